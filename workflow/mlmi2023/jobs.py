@@ -1,0 +1,42 @@
+"""What one job of the chain works on, with or without the workflow engine."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlmi2023.files import content_hash
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method on one dataset with one seed and fold: the unit of train, predict and score.
+
+    Attributes:
+        paper: slug of the paper.
+        dataset: dataset id of the paper's ``resources`` file (``ixi``), real or stand-in.
+        method: method id (``tm_dca``).
+        seed: seed of initialisation and sampling.
+        fold: cross-validation fold; 0 where the paper has one split.
+        data: the packed cohort (see :mod:`mlmi2023.cohorts.packed`).
+        task: what the dataset asks for (pairs, modalities, losses), from the paper's config.
+        method_options: the network or algorithm and its sizes.
+        train: steps, batch size, learning rate and so on; empty for methods without training.
+        threads: CPU threads; fixed per job, since results on CPU depend on it.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    paper: str
+    dataset: str
+    method: str
+    seed: int
+    data: Path
+    fold: int = 0
+    task: dict[str, Any] = field(default_factory=dict)
+    method_options: dict[str, Any] = field(default_factory=dict)
+    train: dict[str, Any] = field(default_factory=dict)
+    threads: int = 1
+    device: str = "auto"
+
+    def key(self) -> str:
+        """Hash of everything that defines the run except where its files lie."""
+        return content_hash({k: v for k, v in asdict(self).items() if k not in ("data", "device")})
