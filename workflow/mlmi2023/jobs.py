@@ -17,6 +17,8 @@ class Job:
         method: method id (``tm_dca``).
         seed: seed of initialisation and sampling.
         fold: cross-validation fold; 0 where the paper has one split.
+        stage: training step of a method that has several; ``main`` for all others.
+        previous: weights of the stage before, or None for the first stage.
         data: the packed cohort (see :mod:`mlmi2023.cohorts.packed`).
         task: what the dataset asks for (pairs, modalities, losses), from the paper's config.
         method_options: the network or algorithm and its sizes.
@@ -31,6 +33,8 @@ class Job:
     seed: int
     data: Path
     fold: int = 0
+    stage: str = "main"
+    previous: Path | None = None
     task: dict[str, Any] = field(default_factory=dict)
     method_options: dict[str, Any] = field(default_factory=dict)
     train: dict[str, Any] = field(default_factory=dict)
@@ -39,4 +43,6 @@ class Job:
 
     def key(self) -> str:
         """Hash of everything that defines the run except where its files lie."""
-        return content_hash({k: v for k, v in asdict(self).items() if k not in ("data", "device")})
+        return content_hash(
+            {k: v for k, v in asdict(self).items() if k not in ("data", "device", "previous")}
+        )

@@ -1,0 +1,209 @@
+"""Read, merge and validate the configuration, with one clear line for each mistake.
+
+No import here costs time: this runs whenever the DAG is built.
+"""
+
+import copy
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlmi2023.errors import InputError
+
+SCALES = ("demo", "bench", "paper")
+STEPS = ("n4", "brainmask", "affine", "grid")
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file; a broken or missing one is an :class:`InputError` that names it."""
+    try:
+        with open(path) as stream:
+            return yaml.load(stream, Loader=_Loader)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``over`` laid on it, mapping by mapping; other values are replaced.
+
+    A mapping in ``over`` that has another ``kind`` than the one below replaces it whole, since the keys of
+    one kind mean nothing to another.
+    """
+    merged = dict(copy.deepcopy(dict(base)))
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            same_kind = value.get("kind", below.get("kind")) == below.get("kind")
+            merged[key] = merge(below, value) if same_kind else copy.deepcopy(dict(value))
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def at_scale(config: Mapping[str, Any], scale: str) -> dict[str, Any]:
+    """Return what ``config`` says at ``scale``: its part ``all`` with its part for the scale laid on it."""
+    return merge(config.get("all", {}), config.get(scale) or {})
+
+
+def check(config: Any, schema_file: Path, what: str) -> None:
+    """Validate against a JSON schema; the first mistake becomes one line that names the key and the fix.
+
+    Raises:
+        InputError: ``config`` does not fit the schema.
+    """
+    from jsonschema import Draft202012Validator
+
+    errors = sorted(
+        Draft202012Validator(read_yaml(schema_file)).iter_errors(config), key=lambda e: list(map(str, e.path))
+    )
+    if errors:
+        raise InputError(f"{what}: {_say(errors[0])}")
+
+
+def _say(error: Any) -> str:
+    where = ".".join(str(p) for p in error.path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = next(key for key in error.instance if key not in known)
+        return f"unknown key '{'.'.join(filter(None, [where, str(unknown)]))}'{suggest(str(unknown), known)}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"key '{'.'.join(filter(None, [where, missing]))}' is missing; add it"
+    if error.validator == "enum":
+        return (
+            f"key '{where}' is {error.instance!r}; choose one of {', '.join(map(str, error.validator_value))}"
+        )
+    return f"key '{where}' is {error.instance!r}: {error.message.split(' is ', 1)[-1][:160]}"
+
+
+def suggest(word: str, known: list[str]) -> str:
+    """Return '; did you mean …?' or the list of what is known."""
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known: {', '.join(known)}"
+
+
+def expand(path: str) -> Path:
+    """Return ``path`` with ``~`` and ``$VARIABLES`` filled in."""
+    return Path(os.path.expandvars(os.path.expanduser(path)))
+
+
+class Settings:
+    """The configuration of one run of the workflow, resolved at its scale.
+
+    Attributes:
+        scale: ``demo``, ``bench`` or ``paper``.
+        results: folder of all results at this scale.
+        papers: slugs to make, in the order of the config.
+        known: slugs of all papers that have a config and a file of reported numbers.
+    """
+
+    def __init__(self, config: Mapping[str, Any], root: Path) -> None:
+        """Validate ``config`` (the merged content of all config files and command line keys).
+
+        Args:
+            config: the workflow's configuration.
+            root: the repository's root, where ``config/`` and ``resources/`` lie.
+
+        Raises:
+            InputError: a key is unknown, a value is not allowed, a paper or cohort does not exist.
+        """
+        check(config, root / "config/schemas/config.schema.yaml", "config")
+        self.root = root
+        self.raw = config
+        self.scale: str = config["scale"]
+        self.results = Path(config["results"]) / self.scale
+        self.device: str = config["device"]
+        reported = {p.stem for p in (root / "resources/papers").glob("*.yaml")}
+        self.known = sorted(p.stem for p in (root / "config/papers").glob("*.yaml") if p.stem in reported)
+        wanted = config["papers"]
+        self.papers: list[str] = self.known if wanted == "all" else list(wanted)
+        for slug in [*self.papers, *config["overrides"]]:
+            if slug not in self.known:
+                raise InputError(f"config: unknown paper '{slug}'{suggest(slug, self.known)}")
+        self._papers: dict[str, dict[str, Any]] = {}
+        self._cohorts: dict[str, dict[str, Any]] = {}
+
+    def paper(self, slug: str) -> dict[str, Any]:
+        """Return the paper's configuration at the scale of this run, with the user's overrides."""
+        if slug not in self._papers:
+            file = self.root / f"config/papers/{slug}.yaml"
+            merged = merge(at_scale(read_yaml(file), self.scale), self.raw["overrides"].get(slug, {}))
+            if self.raw["seeds"]:
+                merged["seeds"] = self.raw["seeds"]
+            check(merged, self.root / "config/schemas/paper.schema.yaml", f"config of paper '{slug}'")
+            for dataset in merged["datasets"].values():
+                for method in dataset["methods"]:
+                    if method not in merged["methods"]:
+                        names = list(merged["methods"])
+                        raise InputError(
+                            f"config of paper '{slug}': unknown method '{method}'{suggest(method, names)}"
+                        )
+            self._papers[slug] = merged
+        return self._papers[slug]
+
+    def cohort(self, name: str) -> dict[str, Any]:
+        """Return the configuration of a cohort: the user's own, or that of ``config/cohorts/<name>.yaml``.
+
+        A ``dataset`` cohort gets its published layout under the key ``layout``.
+        """
+        if name not in self._cohorts:
+            own = self.raw["cohorts"].get(name)
+            if own is None:
+                file = self.root / f"config/cohorts/{name}.yaml"
+                names = sorted({*self.raw["cohorts"], *(p.stem for p in file.parent.glob("*.yaml"))})
+                if not file.exists():
+                    raise InputError(f"config: unknown cohort '{name}'{suggest(name, names)}")
+                own = at_scale(read_yaml(file), self.scale)
+                if "kind" not in own:
+                    raise InputError(
+                        f"{file}: says nothing about scale '{self.scale}'; add that key or use another cohort"
+                    )
+            check(own, self.root / "config/schemas/cohort.schema.yaml", f"config of cohort '{name}'")
+            own = dict(own)
+            if own["kind"] == "dataset":
+                own["layout"] = read_yaml(self.root / f"resources/datasets/{own['dataset']}.yaml")
+            self._cohorts[name] = own
+        return self._cohorts[name]
+
+    def steps(self, cohort: str) -> list[str]:
+        """Return the preprocessing steps of a cohort in their order; the last one is ``grid``."""
+        asked = self.cohort(cohort)["preprocess"]
+        return [step for step in STEPS if step in asked]
+
+    def root_of(self, cohort: str) -> Path:
+        """Return the folder with the cohort's raw images; that of a stand-in is made by the workflow."""
+        config = self.cohort(cohort)
+        if config["kind"] == "simulated":
+            return self.results / "cohorts" / cohort / "bids"
+        return expand(config["root"])
+
+    def method(self, paper: str, dataset: str, method: str) -> dict[str, Any]:
+        """Return a method's options on a dataset: the paper's, with the dataset's own laid on them."""
+        config = self.paper(paper)
+        own = config["datasets"][dataset].get("method_options", {}).get(method, {})
+        return merge(config["methods"][method], own)
+
+    def schedule(self, paper: str, dataset: str, method: str, stage: str = "main") -> dict[str, Any]:
+        """Return the training keys of one stage: the paper's, the dataset's, the method's, the stage's."""
+        config = self.paper(paper)
+        options = self.method(paper, dataset, method)
+        schedule = merge(config.get("train", {}), config["datasets"][dataset].get("train", {}))
+        schedule = merge(schedule, options.get("train", {}))
+        return merge(schedule, (options.get("stages") or {}).get(stage) or {})
+
+    def stages(self, paper: str, dataset: str, method: str) -> list[str]:
+        """Return the training stages of a method in their order; empty if it is not trained."""
+        options = self.method(paper, dataset, method)
+        if options["kind"] != "learned":
+            return []
+        return list(options.get("stages") or ["main"])
