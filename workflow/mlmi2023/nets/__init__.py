@@ -1,0 +1,1 @@
+"""Network pieces that at least two papers share and that no library in use has."""
