@@ -94,7 +94,8 @@ def _trainer(
 def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> dict[str, Any]:
     """Train and write ``weights.safetensors``, ``train.json`` and ``curve.csv`` into ``out``.
 
-    Rolling checkpoints lie in a folder of ``run_dir`` that is named by a hash of the job and its data: a run that was killed goes on from the last full epoch
+    Rolling checkpoints lie in a folder of ``run_dir`` that is named by a hash of the job and its data: a
+    run that was killed goes on from the last full epoch
     and, on CPU, ends with the same bytes as an undisturbed run. The final weights are those of the best
     validated epoch, or the last ones where the schedule names no ``monitor``. The checkpoints are removed
     once all outputs are written.

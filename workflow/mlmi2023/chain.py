@@ -1,0 +1,68 @@
+"""The links of the chain that a paper fills in: train, predict, score.
+
+The same functions serve the workflow's scripts and ``python -m mlmi2023``, which runs without it.
+"""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mlmi2023.files import atomic
+from mlmi2023.jobs import Job
+
+
+def part(paper: str, name: str) -> ModuleType:
+    """Return the module ``papers.<paper>.<name>``."""
+    return importlib.import_module(f"mlmi2023.papers.{paper}.{name}")
+
+
+def job_of(snakemake: Any) -> Job:
+    """Return the job that a script of the workflow is to do."""
+    wildcards, params = snakemake.wildcards, snakemake.params
+    previous = snakemake.input.get("previous")
+    return Job(
+        paper=wildcards.paper,
+        dataset=wildcards.dataset,
+        method=wildcards.method,
+        seed=int(wildcards.seed),
+        fold=int(wildcards.fold),
+        stage=wildcards.get("stage", "main"),
+        previous=Path(previous) if previous else None,
+        data=Path(snakemake.input.data),
+        task=dict(params.task),
+        method_options=dict(params.options),
+        train=dict(params.get("train", {})),
+        threads=snakemake.threads,
+        device=params.get("device", "cpu"),
+    )
+
+
+def train(job: Job, runs: Path, out: Path) -> dict[str, Any]:
+    """Train one stage of one method; see :func:`mlmi2023.training.fit.fit`.
+
+    All methods of a dataset with the same seed see the same samples in the same order.
+    """
+    import lightning.pytorch as pl
+
+    from mlmi2023.cohorts.packed import open_packed
+    from mlmi2023.training.fit import fit
+
+    data_hash = open_packed(job.data).content_hash
+    pl.seed_everything(job.seed, verbose=False)  # initial weights
+    plan = part(job.paper, "train").plan(job)
+    return fit(job, plan, runs, out, data_hash)
+
+
+def predict(job: Job, weights: Path | None, out: Path) -> None:
+    """Write the predictions of one method on the test split into the folder ``out``, whole or not at all."""
+    with atomic(out) as folder:
+        folder.mkdir()
+        part(job.paper, "evaluate").predict(job, weights, folder)
+
+
+def score(job: Job, predictions: Path, out: Path) -> None:
+    """Write the tidy rows of one method's predictions to the csv file ``out``."""
+    from mlmi2023.reporting.metrics import write_metrics
+
+    write_metrics(part(job.paper, "evaluate").score(job, predictions), out)

@@ -1,0 +1,43 @@
+"""What the workflow's scripts have in common: logs and one-line errors."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mlmi2023.errors import InputError
+
+
+@contextmanager
+def logged(snakemake: Any) -> Iterator[Any]:
+    """Send all output of the block, that of C libraries too, to the rule's log; yield ``snakemake``.
+
+    An :class:`InputError` ends the script with status 1 and its one line on the terminal and in the log.
+    Any other exception leaves its traceback in the log and its last line on the terminal.
+    """
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(snakemake.threads)
+    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(snakemake.threads)
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    log = Path(snakemake.log[0])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    terminal = os.dup(2)
+    with open(log, "w") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+        sys.stdout = sys.stderr = stream
+        try:
+            yield snakemake
+        except InputError as error:
+            print(f"error: {error}", file=stream, flush=True)
+            os.write(terminal, f"error: {error}\n".encode())
+            os._exit(1)
+        except BaseException as error:
+            traceback.print_exc(file=stream)
+            stream.flush()
+            os.write(terminal, f"error: {type(error).__name__}: {error} (traceback in {log})\n".encode())
+            os._exit(1)
+        stream.flush()

@@ -1,0 +1,86 @@
+# What all rules share: settings, wildcards, resources.
+from mlmi2023.cohorts.index import index_cohort
+from mlmi2023.config import Settings, read_yaml
+from mlmi2023.errors import InputError
+
+try:
+    SETTINGS = Settings(config, ROOT)
+    for slug in SETTINGS.papers:
+        SETTINGS.paper(slug)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = SETTINGS.results.as_posix()
+COHORTS = f"{RESULTS}/cohorts/{{cohort}}"
+PAPER = f"{RESULTS}/{{paper}}"
+RUN = "{dataset}/{method}/seed-{seed}_fold-{fold}"
+LOGS = f"{RESULTS}/logs"
+BENCHMARKS = f"{RESULTS}/benchmarks"
+
+
+wildcard_constraints:
+    cohort=r"[A-Za-z0-9_]+",
+    step="n4|brainmask|affine|grid",
+    batch=r"\d+",
+    paper="|".join(SETTINGS.known),
+    dataset=r"[A-Za-z0-9_]+",
+    method=r"[A-Za-z0-9_]+",
+    stage=r"[A-Za-z0-9_]+",
+    seed=r"\d+",
+    fold=r"\d+",
+    table=r"table[A-Za-z0-9_]*",
+    figure=r"fig[A-Za-z0-9_]*",
+
+
+def ask(getter, *args):
+    """Call a method of the settings; the user's mistakes become one line."""
+    try:
+        return getter(*args)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+_records = {}
+
+
+def records(cohort):
+    """Return the records of a cohort, indexed once per workflow."""
+    if cohort not in _records:
+        setup = ask(SETTINGS.cohort, cohort)
+        _records[cohort] = ask(index_cohort, cohort, setup, SETTINGS.root_of(cohort))
+    return _records[cohort]
+
+
+def batches(cohort):
+    """Return the numbers of a cohort's batches as written in paths."""
+    count = -(-len(records(cohort)) // config["batch"])
+    return [f"{number:03d}" for number in range(count)]
+
+
+def batch_of(cohort, batch):
+    """Return the records of one batch."""
+    first = int(batch) * config["batch"]
+    return records(cohort)[first : first + config["batch"]]
+
+
+def cohort_of(wildcards):
+    """Return the cohort that stands for a paper's dataset at this scale."""
+    paper = ask(SETTINGS.paper, wildcards.paper)
+    if wildcards.dataset not in paper["datasets"]:
+        raise WorkflowError(f"paper '{wildcards.paper}' has no dataset '{wildcards.dataset}'")
+    return paper["datasets"][wildcards.dataset]["cohort"]
+
+
+def packed(wildcards):
+    return f"{RESULTS}/cohorts/{cohort_of(wildcards)}/packed"
+
+
+def need(kind, key):
+    """Return a kind of job's threads, mem_mb or runtime; memory and time grow when a job is tried again."""
+    value = config["resources"][kind][key]
+    return value if key == "threads" else lambda wildcards, attempt: value * attempt
+
+
+# The one place where rules ask for a GPU.
+USE_GPU = config["device"] == "cuda" or (config["device"] == "auto" and os.path.exists("/dev/nvidia0"))
+GPU = 1 if USE_GPU else 0

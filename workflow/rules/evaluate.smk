@@ -1,0 +1,61 @@
+# Predictions of every method on the test split, and their scores.
+
+
+def last_weights(wildcards):
+    """Return the final weights of a trained method, or nothing for one that is not trained."""
+    stages = ask(SETTINGS.stages, wildcards.paper, wildcards.dataset, wildcards.method)
+    if not stages:
+        return []
+    return expand(f"{PAPER}/models/{RUN}/{{stage}}/weights.safetensors", stage=stages[-1], **wildcards)
+
+
+rule predict:
+    input:
+        data=packed,
+        weights=last_weights,
+    output:
+        directory(f"{PAPER}/predictions/{RUN}"),
+    params:
+        task=task_of,
+        options=options_of,
+        device=SETTINGS.device,
+    log:
+        f"{LOGS}/predict/{{paper}}/{RUN}.log",
+    benchmark:
+        f"{BENCHMARKS}/predict/{{paper}}/{RUN}.tsv"
+    threads: need("predict", "threads")
+    resources:
+        gpu=lambda w: GPU if ask(SETTINGS.stages, w.paper, w.dataset, w.method) else 0,
+        mem_mb=need("predict", "mem_mb"),
+        runtime=need("predict", "runtime"),
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "run {wildcards.method} on the test split of {wildcards.dataset} ({wildcards.paper}, seed {wildcards.seed})"
+    script:
+        "../scripts/predict.py"
+
+
+rule score:
+    input:
+        data=packed,
+        predictions=f"{PAPER}/predictions/{RUN}",
+    output:
+        f"{PAPER}/scores/{RUN}.csv",
+    params:
+        task=task_of,
+        options=options_of,
+    log:
+        f"{LOGS}/score/{{paper}}/{RUN}.log",
+    benchmark:
+        f"{BENCHMARKS}/score/{{paper}}/{RUN}.tsv"
+    threads: need("score", "threads")
+    resources:
+        mem_mb=need("score", "mem_mb"),
+        runtime=need("score", "runtime"),
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "score {wildcards.method} on {wildcards.dataset} ({wildcards.paper}, seed {wildcards.seed})"
+    script:
+        "../scripts/score.py"

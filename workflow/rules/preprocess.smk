@@ -1,0 +1,189 @@
+# Raw scans -> N4 -> brain mask -> affine -> one grid -> arrays. A job works on a batch of subjects.
+
+
+def step_input(step):
+    """Return the input function of a step: the raw files, or the batch folder of the step before."""
+
+    def files(wildcards):
+        steps = ask(SETTINGS.steps, wildcards.cohort)
+        if step not in steps:
+            raise WorkflowError(f"cohort '{wildcards.cohort}' does not ask for the step '{step}'")
+        place = steps.index(step)
+        if place:
+            return f"{RESULTS}/cohorts/{wildcards.cohort}/{steps[place - 1]}/batch-{wildcards.batch}"
+        if SETTINGS.cohort(wildcards.cohort)["kind"] == "simulated":
+            return f"{RESULTS}/cohorts/{wildcards.cohort}/bids"
+        raw = batch_of(wildcards.cohort, wildcards.batch)
+        return sorted({str(f) for r in raw for f in [*r.images.values(), r.labels] if f})
+
+    return files
+
+
+def step_records(step):
+    """Return the records a step starts from, if it is the cohort's first; later steps read the step before."""
+
+    def first(wildcards):
+        if ask(SETTINGS.steps, wildcards.cohort).index(step):
+            return None
+        return [vars(r) for r in batch_of(wildcards.cohort, wildcards.batch)]
+
+    return first
+
+
+def step_options(step):
+    return lambda w: SETTINGS.cohort(w.cohort)["preprocess"][step] or {}
+
+
+rule n4:
+    input:
+        step_input("n4"),
+    output:
+        directory(f"{COHORTS}/n4/batch-{{batch}}"),
+    params:
+        records=step_records("n4"),
+        options=step_options("n4"),
+    log:
+        f"{LOGS}/n4/{{cohort}}/batch-{{batch}}.log",
+    benchmark:
+        f"{BENCHMARKS}/n4/{{cohort}}/batch-{{batch}}.tsv"
+    threads: need("preprocess", "threads")
+    resources:
+        mem_mb=need("preprocess", "mem_mb"),
+        runtime=need("preprocess", "runtime"),
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "N4 bias correction, {wildcards.cohort}, batch {wildcards.batch}"
+    script:
+        "../scripts/preprocess.py"
+
+
+rule brainmask:
+    input:
+        step_input("brainmask"),
+    output:
+        directory(f"{COHORTS}/brainmask/batch-{{batch}}"),
+    params:
+        records=step_records("brainmask"),
+        options=step_options("brainmask"),
+    log:
+        f"{LOGS}/brainmask/{{cohort}}/batch-{{batch}}.log",
+    benchmark:
+        f"{BENCHMARKS}/brainmask/{{cohort}}/batch-{{batch}}.tsv"
+    threads: need("preprocess", "threads")
+    resources:
+        mem_mb=need("preprocess", "mem_mb"),
+        runtime=need("preprocess", "runtime"),
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "skull stripping, {wildcards.cohort}, batch {wildcards.batch}"
+    script:
+        "../scripts/preprocess.py"
+
+
+rule affine:
+    input:
+        step_input("affine"),
+    output:
+        directory(f"{COHORTS}/affine/batch-{{batch}}"),
+    params:
+        records=step_records("affine"),
+        options=step_options("affine"),
+    log:
+        f"{LOGS}/affine/{{cohort}}/batch-{{batch}}.log",
+    benchmark:
+        f"{BENCHMARKS}/affine/{{cohort}}/batch-{{batch}}.tsv"
+    threads: need("preprocess", "threads")
+    resources:
+        mem_mb=need("preprocess", "mem_mb"),
+        runtime=need("preprocess", "runtime"),
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "affine registration to the template, {wildcards.cohort}, batch {wildcards.batch}"
+    script:
+        "../scripts/preprocess.py"
+
+
+rule grid:
+    input:
+        step_input("grid"),
+    output:
+        directory(f"{COHORTS}/grid/batch-{{batch}}"),
+    params:
+        records=step_records("grid"),
+        options=step_options("grid"),
+    log:
+        f"{LOGS}/grid/{{cohort}}/batch-{{batch}}.log",
+    benchmark:
+        f"{BENCHMARKS}/grid/{{cohort}}/batch-{{batch}}.tsv"
+    threads: need("preprocess", "threads")
+    resources:
+        mem_mb=need("preprocess", "mem_mb"),
+        runtime=need("preprocess", "runtime"),
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "resampling to the common grid, {wildcards.cohort}, batch {wildcards.batch}"
+    script:
+        "../scripts/preprocess.py"
+
+
+rule pack:
+    input:
+        lambda w: expand(f"{COHORTS}/grid/batch-{{batch}}", cohort=w.cohort, batch=batches(w.cohort)),
+    output:
+        directory(f"{COHORTS}/packed"),
+    params:
+        cohort=lambda w: {
+            k: v
+            for k, v in ask(SETTINGS.cohort, w.cohort).items()
+            if k in ("kind", "label_names", "layout", "variant", "dataset", "simulator")
+        },
+        root=lambda w: str(SETTINGS.root_of(w.cohort)),
+    log:
+        f"{LOGS}/pack/{{cohort}}.log",
+    benchmark:
+        f"{BENCHMARKS}/pack/{{cohort}}.tsv"
+    threads: need("preprocess", "threads")
+    resources:
+        mem_mb=need("preprocess", "mem_mb"),
+        runtime=need("preprocess", "runtime"),
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "pack the cohort {wildcards.cohort} into arrays"
+    script:
+        "../scripts/pack.py"
+
+
+def qc_folders(wildcards):
+    """Return the batch folders of all steps of a cohort."""
+    steps = ask(SETTINGS.steps, wildcards.cohort)
+    numbers = batches(wildcards.cohort)
+    return [f"{RESULTS}/cohorts/{wildcards.cohort}/{s}/batch-{b}" for s in steps for b in numbers]
+
+
+rule qc:
+    input:
+        qc_folders,
+    output:
+        directory(f"{COHORTS}/qc"),
+    params:
+        records=lambda w: [vars(r) for r in records(w.cohort)],
+        steps=lambda w: ask(SETTINGS.steps, w.cohort),
+    log:
+        f"{LOGS}/qc/{{cohort}}.log",
+    benchmark:
+        f"{BENCHMARKS}/qc/{{cohort}}.tsv"
+    threads: need("simulate", "threads")
+    resources:
+        mem_mb=need("preprocess", "mem_mb"),
+        runtime=need("preprocess", "runtime"),
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "score the preprocessing of {wildcards.cohort} and draw its mosaics"
+    script:
+        "../scripts/qc.py"

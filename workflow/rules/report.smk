@@ -1,0 +1,240 @@
+# Tidy metrics -> tables, claims, figures -> a page per paper and one for all.
+
+
+def runs(wildcards):
+    """Return dataset, method, seed and fold of every run of a paper; untrained methods run once."""
+    paper = ask(SETTINGS.paper, wildcards.paper)
+    found = []
+    for dataset, setup in paper["datasets"].items():
+        for method in setup["methods"]:
+            trained = ask(SETTINGS.stages, wildcards.paper, dataset, method)
+            for seed in paper["seeds"] if trained else paper["seeds"][:1]:
+                for fold in range(paper.get("folds", 1)):
+                    found.append(dict(dataset=dataset, method=method, seed=seed, fold=fold))
+    return found
+
+
+def scores(wildcards):
+    return [f"{PAPER}/scores/{RUN}.csv".format(paper=wildcards.paper, **run) for run in runs(wildcards)]
+
+
+def training_reports(wildcards):
+    """Return the train.json of every stage of every trained run."""
+    found = []
+    for run in runs(wildcards):
+        for stage in ask(SETTINGS.stages, wildcards.paper, run["dataset"], run["method"]):
+            found.append(f"{PAPER}/models/{RUN}/{stage}/train.json".format(paper=wildcards.paper, **run))
+    return found
+
+
+def reported(slug):
+    return SETTINGS.root / f"resources/papers/{slug}.yaml"
+
+
+def tables_of(slug):
+    """Return the ids of the tables that the paper reports."""
+    return [table["id"] for table in read_yaml(reported(slug))["tables"]]
+
+
+def figures_of(slug):
+    return list(SETTINGS.paper(slug).get("figures", {}))
+
+
+def cohorts_of(slug):
+    return sorted({dataset["cohort"] for dataset in ask(SETTINGS.paper, slug)["datasets"].values()})
+
+
+rule metrics:
+    input:
+        scores,
+    output:
+        f"{PAPER}/metrics.csv",
+    log:
+        f"{LOGS}/metrics/{{paper}}.log",
+    benchmark:
+        f"{BENCHMARKS}/metrics/{{paper}}.tsv"
+    threads: need("report", "threads")
+    resources:
+        mem_mb=need("report", "mem_mb"),
+        runtime=need("report", "runtime"),
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "gather the metrics of {wildcards.paper}"
+    script:
+        "../scripts/metrics.py"
+
+
+rule table:
+    input:
+        metrics=f"{PAPER}/metrics.csv",
+        reported=lambda w: reported(w.paper),
+    output:
+        csv=f"{PAPER}/tables/{{table}}.csv",
+        md=f"{PAPER}/tables/{{table}}.md",
+        status=f"{PAPER}/tables/{{table}}.json",
+        png=f"{PAPER}/figures/{{table}}.png",
+        svg=f"{PAPER}/figures/{{table}}.svg",
+    log:
+        f"{LOGS}/table/{{paper}}/{{table}}.log",
+    benchmark:
+        f"{BENCHMARKS}/table/{{paper}}/{{table}}.tsv"
+    threads: need("report", "threads")
+    resources:
+        mem_mb=need("report", "mem_mb"),
+        runtime=need("report", "runtime"),
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "{wildcards.table} of {wildcards.paper}: reported and ours"
+    script:
+        "../scripts/table.py"
+
+
+rule claims:
+    input:
+        metrics=f"{PAPER}/metrics.csv",
+        reported=lambda w: reported(w.paper),
+    output:
+        csv=f"{PAPER}/claims.csv",
+        png=f"{PAPER}/figures/claims.png",
+        svg=f"{PAPER}/figures/claims.svg",
+    log:
+        f"{LOGS}/claims/{{paper}}.log",
+    benchmark:
+        f"{BENCHMARKS}/claims/{{paper}}.tsv"
+    threads: need("report", "threads")
+    resources:
+        mem_mb=need("report", "mem_mb"),
+        runtime=need("report", "runtime"),
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "judge the claims of {wildcards.paper}"
+    script:
+        "../scripts/claims.py"
+
+
+def figure_runs(wildcards):
+    """Return the runs of a figure's methods, first seed and fold."""
+    paper = ask(SETTINGS.paper, wildcards.paper)
+    figure = paper["figures"][wildcards.figure]
+    first = dict(dataset=figure["dataset"], seed=paper["seeds"][0], fold=0)
+    return {method: dict(first, method=method) for method in figure["methods"]}
+
+
+def figure_weights(wildcards):
+    found = []
+    for method, run in figure_runs(wildcards).items():
+        stages = ask(SETTINGS.stages, wildcards.paper, run["dataset"], method)
+        if stages:
+            path = f"{PAPER}/models/{RUN}/{stages[-1]}/weights.safetensors"
+            found.append(path.format(paper=wildcards.paper, **run))
+    return found
+
+
+rule figure:
+    input:
+        data=lambda w: f"{RESULTS}/cohorts/{SETTINGS.paper(w.paper)['datasets'][SETTINGS.paper(w.paper)['figures'][w.figure]['dataset']]['cohort']}/packed",
+        weights=figure_weights,
+        predictions=lambda w: [
+            f"{PAPER}/predictions/{RUN}".format(paper=w.paper, **run) for run in figure_runs(w).values()
+        ],
+        reported=lambda w: reported(w.paper),
+    output:
+        png=f"{PAPER}/figures/{{figure}}.png",
+        svg=f"{PAPER}/figures/{{figure}}.svg",
+    params:
+        task=lambda w: SETTINGS.paper(w.paper)["datasets"][
+            SETTINGS.paper(w.paper)["figures"][w.figure]["dataset"]
+        ]["task"],
+        methods=lambda w: {
+            method: {
+                k: v
+                for k, v in SETTINGS.method(w.paper, run["dataset"], method).items()
+                if k not in ("train", "stages")
+            }
+            for method, run in figure_runs(w).items()
+        },
+        run=lambda w: next(iter(figure_runs(w).values())),
+    log:
+        f"{LOGS}/figure/{{paper}}/{{figure}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure/{{paper}}/{{figure}}.tsv"
+    threads: need("score", "threads")
+    resources:
+        mem_mb=need("predict", "mem_mb"),
+        runtime=need("report", "runtime"),
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "draw {wildcards.figure} of {wildcards.paper}"
+    script:
+        "../scripts/figure.py"
+
+
+rule page:
+    input:
+        metrics=f"{PAPER}/metrics.csv",
+        claims=f"{PAPER}/claims.csv",
+        claims_figure=f"{PAPER}/figures/claims.png",
+        reported=lambda w: reported(w.paper),
+        tables=lambda w: expand(
+            f"{PAPER}/tables/{{table}}.csv", paper=w.paper, table=tables_of(w.paper)
+        ),
+        figures=lambda w: expand(
+            f"{PAPER}/figures/{{figure}}.png", paper=w.paper, figure=figures_of(w.paper)
+        ),
+        reports=training_reports,
+        qc=lambda w: expand(f"{RESULTS}/cohorts/{{cohort}}/qc", cohort=cohorts_of(w.paper)),
+        packed=lambda w: expand(f"{RESULTS}/cohorts/{{cohort}}/packed", cohort=cohorts_of(w.paper)),
+    output:
+        f"{PAPER}/index.html",
+    params:
+        paper=lambda w: SETTINGS.paper(w.paper),
+        scale=SETTINGS.scale,
+        cohorts=lambda w: {
+            name: {k: v for k, v in SETTINGS.cohort(name).items() if k != "layout"}
+            for name in cohorts_of(w.paper)
+        },
+    log:
+        f"{LOGS}/page/{{paper}}.log",
+    benchmark:
+        f"{BENCHMARKS}/page/{{paper}}.tsv"
+    threads: need("report", "threads")
+    resources:
+        mem_mb=need("report", "mem_mb"),
+        runtime=need("report", "runtime"),
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "write the page of {wildcards.paper}"
+    script:
+        "../scripts/page.py"
+
+
+rule overview:
+    input:
+        pages=expand(f"{PAPER}/index.html", paper=SETTINGS.papers),
+        tables=[f"{RESULTS}/{p}/tables/{t}.csv" for p in SETTINGS.papers for t in tables_of(p)],
+        claims=expand(f"{PAPER}/claims.csv", paper=SETTINGS.papers),
+        reported=[reported(p) for p in SETTINGS.papers],
+    output:
+        f"{RESULTS}/index.html",
+    params:
+        papers=SETTINGS.papers,
+        scale=SETTINGS.scale,
+    log:
+        f"{LOGS}/overview.log",
+    benchmark:
+        f"{BENCHMARKS}/overview.tsv"
+    threads: need("report", "threads")
+    resources:
+        mem_mb=need("report", "mem_mb"),
+        runtime=need("report", "runtime"),
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "write the overview of all papers"
+    script:
+        "../scripts/overview.py"
