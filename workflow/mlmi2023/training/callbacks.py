@@ -36,7 +36,7 @@ class StopOnNaN(Callback):
     ) -> None:
         """Check the loss now and then, and at the end of each epoch."""
         last = batch_idx + 1 == trainer.num_training_batches
-        if last or trainer.global_step % self.every == 0:
+        if last or batch_idx % self.every == 0:
             loss = float(outputs["loss"])
             if not math.isfinite(loss):
                 raise InputError(
@@ -66,10 +66,11 @@ class Progress(Callback):
         self.seconds += now - self._start
         self.timed_steps += int(trainer.num_training_batches)
         values = {k: float(v) for k, v in trainer.callback_metrics.items()}
-        self.curve.append({"step": trainer.global_step, **values})
+        self.curve.append({"step": self.timed_steps, **values})
         said = "  ".join(f"{k} {v:.4f}" for k, v in values.items())
         rate = self.timed_steps / max(self.seconds, 1e-9)
-        print(f"step {trainer.global_step}/{trainer.max_steps}  {said}  {rate:.2f} steps/s", flush=True)
+        steps = int(trainer.num_training_batches) * int(trainer.max_epochs or 1)
+        print(f"step {self.timed_steps}/{steps}  {said}  {rate:.2f} steps/s", flush=True)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -1,6 +1,7 @@
 """Train a plan to its end, from scratch or from where a killed run stopped."""
 
 import csv
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from mlmi2023.errors import InputError
 from mlmi2023.files import atomic, content_hash, file_hash, write_json
@@ -17,35 +18,8 @@ from mlmi2023.provenance import provenance
 from mlmi2023.training.callbacks import Progress, SeedEachEpoch, StopOnNaN
 from mlmi2023.training.device import describe, make_deterministic, peak_memory_mb, pick_device
 from mlmi2023.training.plan import Plan, Schedule
+from mlmi2023.training.samples import EpochSampler, SeededSamples
 from mlmi2023.training.weights import save_weights
-
-
-class EpochSampler(Sampler[int]):
-    """Draws ``length`` sample indices per epoch; permutations follow each other without a gap.
-
-    The order depends on (seed, epoch) alone, so that a resumed run sees the samples that it would have seen.
-    """
-
-    def __init__(self, size: int, length: int, seed: int) -> None:
-        if size < 1:
-            raise InputError("the training split has no samples; check the cohort's split")
-        self.size, self.length, self.seed, self.epoch = size, length, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning when an epoch starts."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self):
-        first = self.epoch * self.length
-        for position in range(first, first + self.length):
-            lap, place = divmod(position, self.size)
-            if position == first or place == 0:
-                generator = torch.Generator().manual_seed(self.seed * 1_000_003 + lap)
-                order = torch.randperm(self.size, generator=generator).tolist()
-            yield order[place]
 
 
 def _precision(schedule: Schedule, device: torch.device) -> Any:
@@ -75,7 +49,8 @@ def _trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
         precision=_precision(schedule, device),
-        max_steps=schedule.steps,
+        # epochs, not steps: Lightning resumes a run of so many steps by repeating the end of its last epoch
+        max_epochs=schedule.steps // schedule.epoch_steps,
         check_val_every_n_epoch=1,
         gradient_clip_val=schedule.clip or None,
         # the order matters: the curve must be complete before the checkpoint is written
@@ -119,11 +94,14 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     before = file_hash(job.previous) if job.previous else ""
     run_dir = run_dir / content_hash([job.key(), data_hash, before])
     run_dir.mkdir(parents=True, exist_ok=True)
-    sampler = EpochSampler(len(plan.train), schedule.epoch_steps * schedule.batch, job.seed)  # type: ignore[arg-type]
-    loader = DataLoader(plan.train, schedule.batch, sampler=sampler, num_workers=schedule.workers)
-    val = DataLoader(plan.val, batch_size=1) if plan.val is not None else None
-    trainer, keep, progress = _trainer(schedule, device, run_dir, job.seed)
     last = run_dir / "last.ckpt"
+    sampler = EpochSampler(schedule.epoch_steps * schedule.batch, _epochs_done(last))
+    samples = SeededSamples(plan.train, job.seed)
+    # loaders with a generator of their own leave the global random state to the network
+    own = torch.Generator().manual_seed(job.seed)
+    loader = DataLoader(samples, schedule.batch, sampler=sampler, num_workers=schedule.workers, generator=own)
+    val = DataLoader(plan.val, batch_size=1, generator=own) if plan.val is not None else None
+    trainer, keep, progress = _trainer(schedule, device, run_dir, job.seed)
     if last.exists():
         print(f"resume from the checkpoint {last}", flush=True)
     if device.type == "cuda":
@@ -166,6 +144,18 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     write_json(out / "train.json", report)
     shutil.rmtree(run_dir, ignore_errors=True)
     return report
+
+
+def _epochs_done(checkpoint: Path) -> int:
+    """Return the full epochs behind a checkpoint, 0 without one; a broken checkpoint is dropped."""
+    if not checkpoint.exists():
+        return 0
+    try:
+        return int(torch.load(checkpoint, map_location="cpu", weights_only=False)["epoch"]) + 1
+    except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        print(f"the checkpoint {checkpoint} is broken ({error}): train from the start", flush=True)
+        checkpoint.unlink()
+        return 0
 
 
 def _write_curve(curve: list[dict[str, float]], path: Path) -> None:
