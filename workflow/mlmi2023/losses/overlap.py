@@ -1,0 +1,74 @@
+"""Overlap of label maps as a loss."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from mlmi2023.nets.deform import warp
+
+
+def _dice_parts(warped: Tensor, fixed: Tensor) -> Tensor:
+    """Return (2, B, C): twice the overlap and the summed volumes."""
+    with torch.autocast(warped.device.type, enabled=False):
+        warped, fixed = warped.float().flatten(2), fixed.float().flatten(2)
+        return torch.stack([2 * (warped * fixed).sum(2), warped.sum(2) + fixed.sum(2)])
+
+
+def _loss(parts: Tensor) -> Tensor:
+    overlap, volume = parts
+    present = volume > 1e-5
+    dice = torch.where(present, overlap / volume.clamp_min(1e-5), torch.zeros_like(volume))
+    return 1 - dice.sum() / present.sum().clamp_min(1)
+
+
+def soft_dice(warped_onehot: Tensor, fixed_onehot: Tensor) -> Tensor:
+    """One minus the mean Dice of soft label maps.
+
+    Args:
+        warped_onehot: (B, C, *grid), one channel per structure (leave the background out), in [0, 1].
+        fixed_onehot: same shape.
+
+    Returns:
+        float32 scalar in [0, 1]; the mean is over batch and structures, without those that are
+        empty in both maps.
+    """
+    return _loss(_dice_parts(warped_onehot, fixed_onehot))
+
+
+def soft_dice_labels(
+    moving: Tensor, fixed: Tensor, displacement: Tensor, labels: Sequence[int], chunk: int = 4
+) -> Tensor:
+    """Warp label maps linearly, one-hot, and return :func:`soft_dice`, in bounded memory.
+
+    ``chunk`` structures at a time are expanded, and expanded again in the backward pass, so that
+    35 structures at 160x192x224 take the memory of 4.
+
+    Args:
+        moving: (B, 1, *grid) integer labels.
+        fixed: (B, 1, *grid) integer labels.
+        displacement: (B, D, *grid) in voxels.
+        labels: ids that count, without the background.
+        chunk: structures expanded at once.
+
+    Returns:
+        float32 scalar.
+
+    Raises:
+        ValueError: ``labels`` is empty.
+    """
+    if not len(labels):
+        raise ValueError("no labels to compare")
+    dims = moving.ndim - 2
+
+    def part(field: Tensor, ids: Tensor) -> Tensor:
+        ids = ids.view(1, -1, *([1] * dims))
+        return _dice_parts(warp((moving == ids).float(), field), fixed == ids)
+
+    every = torch.as_tensor(list(labels), device=moving.device)
+    pieces = [
+        checkpoint(part, displacement, ids, use_reentrant=False, preserve_rng_state=False)
+        for ids in every.split(chunk)
+    ]
+    return _loss(torch.cat(pieces, dim=2))
