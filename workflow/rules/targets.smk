@@ -1,14 +1,4 @@
-# Targets by name: `snakemake` makes what the config names, `snakemake <paper>` one paper.
-localrules:
-    all,
-
-
-rule all:
-    default_target: True
-    input:
-        f"{RESULTS}/index.html",
-
-
+# Targets by name: `snakemake <paper>` makes one paper.
 for slug in SETTINGS.known:
 
     rule:

@@ -1,0 +1,91 @@
+"""Train, predict and score without the workflow engine: ``python -m mlmi2023 <paper> --data <packed cohort>``.
+
+For machines that have a GPU and torch but not the rest. It does what the rules ``train``, ``predict`` and
+``score`` do, with the same functions and the same paths below ``--out``, one run after the other; what is there
+already is left alone, and a training that was killed goes on. The packed cohort
+(``results/<scale>/cohorts/<cohort>/packed``) comes from a machine that has everything.
+"""
+
+import argparse
+import itertools
+import sys
+from pathlib import Path
+
+from mlmi2023.chain import predict, score, train
+from mlmi2023.config import Settings, merge, read_yaml
+from mlmi2023.errors import InputError
+from mlmi2023.jobs import Job
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do every run of the paper that the arguments select."""
+    config = read_yaml(ROOT / "config/config.yaml")
+    for file in args.configfile:
+        config = merge(config, read_yaml(file))
+    config = merge(config, {"scale": args.scale, "papers": [args.paper]})
+    settings = Settings(config, ROOT)
+    paper = settings.paper(args.paper)
+    seeds = args.seeds or paper["seeds"]
+    for dataset, setup in paper["datasets"].items():
+        if args.datasets and dataset not in args.datasets:
+            continue
+        for method, seed, fold in itertools.product(setup["methods"], seeds, range(paper.get("folds", 1))):
+            stages = settings.stages(args.paper, dataset, method)
+            if (args.methods and method not in args.methods) or (not stages and seed != seeds[0]):
+                continue
+            options = settings.method(args.paper, dataset, method)
+            place = Path(dataset) / method / f"seed-{seed}_fold-{fold}"
+            weights: Path | None = None
+            for stage in stages or ["main"]:
+                job = Job(
+                    paper=args.paper,
+                    dataset=dataset,
+                    method=method,
+                    seed=seed,
+                    fold=fold,
+                    stage=stage,
+                    previous=weights,
+                    data=args.data,
+                    task=setup["task"],
+                    method_options={k: v for k, v in options.items() if k not in ("train", "stages")},
+                    train=settings.schedule(args.paper, dataset, method, stage) if stages else {},
+                    threads=args.threads,
+                    device=args.device,
+                )
+                if stages:
+                    print(f"== train {place} {stage}", flush=True)
+                    weights = args.out / "models" / place / stage / "weights.safetensors"
+                    if not (weights.parent / "train.json").exists():
+                        train(job, args.out / ".runs", weights.parent)
+            predictions = args.out / "predictions" / place
+            print(f"== predict and score {place}", flush=True)
+            if not predictions.exists():
+                predict(job, weights, predictions)
+            table = args.out / "scores" / place.with_name(place.name + ".csv")
+            if not table.exists():
+                score(job, predictions, table)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m mlmi2023", description=__doc__.splitlines()[0])
+    parser.add_argument("paper", help="slug of the paper")
+    parser.add_argument("--data", type=Path, required=True, help="packed cohort")
+    parser.add_argument("--out", type=Path, required=True, help="results go here, e.g. results/bench/<paper>")
+    parser.add_argument("--scale", default="bench", choices=["demo", "bench", "paper"])
+    parser.add_argument("--configfile", type=Path, nargs="*", default=[], help="laid on config/config.yaml")
+    parser.add_argument("--datasets", nargs="*")
+    parser.add_argument("--methods", nargs="*")
+    parser.add_argument("--seeds", type=int, nargs="*")
+    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    try:
+        run(parser.parse_args())
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
