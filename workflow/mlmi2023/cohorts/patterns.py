@@ -1,0 +1,95 @@
+"""Find files by name patterns such as ``{split}/sub-{subject}/*_T1w.nii.gz``.
+
+``{subject}`` and ``{split}`` stand for a part of one file or folder name, ``*`` for anything inside one name.
+Beside a ``*`` in the same name, ``{subject}`` takes letters and digits only, so that it has one reading.
+Standard library only: this runs whenever the DAG is built.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Match(NamedTuple):
+    """One file that fits a pattern: what the placeholders stood for, and its path."""
+
+    subject: str
+    split: str
+    path: str
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """Sort key that puts ``s2`` before ``s10``."""
+    parts = re.split(r"(\d+)", text)
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
+
+
+def clean(subject: str) -> str:
+    """Return an id with letters and digits only, as BIDS wants it (``IXI002-Guys`` -> ``IXI002Guys``)."""
+    return re.sub(r"[^A-Za-z0-9]", "", subject.removeprefix("sub-"))
+
+
+def fill(pattern: str, subject: str, split: str = "") -> str:
+    """Return ``pattern`` with its placeholders filled in."""
+    return pattern.replace("{subject}", subject).replace("{split}", split)
+
+
+def find(root: Path | str, pattern: str) -> Iterator[Match]:
+    """Yield the files below ``root`` that fit ``pattern``, in the order of their names.
+
+    Names that start with a dot are left out unless the pattern's name does (copies made on macOS are full of
+    ``._*`` twins).
+    """
+    yield from _walk(str(root), [part for part in pattern.split("/") if part not in ("", ".")], {})
+
+
+def _walk(folder: str, parts: list[str], bound: dict[str, str]) -> Iterator[Match]:
+    name, rest = parts[0], parts[1:]
+    for key, value in bound.items():
+        name = name.replace("{" + key + "}", value)
+    if "{" not in name and "*" not in name:
+        path = os.path.join(folder, name)
+        if rest:
+            if os.path.isdir(path):
+                yield from _walk(path, rest, bound)
+        elif os.path.isfile(path):
+            yield Match(bound.get("subject", ""), bound.get("split", ""), path)
+        return
+    expression = _expression(name)
+    try:
+        names = sorted(os.listdir(folder), key=natural)
+    except OSError:
+        return
+    for found in names:
+        if found.startswith(".") and not name.startswith("."):
+            continue
+        match = expression.fullmatch(found)
+        if match is None:
+            continue
+        path = os.path.join(folder, found)
+        now = {**bound, **match.groupdict()}
+        if rest:
+            if os.path.isdir(path):
+                yield from _walk(path, rest, now)
+        elif os.path.isfile(path):
+            yield Match(now.get("subject", ""), now.get("split", ""), path)
+
+
+@cache
+def _expression(name: str) -> re.Pattern[str]:
+    plain = "[A-Za-z0-9]+" if "*" in name else "[^/]+"
+    seen: set[str] = set()
+    out = ""
+    for piece in re.split(r"(\{subject\}|\{split\}|\*)", name):
+        if piece == "*":
+            out += "[^/]*"
+        elif piece in ("{subject}", "{split}"):
+            key = piece[1:-1]
+            out += f"(?P={key})" if key in seen else f"(?P<{key}>{plain})"
+            seen.add(key)
+        else:
+            out += re.escape(piece)
+    return re.compile(out)
