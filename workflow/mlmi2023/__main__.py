@@ -1,8 +1,8 @@
-"""Train, predict and score without the workflow engine: ``python -m mlmi2023 <paper> --data <packed cohort>``.
+"""Train, predict and score without the workflow engine: ``python -m mlmi2023 <paper> --data <packed>``.
 
 For machines that have a GPU and torch but not the rest. It does what the rules ``train``, ``predict`` and
-``score`` do, with the same functions and the same paths below ``--out``, one run after the other; what is there
-already is left alone, and a training that was killed goes on. The packed cohort
+``score`` do, with the same functions and the same paths below ``--out``, one run after the other; what is
+there already is left alone, and a training that was killed goes on. The packed cohort
 (``results/<scale>/cohorts/<cohort>/packed``) comes from a machine that has everything.
 """
 
