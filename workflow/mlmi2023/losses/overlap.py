@@ -1,4 +1,4 @@
-"""Overlap of label maps as a loss."""
+"""Overlap of soft label maps, differentiable: one minus it is a loss."""
 
 from collections.abc import Sequence
 
@@ -16,25 +16,25 @@ def _dice_parts(warped: Tensor, fixed: Tensor) -> Tensor:
         return torch.stack([2 * (warped * fixed).sum(2), warped.sum(2) + fixed.sum(2)])
 
 
-def _loss(parts: Tensor) -> Tensor:
+def _mean_dice(parts: Tensor) -> Tensor:
     overlap, volume = parts
     present = volume > 1e-5
     dice = torch.where(present, overlap / volume.clamp_min(1e-5), torch.zeros_like(volume))
-    return 1 - dice.sum() / present.sum().clamp_min(1)
+    return dice.sum() / present.sum().clamp_min(1)
 
 
 def soft_dice(warped_onehot: Tensor, fixed_onehot: Tensor) -> Tensor:
-    """One minus the mean Dice of soft label maps.
+    """Mean Dice of soft label maps, ``2 sum(pq) / (sum(p) + sum(q))`` for each structure.
 
     Args:
         warped_onehot: (B, C, *grid), one channel per structure (leave the background out), in [0, 1].
         fixed_onehot: same shape.
 
     Returns:
-        float32 scalar in [0, 1]; the mean is over batch and structures, without those that are
-        empty in both maps.
+        float32 scalar in [0, 1], 1 for equal binary maps; the mean is over batch and structures,
+        without those that are empty in both maps.
     """
-    return _loss(_dice_parts(warped_onehot, fixed_onehot))
+    return _mean_dice(_dice_parts(warped_onehot, fixed_onehot))
 
 
 def soft_dice_labels(
@@ -71,4 +71,4 @@ def soft_dice_labels(
         checkpoint(part, displacement, ids, use_reentrant=False, preserve_rng_state=False)
         for ids in every.split(chunk)
     ]
-    return _loss(torch.cat(pieces, dim=2))
+    return _mean_dice(torch.cat(pieces, dim=2))
