@@ -25,25 +25,26 @@ LEAST_CASES = 3
 
 RULE = {
     "": (
-        "Each claim is a comparison of mean values. Its effect is left minus right, turned so that a positive "
-        "effect supports the claim; the value of a case is its mean over seeds. The 95 % interval comes from "
-        "resampling cases and seeds together, always the same cases for both sides; p is the paired t test over "
-        "cases."
+        "Each claim compares mean values. Its effect is left minus right, turned so that a positive effect "
+        "supports the claim; a case's value is its mean over seeds. The 95 % interval comes from "
+        "resampling cases and seeds together, always the same cases for both sides; p is the paired t test "
+        "over cases."
     ),
     REPRODUCED: "The whole interval lies above zero.",
     NOT_REPRODUCED: (
-        "The whole interval lies below zero, or it includes zero but stays below the effect that the paper reports."
+        "The whole interval lies below zero, or it includes zero but stays below the effect that the paper "
+        "reports."
     ),
     UNDECIDED: (
-        "The interval includes zero and the reported effect, or no effect was reported, or there are fewer than "
-        "three cases."
+        "The interval includes zero and the reported effect, or no effect was reported, or there are fewer "
+        "than three cases."
     ),
     NOT_TESTED: "Values are missing, or the controls show that the table cannot be trusted.",
 }
 """How a verdict is found: the one statement of the rule, which :func:`decide` applies and every page prints.
 
-A claim of several comparisons takes the worst of their verdicts and shows the weakest of them. A metric that is
-counted, not estimated (``exact``, such as a number of parameters), is decided by its sign.
+A claim of several comparisons takes the worst of their verdicts and shows the weakest of them. A metric that
+is counted, not estimated (``exact``, such as a number of parameters), is decided by its sign.
 """
 
 

@@ -72,17 +72,18 @@ def evaluate(node: Any, lookup: Callable[[Selector], Any]) -> Any:
         if node.op == "/":
             with np.errstate(divide="ignore", invalid="ignore"):
                 return np.divide(left, right)
-        return {"+": np.add, "-": np.subtract, "*": np.multiply}[node.op](left, right)
+        return left + right if node.op == "+" else left - right if node.op == "-" else left * right
     if isinstance(node, Chain):  # inside count(): 1 where it holds
         terms = [evaluate(term, lookup) for term in node.terms]
-        compare = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
+        compare: dict[str, Any] = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
         holds = [compare[s](a, b) for s, a, b in zip(node.signs, terms, terms[1:])]
         return np.logical_and.reduce(np.broadcast_arrays(*holds)).astype(float)
     values = [evaluate(argument, lookup) for argument in node.arguments]
     if node.name == "abs":
         return np.abs(values[0])
     stacked = np.stack(np.broadcast_arrays(*values))
-    return {"max": np.max, "min": np.min, "mean": np.mean, "count": np.sum}[node.name](stacked, axis=0)
+    reduce: dict[str, Any] = {"max": np.max, "min": np.min, "mean": np.mean, "count": np.sum}
+    return reduce[node.name](stacked, axis=0)
 
 
 def _selectors(node: Any) -> list[Selector]:

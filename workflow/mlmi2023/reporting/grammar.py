@@ -11,9 +11,9 @@ A check is a sentence about mean values, such as::
 
 A reference is ``metric[method, ...]``. The method stands first; after it come ``dataset=``, ``setting=``,
 ``label=`` or any factor of the paper's settings (``modality=t1w``), or a bare word, which is looked up among
-datasets, labels and settings; words with blanks stand in double quotes. A list may be named instead of written
-out: ``datasets``, ``settings``, ``labels``, a factor, or the methods of a role (``proposed``, ``baseline``,
-``ablation``, ``reference``, ``control``).
+datasets, labels and settings; words with blanks stand in double quotes. A list may be named instead of
+written out: ``datasets``, ``settings``, ``labels``, a factor, or the methods of a role (``proposed``,
+``baseline``, ``ablation``, ``reference``, ``control``).
 """
 
 from dataclasses import dataclass

@@ -89,7 +89,7 @@ class Samples:
         if runs:
             names_of_runs = "seed-" + part["seed"].astype(str) + "_fold-" + part["fold"].astype(str)
             part = part.assign(case=names_of_runs, seed=0)
-        # sort=True in pivot_table puts seeds and cases in order, so the bootstrap draws do not depend on row order
+        # pivot_table sorts seeds and cases, so that the bootstrap does not depend on the order of rows
         table = part.pivot_table(
             index="seed", columns="case", values="value", aggfunc=_strict_mean, dropna=False
         )

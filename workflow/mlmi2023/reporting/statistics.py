@@ -48,11 +48,11 @@ def estimate(
 
     Cases are paired: all methods are looked at on the cases they share, and a resample draws the same cases
     for all. Different datasets, and methods with fewer than three cases in common, are drawn independently.
-    Seeds are drawn per method, independently of cases (the crossed bootstrap), since seed 1 of one network has
-    nothing to do with seed 1 of another. The interval is the percentile one, widened for few cases by the t
-    quantile and sqrt(n/(n-1)) (the expanded percentile interval). The t test is over the cases' contributions
-    to the effect, which for a difference of two means are the paired differences; for ``max`` and ``abs`` it
-    holds the side that is active at the means (delta method).
+    Seeds are drawn per method, independently of cases (the crossed bootstrap), since seed 1 of one network
+    has nothing to do with seed 1 of another. The interval is the percentile one, widened for few cases by
+    the t quantile and sqrt(n/(n-1)) (the expanded percentile interval). The t test is over the cases'
+    contributions to the effect, which for a difference of two means are the paired differences; for ``max``
+    and ``abs`` it holds the side that is active at the means (delta method).
 
     Args:
         effect: takes a lookup from selector to mean (a number, or an array of resampled means).

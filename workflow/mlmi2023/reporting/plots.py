@@ -1,0 +1,182 @@
+"""Figures that every paper has: each table's main metric case by case, and the claims' intervals."""
+
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlmi2023.files import atomic
+from mlmi2023.reporting.claims import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Result
+from mlmi2023.reporting.reported import Reported
+from mlmi2023.reporting.samples import Samples
+from mlmi2023.reporting.tables import build_table, row_selector
+
+# Okabe and Ito's palette, which the colour-blind can tell apart
+VERDICT_COLOURS = {
+    REPRODUCED: "#009E73",
+    NOT_REPRODUCED: "#D55E00",
+    UNDECIDED: "#B8860B",
+    NOT_TESTED: "#8A8F98",
+}
+ROLE_COLOURS = {
+    "proposed": "#0072B2",
+    "baseline": "#56B4E9",
+    "ablation": "#CC79A7",
+    "reference": "#009E73",
+    "control": "#9AA0A8",
+}
+INK, FAINT = "#22262B", "#D5D9DF"
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "svg.hashsalt": "mlmi2023",
+    "svg.fonttype": "path",
+    "legend.frameon": False,
+}
+
+
+def save_figure(figure: Any, stem: str | Path) -> None:
+    """Write ``<stem>.png`` (200 dpi) and ``<stem>.svg``, the same bytes for the same figure, and close it.
+
+    Use it inside ``with matplotlib.rc_context(STYLE)``, whose hash salt makes the SVG's ids repeatable.
+    """
+    import matplotlib.pyplot as plt
+
+    stem = Path(stem)
+    for kind, extra in (("png", {"metadata": {"Software": None}}), ("svg", {"metadata": {"Date": None}})):
+        with atomic(stem.parent / f"{stem.name}.{kind}") as part:
+            figure.savefig(part, format=kind, dpi=200, bbox_inches="tight", facecolor="white", **extra)
+    plt.close(figure)
+
+
+def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: str | Path) -> None:
+    """Draw the main metric (first column) of a table: a point per case, a box, and the reported mean and sd.
+
+    Args:
+        reported: the paper.
+        table_id: one of its tables.
+        metrics: tidy metrics.
+        stem: output path without extension.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    result = build_table(reported, table_id, metrics)
+    metric = reported.metrics[result.table.columns[0]]
+    samples = Samples(metrics)
+    lines: list[Any] = result.frame[result.frame["metric"] == metric.id].to_dict("records")
+    rng = np.random.default_rng(0)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(6.6, 0.9 + 0.36 * len(lines)))
+        for y, line in enumerate(lines):
+            colour = ROLE_COLOURS[line["role"]]
+            sample = samples.get(row_selector(result.table, line, metric.id))
+            if sample is not None:
+                values = sample.per_case
+                axes.boxplot(
+                    values,
+                    positions=[y],
+                    orientation="horizontal",
+                    widths=0.55,
+                    showfliers=False,
+                    patch_artist=True,
+                    boxprops={"facecolor": colour, "alpha": 0.18, "edgecolor": "none"},
+                    medianprops={"color": colour, "linewidth": 1.6},
+                    whiskerprops={"color": colour, "linewidth": 0.8},
+                    capprops={"linewidth": 0},
+                )
+                jitter = rng.uniform(-0.2, 0.2, len(values))
+                axes.scatter(values, y + jitter, s=9, color=colour, alpha=0.7, linewidths=0, zorder=3)
+            if isfinite(line["reported_mean"]):
+                sd = line["reported_sd"]
+                axes.errorbar(
+                    line["reported_mean"],
+                    y + 0.36,
+                    xerr=sd if isfinite(sd) else None,
+                    fmt="D",
+                    markersize=4,
+                    color=INK,
+                    elinewidth=0.8,
+                    zorder=4,
+                )
+        names = [" ".join(filter(None, [r["name"], r["setting"], r["label"]])) for r in lines]
+        axes.set_yticks(range(len(lines)), names)
+        for tick, line in zip(axes.get_yticklabels(), lines):
+            tick.set_fontweight("bold" if line["role"] == "proposed" else "normal")
+            tick.set_color(INK if line["n_seeds"] else "#8A8F98")
+        axes.invert_yaxis()
+        axes.set_ylim(len(lines) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color=FAINT, linewidth=0.6)
+        axes.set_axisbelow(True)
+        better = {1: "higher is better", -1: "lower is better", 0: ""}[metric.sign]
+        details = ", ".join(filter(None, [metric.unit, better]))
+        axes.set_xlabel(f"{metric.name} ({details})" if details else metric.name)
+        handles = [
+            plt.Line2D(
+                [], [], marker="o", ls="", color=ROLE_COLOURS["proposed"], ms=4, label="ours, one case"
+            ),
+            plt.Line2D([], [], marker="D", ls="-", color=INK, ms=4, lw=0.8, label="reported mean ± sd"),
+        ]
+        axes.legend(
+            handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8, borderpad=0
+        )
+        save_figure(figure, stem)
+
+
+def draw_claims(results: Sequence[Result], stem: str | Path) -> None:
+    """Draw every claim's effect with its 95 % interval, each on its own axis, since their units differ.
+
+    Zero is the solid line, the paper's own effect the open diamond; right of zero supports the claim.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    with matplotlib.rc_context(STYLE):
+        figure, rows = plt.subplots(
+            max(len(results), 1), 1, figsize=(6.6, 0.35 + 0.62 * max(len(results), 1)), squeeze=False
+        )
+        for axes, result in zip(rows[:, 0], results):
+            _draw_claim(axes, result)
+        rows[-1, 0].set_xlabel("effect, in the metric's unit; right of the line supports the claim")
+        figure.subplots_adjust(hspace=1.3, left=0.2, right=0.98)
+        save_figure(figure, stem)
+
+
+def _draw_claim(axes: Any, result: Result) -> None:
+    colour = VERDICT_COLOURS[result.verdict]
+    axes.set_yticks([0], [f"{result.id}  {result.verdict}"])
+    axes.get_yticklabels()[0].set_color(colour)
+    axes.get_yticklabels()[0].set_fontweight("bold")
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelsize=7.5, length=2)
+    axes.spines["left"].set_visible(False)
+    shown = [v for v in (result.effect, result.low, result.high, result.margin) if isfinite(v)]
+    reach = 1.15 * max([abs(v) for v in shown] + [1e-9])
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-1, 1)
+    axes.locator_params(axis="x", nbins=7)
+    axes.axvline(0, color=INK, linewidth=0.9)
+    if isfinite(result.low):
+        axes.hlines(0, result.low, result.high, color=colour, linewidth=3.2, alpha=0.55)
+    if isfinite(result.effect):
+        axes.scatter([result.effect], [0], s=34, color=colour, zorder=3)
+    else:
+        axes.spines["bottom"].set_color(FAINT)
+    if isfinite(result.margin):
+        axes.scatter([result.margin], [0], s=34, marker="D", facecolor="none", edgecolor=INK, zorder=4)

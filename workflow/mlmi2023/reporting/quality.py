@@ -1,0 +1,76 @@
+"""The data section of a page: how well each preprocessing step did against what is known, and its pictures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mlmi2023.errors import InputError
+
+COLUMNS = ["subject", "step", "metric", "value"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score of one step over all subjects that have it."""
+
+    step: str
+    metric: str
+    mean: float
+    low: float
+    high: float
+    subjects: int
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A cohort as the page shows it.
+
+    Attributes:
+        name: the cohort's name.
+        about: (what, text) lines: kind, subjects per split, grid and so on.
+        qc: its folder of pictures and scores, or None.
+        datasets: the paper's datasets that it stands for.
+    """
+
+    name: str
+    about: tuple[tuple[str, str], ...]
+    qc: Path | None = None
+    datasets: tuple[str, ...] = ()
+
+    def scores(self) -> list[Score]:
+        """Return the scores of ``preprocess.csv``, in its order of steps; none without the file."""
+        return read_scores(self.qc / "preprocess.csv") if self.qc else []
+
+    def samples(self) -> Path | None:
+        """Return the picture of samples, if there is one."""
+        path = self.qc / "samples.png" if self.qc else None
+        return path if path and path.exists() else None
+
+    def mosaics(self) -> list[Path]:
+        """Return the picture of each subject."""
+        return sorted(self.qc.glob("sub-*.png")) if self.qc else []
+
+
+def read_scores(path: str | Path) -> list[Score]:
+    """Summarise a table subject,step,metric,value over subjects.
+
+    Raises:
+        InputError: the file's columns are others.
+    """
+    path = Path(path)
+    if not path.exists():
+        return []
+    try:
+        frame = pd.read_csv(path)
+    except pd.errors.EmptyDataError:
+        return []
+    if list(frame.columns) != COLUMNS:
+        raise InputError(f"{path}: columns must be {','.join(COLUMNS)}; run the qc rule again")
+    scores = []
+    for (step, metric), part in frame.groupby(["step", "metric"], sort=False):
+        value = part["value"].dropna().astype(float)
+        if len(value):
+            found = (float(value.mean()), float(value.min()), float(value.max()), len(value))
+            scores.append(Score(str(step), str(metric), *found))
+    return scores

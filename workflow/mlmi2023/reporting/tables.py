@@ -1,0 +1,242 @@
+"""The paper's tables again: what it reports, ours, the difference, and whether to trust them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlmi2023.errors import InputError
+from mlmi2023.files import atomic, read_json, write_json
+from mlmi2023.reporting.expressions import Selector
+from mlmi2023.reporting.names import setting_factors
+from mlmi2023.reporting.reported import Method, Metric, Reported, Row, Table
+from mlmi2023.reporting.samples import Sample, Samples
+
+COLUMNS = [
+    *("method", "name", "role", "metric", "reported_mean", "reported_sd", "mean", "sd", "sd_seeds"),
+    *("n_cases", "n_seeds", "difference", "setting", "label"),
+]
+OK, BROKEN, UNCHECKED = "ok", "broken", "unchecked"
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class TableResult:
+    """A table filled in.
+
+    Attributes:
+        table: what the paper reports.
+        frame: long form, columns :data:`COLUMNS`, one line per row and metric.
+        status: ``ok``, ``broken`` (a control does not bracket a method) or ``unchecked`` (no control ran).
+        reasons: why, one line each.
+    """
+
+    table: Table
+    frame: pd.DataFrame
+    status: str
+    reasons: list[str]
+
+
+def build_table(reported: Reported, table_id: str, metrics: pd.DataFrame) -> TableResult:
+    """Set our values beside the reported ones.
+
+    Rows come in the paper's order, then methods that it does not report, then controls. ``mean`` and ``sd``
+    are over cases after the mean over seeds; ``sd_seeds`` is the spread of the seeds' means. ``difference``
+    is ours minus reported.
+
+    Raises:
+        InputError: the paper has no such table.
+    """
+    if table_id not in reported.tables:
+        raise InputError(
+            f"{reported.slug}: no table {table_id!r} is reported; tables: {', '.join(reported.tables)}"
+        )
+    table = reported.tables[table_id]
+    samples = Samples(metrics)
+    lines = []
+    for row in _rows(reported, table, samples):
+        method = reported.methods[row.method]
+        for metric in table.columns:
+            lines.append(_line(method, row, metric, samples.get(_selector(table, row, metric))))
+    frame = pd.DataFrame(lines, columns=COLUMNS).astype({"n_cases": "int64", "n_seeds": "int64"})
+    status, reasons = check_controls(reported, table, frame)
+    return TableResult(table, frame, status, reasons)
+
+
+def row_selector(table: Table, row: Mapping[str, Any], metric: str) -> Selector:
+    """Return which values stand in a row (method, setting and label, as in a line of the frame)."""
+    factors = setting_factors(row["setting"])
+    setting = row["setting"] if row["setting"] and not factors else None
+    levels = tuple(sorted(factors.items()))
+    return Selector(metric, row["method"], table.dataset, setting, levels, row["label"] or None)
+
+
+def _selector(table: Table, row: Row, metric: str) -> Selector:
+    return row_selector(table, {"method": row.method, "setting": row.setting, "label": row.label}, metric)
+
+
+def _rows(reported: Reported, table: Table, samples: Samples) -> list[Row]:
+    """Return the reported rows and those of other methods that were run, under every setting and label."""
+    rows = list(table.rows)
+    conditions = list(dict.fromkeys((row.setting, row.label) for row in rows))
+    run = samples.methods(table.dataset)
+    there = {row.method for row in rows}
+    order = {"reference": 1, "control": 2}
+    others = [m for m in reported.methods.values() if m.id in run and m.id not in there]
+    others.sort(key=lambda m: (order.get(m.role, 0), m.control == "ceiling"))
+    for method in others:
+        for setting, label in conditions:
+            row = Row(method.id, {}, setting, label)
+            if any(samples.get(_selector(table, row, metric)) for metric in table.columns):
+                rows.append(row)
+    return rows
+
+
+def _line(method: Method, row: Row, metric: str, sample: Sample | None) -> dict[str, Any]:
+    printed = row.values.get(metric)
+    line: dict[str, Any] = {
+        "method": method.id,
+        "name": method.name,
+        "role": method.role,
+        "metric": metric,
+        "reported_mean": printed.mean if printed else nan,
+        "reported_sd": nan if printed is None or printed.sd is None else printed.sd,
+        **dict.fromkeys(("mean", "sd", "sd_seeds", "difference"), nan),
+        "n_cases": 0,
+        "n_seeds": 0,
+        "setting": row.setting,
+        "label": row.label or "",
+    }
+    if sample is not None:
+        cases = sample.per_case
+        line["mean"] = float(cases.mean())
+        line["sd"] = float(cases.std(ddof=1)) if len(cases) > 1 else nan
+        if len(sample.seeds) > 1:
+            line["sd_seeds"] = float(sample.values.mean(axis=1).std(ddof=1))
+        line["n_cases"] = 0 if sample.runs else len(cases)
+        line["n_seeds"] = sample.n_seeds
+        line["difference"] = line["mean"] - line["reported_mean"]
+    return line
+
+
+def check_controls(reported: Reported, table: Table, frame: pd.DataFrame) -> tuple[str, list[str]]:
+    """Return whether floor and ceiling bracket every method, and where they do not.
+
+    A control speaks for the metrics in its ``brackets``, or for the table's first column: doing nothing is
+    the worst for overlap and yet the best for folding. Compared are means under one setting and label.
+    """
+    reasons, checked, missing = [], 0, []
+    for end in ("floor", "ceiling"):
+        controls = reported.controls(end)
+        if not controls:
+            missing.append(f"the paper's file declares no {end}")
+        for control in controls:
+            for metric in control.brackets or table.columns[:1]:
+                rows = frame[frame["metric"] == metric].dropna(subset=["mean"])
+                bounds = rows[rows["method"] == control.id]
+                if metric == table.columns[0] and bounds.empty:
+                    missing.append(f"{end} {control.name} has no {metric}")
+                for bound in bounds.to_dict("records"):
+                    same = rows[(rows["setting"] == bound["setting"]) & (rows["label"] == bound["label"])]
+                    others = same[same["role"] != "control"]
+                    checked += 1
+                    reasons += _outside(reported.metrics[metric], control, bound["mean"], others)
+    if reasons:
+        return BROKEN, reasons
+    if missing or not checked:
+        return UNCHECKED, missing or ["no control was run"]
+    return OK, []
+
+
+def _outside(metric: Metric, control: Method, bound: float, others: pd.DataFrame) -> list[str]:
+    found = []
+    for row in others.to_dict("records"):
+        beyond = metric.sign * (row["mean"] - bound) * (1 if control.control == "ceiling" else -1)
+        if beyond > TOLERANCE * max(1.0, abs(bound)):
+            side = "above the ceiling" if control.control == "ceiling" else "below the floor"
+            where = " ".join(filter(None, [row["setting"], row["label"]]))
+            found.append(
+                f"{metric.name} of {row['name']}{' under ' + where if where else ''} is {side}: "
+                f"{metric.show(row['mean'])} against {metric.show(bound)} of {control.name}"
+            )
+    return found
+
+
+def best_rows(metric: Metric, frame: pd.DataFrame) -> list[int]:
+    """Return the index of our best mean per setting and label, controls left out; ties give several."""
+    rows = frame[(frame["metric"] == metric.id) & (frame["role"] != "control")].dropna(subset=["mean"])
+    best: list[int] = []
+    if metric.sign:
+        for _, part in rows.groupby(["setting", "label"], sort=False):
+            shown = (part["mean"] * metric.sign).round(metric.decimals)
+            best += [int(i) for i in part.index[shown == shown.max()]]
+    return best
+
+
+def write_table(result: TableResult, reported: Reported, csv: str | Path) -> None:
+    """Write ``<id>.csv`` and, beside it, the readable ``<id>.md`` and the status ``<id>.json``."""
+    csv = Path(csv)
+    with atomic(csv) as part:
+        result.frame.to_csv(part, index=False, float_format="%.8g", lineterminator="\n")
+    with atomic(csv.with_suffix(".md")) as part:
+        part.write_text(markdown(result, reported), encoding="utf-8")
+    write_json(csv.with_suffix(".json"), {"status": result.status, "reasons": result.reasons})
+
+
+def read_table(csv: str | Path, reported: Reported) -> TableResult:
+    """Read what :func:`write_table` wrote; the table's id is the file's name."""
+    csv = Path(csv)
+    text = dict.fromkeys(("method", "name", "role", "metric", "setting", "label"), str)
+    try:
+        frame = pd.read_csv(
+            csv, dtype=text, keep_default_na=False, na_values={c: [""] for c in COLUMNS[4:12]}
+        )
+    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{csv}: not a result table ({error}); run the table rule again") from error
+    if list(frame.columns) != COLUMNS or csv.stem not in reported.tables:
+        raise InputError(f"{csv}: not a table of {reported.slug} in today's form; run the table rule again")
+    status = read_json(csv.with_suffix(".json"))
+    return TableResult(reported.tables[csv.stem], frame, status["status"], status["reasons"])
+
+
+def markdown(result: TableResult, reported: Reported) -> str:
+    """Return the table as Markdown: reported, ours and the difference per metric, our best in bold."""
+    metrics = [reported.metrics[m] for m in result.table.columns]
+    head = ["method", "setting", "cases", "seeds"]
+    frame = result.frame
+    if not (frame["setting"] + frame["label"]).any():
+        head.remove("setting")
+    for metric in metrics:
+        unit = f" ({metric.unit})" if metric.unit else ""
+        head += [f"{metric.name}{unit} {metric.arrow}".strip() + ", reported", "ours", "difference"]
+    lines = [f"**{result.table.about}**", ""]
+    if result.status != OK:
+        lines += [f"> **{result.status}**: {'; '.join(result.reasons)}", ""]
+    lines += ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    best = {index for metric in metrics for index in best_rows(metric, frame)}
+    for _, part in frame.groupby(["method", "setting", "label"], sort=False):
+        first = part.iloc[0]
+        condition = [" ".join(filter(None, [first["setting"], first["label"]]))] if "setting" in head else []
+        ran = part["mean"].notna().any()
+        counts = [str(part[c].max()) if ran else "" for c in ("n_cases", "n_seeds")]
+        cells = [str(first["name"]), *condition, *counts]
+        for index, row in part.iterrows():
+            metric = reported.metrics[row["metric"]]
+            ours = spread(metric, row["mean"], row["sd"]) or ("" if ran else "not run")
+            cells += [
+                spread(metric, row["reported_mean"], row["reported_sd"]),
+                f"**{ours}**" if index in best else ours,
+                metric.show(row["difference"], signed=True),
+            ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", *([result.table.note] if result.table.note else [])]).rstrip() + "\n"
+
+
+def spread(metric: Metric, mean: float, sd: float) -> str:
+    """Return ``mean ± sd`` with the metric's decimals."""
+    text = metric.show(mean)
+    return f"{text} ± {metric.show(sd)}" if text and np.isfinite(sd) else text
