@@ -29,11 +29,12 @@ from typing import Any
 
 from mlmi2023.cohorts import layouts, splits
 from mlmi2023.cohorts.folders import index_folder, need_folder
+from mlmi2023.cohorts.names import label_names
 from mlmi2023.cohorts.patterns import Match, find, natural
 from mlmi2023.cohorts.records import Record
 from mlmi2023.errors import InputError
 
-__all__ = ["Record", "index_cohort"]
+__all__ = ["Record", "index_cohort", "label_names"]
 
 
 def index_cohort(name: str, config: dict[str, Any], root: Path) -> list[Record]:

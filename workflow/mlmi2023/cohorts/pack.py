@@ -87,7 +87,7 @@ def _check_alike(name: str, records: list[dict[str, Any]]) -> None:
         if set(record["images"]) != set(first["images"]):
             raise InputError(
                 f"cohort '{name}': subject {subject} has {', '.join(record['images'])}, "
-                f"subject {first['subject']} {', '.join(first['images'])}; limit 'modalities' to what all have"
+                f"subject {first['subject']} {', '.join(first['images'])}; limit 'modalities'"
             )
         for key in ("labels", "landmarks"):
             if bool(record.get(key)) != bool(first.get(key)):

@@ -148,12 +148,23 @@ def _load(path: Path, what: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _load_image(path: Path) -> tuple[np.ndarray, Any]:
     try:
-        image = nib.load(path)
-        scaled = np.asanyarray(image.dataobj)  # type: ignore[attr-defined]
-        return np.asarray(scaled), np.asarray(image.affine, dtype=float)  # type: ignore[attr-defined]
+        image = _open(path)
+        scaled = np.asanyarray(image.dataobj)
+        return np.asarray(scaled), np.asarray(image.affine, dtype=float)
     except UNREADABLE as error:
         reason = " ".join(str(error).split()).replace(str(path), "file") or type(error).__name__
         raise InputError(f"{path}: cannot be read ({reason[:120]}); fetch or export it again") from error
+
+
+def _open(path: Path) -> Any:
+    """Open an image; a compressed one is unpacked whole, since only then its checksum is compared."""
+    if not path.name.endswith((".nii.gz", ".mgz")):
+        return nib.load(path)
+    content = gzip.decompress(path.read_bytes())
+    if path.name.endswith(".mgz"):
+        return nib.MGHImage.from_bytes(content)
+    nifti2 = (540).to_bytes(4, "little") == content[:4] or (540).to_bytes(4, "big") == content[:4]
+    return (nib.Nifti2Image if nifti2 else nib.Nifti1Image).from_bytes(content)
 
 
 def _to_ras(data: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
