@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint as recompute
 
 from mlmi2023.nets.bspline import CubicBSplineUpsample
 from mlmi2023.nets.deform import compose, integrate, resize_displacement, warp
+from mlmi2023.papers.defxattn_reg.convolution import Conv3
 
 
 class ConvUnit(nn.Sequential):
@@ -22,7 +23,7 @@ class ConvUnit(nn.Sequential):
     def __init__(self, inputs: int, outputs: int) -> None:
         """Make the unit; the norm makes a bias of the convolution idle, so it has none."""
         super().__init__(
-            nn.Conv3d(inputs, outputs, 3, padding=1, bias=False),
+            Conv3(inputs, outputs, bias=False),
             nn.InstanceNorm3d(outputs),
             nn.LeakyReLU(0.01),
         )
@@ -44,9 +45,9 @@ class UpBlock(nn.Module):
         return self.second(self.first(torch.cat((deep, skip), dim=1)))
 
 
-def field_layer(inputs: int) -> nn.Conv3d:
+def field_layer(inputs: int) -> Conv3:
     """Return the convolution that predicts a field; it starts near zero, so training starts near identity."""
-    layer = nn.Conv3d(inputs, 3, 3, padding=1)
+    layer = Conv3(inputs, 3)
     nn.init.normal_(layer.weight, std=1e-5)
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return layer
@@ -106,8 +107,8 @@ class BSplineDecoder(nn.Module):
         self.up = UpPath(channels)
         coarse = tuple(max(4, round(n * integration_scale)) for n in shape)
         self.spline = CubicBSplineUpsample(max(1, round(spacing * integration_scale)), coarse)
-        self.first = nn.Conv3d(self.up.outputs, resize_channels, 3, padding=1)
-        self.second = nn.Conv3d(resize_channels, resize_channels, 3, padding=1)
+        self.first = Conv3(self.up.outputs, resize_channels)
+        self.second = Conv3(resize_channels, resize_channels)
         self.field = field_layer(resize_channels)
 
     def forward(self, maps: Sequence[Tensor], moving: Tensor, fixed: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.papers.defxattn_reg.convolution import Conv3
 from mlmi2023.papers.defxattn_reg.decoders import field_layer
 
 
@@ -36,10 +37,10 @@ class VoxelMorph(nn.Module):
             raise ValueError(f"up has {len(up)} entries and down {len(down)}: they must be as many")
         self.shape, self.stride = tuple(shape), 2 ** len(down)
         ends = [2, *down]
-        self.down = nn.ModuleList(nn.Conv3d(i, o, 3, stride=2, padding=1) for i, o in zip(ends, down))
+        self.down = nn.ModuleList(Conv3(i, o, stride=2) for i, o in zip(ends, down))
         wide = [down[-1], *(u + s for u, s in zip(up, reversed(ends[:-1])))]
-        self.up = nn.ModuleList(nn.Conv3d(i, o, 3, padding=1) for i, o in zip(wide, up))
-        self.full = nn.ModuleList(nn.Conv3d(i, o, 3, padding=1) for i, o in zip([wide[-1], *full], full))
+        self.up = nn.ModuleList(Conv3(i, o) for i, o in zip(wide, up))
+        self.full = nn.ModuleList(Conv3(i, o) for i, o in zip([wide[-1], *full], full))
         self.field = field_layer(full[-1])
 
     def forward(self, moving: Tensor, fixed: Tensor) -> Tensor:
