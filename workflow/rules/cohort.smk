@@ -4,20 +4,22 @@
 rule simulate:
     output:
         directory(f"{COHORTS}/bids"),
-    params:
-        cohort=lambda w: {
-            k: v for k, v in ask(SETTINGS.cohort, w.cohort).items() if k not in ("preprocess", "about")
-        },
     log:
         f"{LOGS}/simulate/{{cohort}}.log",
     benchmark:
         f"{BENCHMARKS}/simulate/{{cohort}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
     threads: need("simulate", "threads")
     resources:
         mem_mb=need("simulate", "mem_mb"),
         runtime=need("simulate", "runtime"),
-    conda:
-        "../../envs/imaging.yaml"
+    params:
+        cohort=lambda w: {
+            k: v
+            for k, v in ask(SETTINGS.cohort, w.cohort).items()
+            if k not in ("preprocess", "about")
+        },
     message:
         "make the stand-in cohort {wildcards.cohort}"
     script:

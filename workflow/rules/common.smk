@@ -67,7 +67,9 @@ def cohort_of(wildcards):
     """Return the cohort that stands for a paper's dataset at this scale."""
     paper = ask(SETTINGS.paper, wildcards.paper)
     if wildcards.dataset not in paper["datasets"]:
-        raise WorkflowError(f"paper '{wildcards.paper}' has no dataset '{wildcards.dataset}'")
+        raise WorkflowError(
+            f"paper '{wildcards.paper}' has no dataset '{wildcards.dataset}'"
+        )
     return paper["datasets"][wildcards.dataset]["cohort"]
 
 
@@ -82,5 +84,7 @@ def need(kind, key):
 
 
 # The one place where rules ask for a GPU.
-USE_GPU = config["device"] == "cuda" or (config["device"] == "auto" and os.path.exists("/dev/nvidia0"))
+USE_GPU = config["device"] == "cuda" or (
+    config["device"] == "auto" and os.path.exists("/dev/nvidia0")
+)
 GPU = 1 if USE_GPU else 0

@@ -6,7 +6,11 @@ def last_weights(wildcards):
     stages = ask(SETTINGS.stages, wildcards.paper, wildcards.dataset, wildcards.method)
     if not stages:
         return []
-    return expand(f"{PAPER}/models/{RUN}/{{stage}}/weights.safetensors", stage=stages[-1], **wildcards)
+    return expand(
+        f"{PAPER}/models/{RUN}/{{stage}}/weights.safetensors",
+        stage=stages[-1],
+        **wildcards,
+    )
 
 
 rule predict:
@@ -15,21 +19,21 @@ rule predict:
         weights=last_weights,
     output:
         directory(f"{PAPER}/predictions/{RUN}"),
-    params:
-        task=task_of,
-        options=options_of,
-        device=SETTINGS.device,
     log:
         f"{LOGS}/predict/{{paper}}/{RUN}.log",
     benchmark:
         f"{BENCHMARKS}/predict/{{paper}}/{RUN}.tsv"
+    conda:
+        "../../envs/torch.yaml"
     threads: need("predict", "threads")
     resources:
         gpu=lambda w: GPU if ask(SETTINGS.stages, w.paper, w.dataset, w.method) else 0,
         mem_mb=need("predict", "mem_mb"),
         runtime=need("predict", "runtime"),
-    conda:
-        "../../envs/torch.yaml"
+    params:
+        task=task_of,
+        options=options_of,
+        device=SETTINGS.device,
     message:
         "run {wildcards.method} on the test split of {wildcards.dataset} ({wildcards.paper}, seed {wildcards.seed})"
     script:
@@ -42,19 +46,19 @@ rule score:
         predictions=f"{PAPER}/predictions/{RUN}",
     output:
         f"{PAPER}/scores/{RUN}.csv",
-    params:
-        task=task_of,
-        options=options_of,
     log:
         f"{LOGS}/score/{{paper}}/{RUN}.log",
     benchmark:
         f"{BENCHMARKS}/score/{{paper}}/{RUN}.tsv"
+    conda:
+        "../../envs/torch.yaml"
     threads: need("score", "threads")
     resources:
         mem_mb=need("score", "mem_mb"),
         runtime=need("score", "runtime"),
-    conda:
-        "../../envs/torch.yaml"
+    params:
+        task=task_of,
+        options=options_of,
     message:
         "score {wildcards.method} on {wildcards.dataset} ({wildcards.paper}, seed {wildcards.seed})"
     script:

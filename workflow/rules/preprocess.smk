@@ -7,14 +7,18 @@ def step_input(step):
     def files(wildcards):
         steps = ask(SETTINGS.steps, wildcards.cohort)
         if step not in steps:
-            raise WorkflowError(f"cohort '{wildcards.cohort}' does not ask for the step '{step}'")
+            raise WorkflowError(
+                f"cohort '{wildcards.cohort}' does not ask for the step '{step}'"
+            )
         place = steps.index(step)
         if place:
             return f"{RESULTS}/cohorts/{wildcards.cohort}/{steps[place - 1]}/batch-{wildcards.batch}"
         if SETTINGS.cohort(wildcards.cohort)["kind"] == "simulated":
             return f"{RESULTS}/cohorts/{wildcards.cohort}/bids"
         raw = batch_of(wildcards.cohort, wildcards.batch)
-        return sorted({str(f) for r in raw for f in [*r.images.values(), r.labels] if f})
+        return sorted(
+            {str(f) for r in raw for f in [*r.images.values(), r.labels] if f}
+        )
 
     return files
 
@@ -39,19 +43,19 @@ rule n4:
         step_input("n4"),
     output:
         directory(f"{COHORTS}/n4/batch-{{batch}}"),
-    params:
-        records=step_records("n4"),
-        options=step_options("n4"),
     log:
         f"{LOGS}/n4/{{cohort}}/batch-{{batch}}.log",
     benchmark:
         f"{BENCHMARKS}/n4/{{cohort}}/batch-{{batch}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
     threads: need("preprocess", "threads")
     resources:
         mem_mb=need("preprocess", "mem_mb"),
         runtime=need("preprocess", "runtime"),
-    conda:
-        "../../envs/imaging.yaml"
+    params:
+        records=step_records("n4"),
+        options=step_options("n4"),
     message:
         "N4 bias correction, {wildcards.cohort}, batch {wildcards.batch}"
     script:
@@ -63,19 +67,19 @@ rule brainmask:
         step_input("brainmask"),
     output:
         directory(f"{COHORTS}/brainmask/batch-{{batch}}"),
-    params:
-        records=step_records("brainmask"),
-        options=step_options("brainmask"),
     log:
         f"{LOGS}/brainmask/{{cohort}}/batch-{{batch}}.log",
     benchmark:
         f"{BENCHMARKS}/brainmask/{{cohort}}/batch-{{batch}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
     threads: need("preprocess", "threads")
     resources:
         mem_mb=need("preprocess", "mem_mb"),
         runtime=need("preprocess", "runtime"),
-    conda:
-        "../../envs/imaging.yaml"
+    params:
+        records=step_records("brainmask"),
+        options=step_options("brainmask"),
     message:
         "skull stripping, {wildcards.cohort}, batch {wildcards.batch}"
     script:
@@ -87,19 +91,19 @@ rule affine:
         step_input("affine"),
     output:
         directory(f"{COHORTS}/affine/batch-{{batch}}"),
-    params:
-        records=step_records("affine"),
-        options=step_options("affine"),
     log:
         f"{LOGS}/affine/{{cohort}}/batch-{{batch}}.log",
     benchmark:
         f"{BENCHMARKS}/affine/{{cohort}}/batch-{{batch}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
     threads: need("preprocess", "threads")
     resources:
         mem_mb=need("preprocess", "mem_mb"),
         runtime=need("preprocess", "runtime"),
-    conda:
-        "../../envs/imaging.yaml"
+    params:
+        records=step_records("affine"),
+        options=step_options("affine"),
     message:
         "affine registration to the template, {wildcards.cohort}, batch {wildcards.batch}"
     script:
@@ -111,19 +115,19 @@ rule grid:
         step_input("grid"),
     output:
         directory(f"{COHORTS}/grid/batch-{{batch}}"),
-    params:
-        records=step_records("grid"),
-        options=step_options("grid"),
     log:
         f"{LOGS}/grid/{{cohort}}/batch-{{batch}}.log",
     benchmark:
         f"{BENCHMARKS}/grid/{{cohort}}/batch-{{batch}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
     threads: need("preprocess", "threads")
     resources:
         mem_mb=need("preprocess", "mem_mb"),
         runtime=need("preprocess", "runtime"),
-    conda:
-        "../../envs/imaging.yaml"
+    params:
+        records=step_records("grid"),
+        options=step_options("grid"),
     message:
         "resampling to the common grid, {wildcards.cohort}, batch {wildcards.batch}"
     script:
@@ -132,26 +136,28 @@ rule grid:
 
 rule pack:
     input:
-        lambda w: expand(f"{COHORTS}/grid/batch-{{batch}}", cohort=w.cohort, batch=batches(w.cohort)),
+        lambda w: expand(
+            f"{COHORTS}/grid/batch-{{batch}}", cohort=w.cohort, batch=batches(w.cohort)
+        ),
     output:
         directory(f"{COHORTS}/packed"),
-    params:
-        cohort=lambda w: {
-            k: v
-            for k, v in ask(SETTINGS.cohort, w.cohort).items()
-            if k in ("kind", "label_names", "layout", "variant", "dataset", "simulator")
-        },
-        root=lambda w: str(SETTINGS.root_of(w.cohort)),
     log:
         f"{LOGS}/pack/{{cohort}}.log",
     benchmark:
         f"{BENCHMARKS}/pack/{{cohort}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
     threads: need("preprocess", "threads")
     resources:
         mem_mb=need("preprocess", "mem_mb"),
         runtime=need("preprocess", "runtime"),
-    conda:
-        "../../envs/imaging.yaml"
+    params:
+        cohort=lambda w: {
+            k: v
+            for k, v in ask(SETTINGS.cohort, w.cohort).items()
+            if k not in ("about", "preprocess", "options", "subjects")
+        },
+        root=lambda w: str(SETTINGS.root_of(w.cohort)),
     message:
         "pack the cohort {wildcards.cohort} into arrays"
     script:
@@ -162,7 +168,11 @@ def qc_folders(wildcards):
     """Return the batch folders of all steps of a cohort."""
     steps = ask(SETTINGS.steps, wildcards.cohort)
     numbers = batches(wildcards.cohort)
-    return [f"{RESULTS}/cohorts/{wildcards.cohort}/{s}/batch-{b}" for s in steps for b in numbers]
+    return [
+        f"{RESULTS}/cohorts/{wildcards.cohort}/{s}/batch-{b}"
+        for s in steps
+        for b in numbers
+    ]
 
 
 rule qc:
@@ -170,19 +180,19 @@ rule qc:
         qc_folders,
     output:
         directory(f"{COHORTS}/qc"),
-    params:
-        records=lambda w: [vars(r) for r in records(w.cohort)],
-        steps=lambda w: ask(SETTINGS.steps, w.cohort),
     log:
         f"{LOGS}/qc/{{cohort}}.log",
     benchmark:
         f"{BENCHMARKS}/qc/{{cohort}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
     threads: need("simulate", "threads")
     resources:
         mem_mb=need("preprocess", "mem_mb"),
         runtime=need("preprocess", "runtime"),
-    conda:
-        "../../envs/imaging.yaml"
+    params:
+        records=lambda w: [vars(r) for r in records(w.cohort)],
+        steps=lambda w: ask(SETTINGS.steps, w.cohort),
     message:
         "score the preprocessing of {wildcards.cohort} and draw its mosaics"
     script:

@@ -10,20 +10,31 @@ def runs(wildcards):
             trained = ask(SETTINGS.stages, wildcards.paper, dataset, method)
             for seed in paper["seeds"] if trained else paper["seeds"][:1]:
                 for fold in range(paper.get("folds", 1)):
-                    found.append(dict(dataset=dataset, method=method, seed=seed, fold=fold))
+                    found.append(
+                        dict(dataset=dataset, method=method, seed=seed, fold=fold)
+                    )
     return found
 
 
 def scores(wildcards):
-    return [f"{PAPER}/scores/{RUN}.csv".format(paper=wildcards.paper, **run) for run in runs(wildcards)]
+    return [
+        f"{PAPER}/scores/{RUN}.csv".format(paper=wildcards.paper, **run)
+        for run in runs(wildcards)
+    ]
 
 
 def training_reports(wildcards):
     """Return the train.json of every stage of every trained run."""
     found = []
     for run in runs(wildcards):
-        for stage in ask(SETTINGS.stages, wildcards.paper, run["dataset"], run["method"]):
-            found.append(f"{PAPER}/models/{RUN}/{stage}/train.json".format(paper=wildcards.paper, **run))
+        for stage in ask(
+            SETTINGS.stages, wildcards.paper, run["dataset"], run["method"]
+        ):
+            found.append(
+                f"{PAPER}/models/{RUN}/{stage}/train.json".format(
+                    paper=wildcards.paper, **run
+                )
+            )
     return found
 
 
@@ -41,7 +52,12 @@ def figures_of(slug):
 
 
 def cohorts_of(slug):
-    return sorted({dataset["cohort"] for dataset in ask(SETTINGS.paper, slug)["datasets"].values()})
+    return sorted(
+        {
+            dataset["cohort"]
+            for dataset in ask(SETTINGS.paper, slug)["datasets"].values()
+        }
+    )
 
 
 rule metrics:
@@ -53,12 +69,12 @@ rule metrics:
         f"{LOGS}/metrics/{{paper}}.log",
     benchmark:
         f"{BENCHMARKS}/metrics/{{paper}}.tsv"
+    conda:
+        "../../envs/report.yaml"
     threads: need("report", "threads")
     resources:
         mem_mb=need("report", "mem_mb"),
         runtime=need("report", "runtime"),
-    conda:
-        "../../envs/report.yaml"
     message:
         "gather the metrics of {wildcards.paper}"
     script:
@@ -79,12 +95,12 @@ rule table:
         f"{LOGS}/table/{{paper}}/{{table}}.log",
     benchmark:
         f"{BENCHMARKS}/table/{{paper}}/{{table}}.tsv"
+    conda:
+        "../../envs/report.yaml"
     threads: need("report", "threads")
     resources:
         mem_mb=need("report", "mem_mb"),
         runtime=need("report", "runtime"),
-    conda:
-        "../../envs/report.yaml"
     message:
         "{wildcards.table} of {wildcards.paper}: reported and ours"
     script:
@@ -94,6 +110,9 @@ rule table:
 rule claims:
     input:
         metrics=f"{PAPER}/metrics.csv",
+        tables=lambda w: expand(
+            f"{PAPER}/tables/{{table}}.csv", paper=w.paper, table=tables_of(w.paper)
+        ),
         reported=lambda w: reported(w.paper),
     output:
         csv=f"{PAPER}/claims.csv",
@@ -103,12 +122,12 @@ rule claims:
         f"{LOGS}/claims/{{paper}}.log",
     benchmark:
         f"{BENCHMARKS}/claims/{{paper}}.tsv"
+    conda:
+        "../../envs/report.yaml"
     threads: need("report", "threads")
     resources:
         mem_mb=need("report", "mem_mb"),
         runtime=need("report", "runtime"),
-    conda:
-        "../../envs/report.yaml"
     message:
         "judge the claims of {wildcards.paper}"
     script:
@@ -138,12 +157,23 @@ rule figure:
         data=lambda w: f"{RESULTS}/cohorts/{SETTINGS.paper(w.paper)['datasets'][SETTINGS.paper(w.paper)['figures'][w.figure]['dataset']]['cohort']}/packed",
         weights=figure_weights,
         predictions=lambda w: [
-            f"{PAPER}/predictions/{RUN}".format(paper=w.paper, **run) for run in figure_runs(w).values()
+            f"{PAPER}/predictions/{RUN}".format(paper=w.paper, **run)
+            for run in figure_runs(w).values()
         ],
         reported=lambda w: reported(w.paper),
     output:
         png=f"{PAPER}/figures/{{figure}}.png",
         svg=f"{PAPER}/figures/{{figure}}.svg",
+    log:
+        f"{LOGS}/figure/{{paper}}/{{figure}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure/{{paper}}/{{figure}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: need("score", "threads")
+    resources:
+        mem_mb=need("predict", "mem_mb"),
+        runtime=need("report", "runtime"),
     params:
         task=lambda w: SETTINGS.paper(w.paper)["datasets"][
             SETTINGS.paper(w.paper)["figures"][w.figure]["dataset"]
@@ -157,16 +187,6 @@ rule figure:
             for method, run in figure_runs(w).items()
         },
         run=lambda w: next(iter(figure_runs(w).values())),
-    log:
-        f"{LOGS}/figure/{{paper}}/{{figure}}.log",
-    benchmark:
-        f"{BENCHMARKS}/figure/{{paper}}/{{figure}}.tsv"
-    threads: need("score", "threads")
-    resources:
-        mem_mb=need("predict", "mem_mb"),
-        runtime=need("report", "runtime"),
-    conda:
-        "../../envs/torch.yaml"
     message:
         "draw {wildcards.figure} of {wildcards.paper}"
     script:
@@ -183,13 +203,29 @@ rule page:
             f"{PAPER}/tables/{{table}}.csv", paper=w.paper, table=tables_of(w.paper)
         ),
         figures=lambda w: expand(
-            f"{PAPER}/figures/{{figure}}.png", paper=w.paper, figure=figures_of(w.paper)
+            f"{PAPER}/figures/{{figure}}.png",
+            paper=w.paper,
+            figure=figures_of(w.paper),
         ),
         reports=training_reports,
-        qc=lambda w: expand(f"{RESULTS}/cohorts/{{cohort}}/qc", cohort=cohorts_of(w.paper)),
-        packed=lambda w: expand(f"{RESULTS}/cohorts/{{cohort}}/packed", cohort=cohorts_of(w.paper)),
+        qc=lambda w: expand(
+            f"{RESULTS}/cohorts/{{cohort}}/qc", cohort=cohorts_of(w.paper)
+        ),
+        packed=lambda w: expand(
+            f"{RESULTS}/cohorts/{{cohort}}/packed", cohort=cohorts_of(w.paper)
+        ),
     output:
         f"{PAPER}/index.html",
+    log:
+        f"{LOGS}/page/{{paper}}.log",
+    benchmark:
+        f"{BENCHMARKS}/page/{{paper}}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: need("report", "threads")
+    resources:
+        mem_mb=need("report", "mem_mb"),
+        runtime=need("report", "runtime"),
     params:
         paper=lambda w: SETTINGS.paper(w.paper),
         scale=SETTINGS.scale,
@@ -197,16 +233,6 @@ rule page:
             name: {k: v for k, v in SETTINGS.cohort(name).items() if k != "layout"}
             for name in cohorts_of(w.paper)
         },
-    log:
-        f"{LOGS}/page/{{paper}}.log",
-    benchmark:
-        f"{BENCHMARKS}/page/{{paper}}.tsv"
-    threads: need("report", "threads")
-    resources:
-        mem_mb=need("report", "mem_mb"),
-        runtime=need("report", "runtime"),
-    conda:
-        "../../envs/report.yaml"
     message:
         "write the page of {wildcards.paper}"
     script:
@@ -216,24 +242,28 @@ rule page:
 rule overview:
     input:
         pages=expand(f"{PAPER}/index.html", paper=SETTINGS.papers),
-        tables=[f"{RESULTS}/{p}/tables/{t}.csv" for p in SETTINGS.papers for t in tables_of(p)],
+        tables=[
+            f"{RESULTS}/{p}/tables/{t}.csv"
+            for p in SETTINGS.papers
+            for t in tables_of(p)
+        ],
         claims=expand(f"{PAPER}/claims.csv", paper=SETTINGS.papers),
         reported=[reported(p) for p in SETTINGS.papers],
     output:
         f"{RESULTS}/index.html",
-    params:
-        papers=SETTINGS.papers,
-        scale=SETTINGS.scale,
     log:
         f"{LOGS}/overview.log",
     benchmark:
         f"{BENCHMARKS}/overview.tsv"
+    conda:
+        "../../envs/report.yaml"
     threads: need("report", "threads")
     resources:
         mem_mb=need("report", "mem_mb"),
         runtime=need("report", "runtime"),
-    conda:
-        "../../envs/report.yaml"
+    params:
+        papers=SETTINGS.papers,
+        scale=SETTINGS.scale,
     message:
         "write the overview of all papers"
     script:

@@ -4,6 +4,6 @@ for slug in SETTINGS.known:
     rule:
         name:
             slug
-        localrule: True
         input:
             f"{RESULTS}/{slug}/index.html",
+        localrule: True

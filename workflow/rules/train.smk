@@ -5,12 +5,16 @@ def previous_stage(wildcards):
     """Return the weights of the stage before, or nothing for the first stage."""
     stages = ask(SETTINGS.stages, wildcards.paper, wildcards.dataset, wildcards.method)
     if wildcards.stage not in stages:
-        raise WorkflowError(f"method '{wildcards.method}' has no training stage '{wildcards.stage}'")
+        raise WorkflowError(
+            f"method '{wildcards.method}' has no training stage '{wildcards.stage}'"
+        )
     place = stages.index(wildcards.stage)
     if place == 0:
         return []
     return expand(
-        f"{PAPER}/models/{RUN}/{{before}}/weights.safetensors", before=stages[place - 1], **wildcards
+        f"{PAPER}/models/{RUN}/{{before}}/weights.safetensors",
+        before=stages[place - 1],
+        **wildcards,
     )
 
 
@@ -32,23 +36,23 @@ rule train:
         weights=f"{PAPER}/models/{RUN}/{{stage}}/weights.safetensors",
         report=f"{PAPER}/models/{RUN}/{{stage}}/train.json",
         curve=f"{PAPER}/models/{RUN}/{{stage}}/curve.csv",
+    log:
+        f"{LOGS}/train/{{paper}}/{RUN}/{{stage}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{{paper}}/{RUN}/{{stage}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: need("train", "threads")
+    resources:
+        gpu=GPU,
+        mem_mb=need("train", "mem_mb"),
+        runtime=need("train", "runtime"),
     params:
         task=task_of,
         options=options_of,
         train=lambda w: SETTINGS.schedule(w.paper, w.dataset, w.method, w.stage),
         device=SETTINGS.device,
         runs=lambda w: f"{RESULTS}/{w.paper}/.runs",
-    log:
-        f"{LOGS}/train/{{paper}}/{RUN}/{{stage}}.log",
-    benchmark:
-        f"{BENCHMARKS}/train/{{paper}}/{RUN}/{{stage}}.tsv"
-    threads: need("train", "threads")
-    resources:
-        gpu=GPU,
-        mem_mb=need("train", "mem_mb"),
-        runtime=need("train", "runtime"),
-    conda:
-        "../../envs/torch.yaml"
     message:
         "train {wildcards.method} on {wildcards.dataset} ({wildcards.paper}, seed {wildcards.seed})"
     script:

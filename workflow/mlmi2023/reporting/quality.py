@@ -1,11 +1,15 @@
-"""The data section of a page: how well each preprocessing step did against what is known, and its pictures."""
+"""The data section of a page: the scores of each preprocessing step against the truth, and its pictures."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from mlmi2023.errors import InputError
+from mlmi2023.files import read_json
 
 COLUMNS = ["subject", "step", "metric", "value"]
 
@@ -74,3 +78,35 @@ def read_scores(path: str | Path) -> list[Score]:
             found = (float(value.mean()), float(value.min()), float(value.max()), len(value))
             scores.append(Score(str(step), str(metric), *found))
     return scores
+
+
+def describe_cohort(
+    name: str, config: Mapping[str, Any], qc: Path, packed: Path, datasets: Sequence[str]
+) -> Cohort:
+    """Return a cohort as the page shows it.
+
+    Args:
+        name: the cohort's name.
+        config: its configuration.
+        qc: its folder of pictures and scores.
+        packed: its packed folder, for counts and the data hash.
+        datasets: ids of the paper's datasets that it stands for.
+    """
+    about = read_json(packed / "cohort.json")
+    splits = Counter(row["split"] for row in about["subjects"])
+    kinds = {
+        "simulated": f"stand-in, made by the simulator '{config.get('simulator')}'",
+        "dataset": "public dataset",
+    }
+    grid = config["preprocess"]["grid"]
+    lines = [
+        ("what", config.get("about", "") or kinds.get(config["kind"], "own data")),
+        ("kind", kinds.get(config["kind"], "own data")),
+        ("subjects", ", ".join(f"{count} {split}" for split, count in splits.items())),
+        ("images", ", ".join(about["modalities"])),
+        ("structures", f"{len(about['labels'])} labelled" if about["labels"] else "no labels"),
+        ("preprocessing", ", ".join(config["preprocess"])),
+        ("grid", f"{' x '.join(map(str, grid['shape']))} voxels at {grid['spacing']} mm"),
+        ("data hash", about["content_hash"]),
+    ]
+    return Cohort(name, tuple(lines), qc, tuple(datasets))

@@ -1,0 +1,36 @@
+from mlmi2023.scripting import logged
+
+with logged(snakemake):
+    from pathlib import Path
+
+    from mlmi2023.papers.deviations import read_deviations
+    from mlmi2023.reporting.page import FigureItem, PageInputs, build_page
+    from mlmi2023.reporting.quality import describe_cohort
+    from mlmi2023.reporting.reported import load_reported
+
+    given, params = snakemake.input, snakemake.params
+    config = params.paper
+    cohorts = []
+    for (name, cohort), qc in zip(params.cohorts.items(), given.qc):
+        datasets = [d for d, setup in config["datasets"].items() if setup["cohort"] == name]
+        packed = Path(qc).with_name("packed")
+        cohorts.append(describe_cohort(name, cohort, Path(qc), packed, datasets))
+    figures = [Path(p) for p in given.figures]
+    tables = [Path(p) for p in given.tables]
+    build_page(
+        PageInputs(
+            reported=load_reported(given.reported),
+            scale=params.scale,
+            summary=config["summary"],
+            claims=Path(given.claims),
+            claims_figure=Path(given.claims_figure),
+            tables=tables,
+            table_figures={t.stem: t.parents[1] / "figures" / f"{t.stem}.png" for t in tables},
+            figures=[FigureItem(f.stem, f, config["figures"][f.stem]["caption"]) for f in figures],
+            cohorts=cohorts,
+            deviations=read_deviations(snakemake.wildcards.paper),
+            runs=[Path(p) for p in given.reports],
+            metrics=Path(given.metrics),
+        ),
+        snakemake.output[0],
+    )
