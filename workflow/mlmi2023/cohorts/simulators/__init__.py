@@ -1,0 +1,1 @@
+"""Simulators of stand-in cohorts, one module or package per anatomy, each with one function ``simulate``."""
