@@ -43,12 +43,12 @@ def test_mirror_inverts_everything(axis):
 
 
 def test_one_displaced_voxel_by_hand():
-    """One voxel thrown t = 1.5 along x: which tetrahedra turn over, and by how much, is countable.
+    """One voxel thrown t = 1.5 along x.
 
-    Seen from the voxel itself, 4 corner tetrahedra open towards +x: determinant 1 - t = -0.5. Each of
-    the two middle ones changes by -1 * t for the one with +x edges: 2 - 2 t / ... is 2 - t > 0 or 2 + t.
-    Seen from the neighbour at +x the backward edge has length 1 - (-t)... and grows negative likewise:
-    its 4 corner tetrahedra that reach back to the voxel have 1 - t = -0.5.
+    Its 4 corner tetrahedra that open towards +x get the determinant 1 - t = -0.5, and so do the 4 of its
+    neighbour at +x that open towards -x. Every middle tetrahedron with the voxel as a vertex has 2 - t or
+    2 + t, which is positive. So 2 voxels fold and 8 tetrahedra of 0.5 / 6 are inverted, each in one of
+    two cuts.
     """
     t = 1.5
     u = np.zeros((3, 9, 9, 9), np.float32)

@@ -22,6 +22,14 @@ DEFAULTS: dict[str, Any] = {
 METRICS = ("CC", "mattes", "meansquares")
 
 
+def load_ants(threads: int) -> Any:
+    """Import ants, whose thread count is fixed when it is first loaded in a process."""
+    os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", str(threads))
+    import ants
+
+    return ants
+
+
 def field_to_voxels(vectors: np.ndarray, spacing: Sequence[float], direction: np.ndarray) -> np.ndarray:
     """Turn ITK's displacements into displacements along the array axes.
 
@@ -74,9 +82,7 @@ def syn(
     chosen = {**DEFAULTS, **given}
     if chosen["metric"] not in METRICS:
         raise InputError(f"config key method_options.metric is {chosen['metric']!r}; choose {METRICS}")
-    os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", str(threads))
-    import ants
-
+    ants = load_ants(threads)
     images = [
         ants.from_numpy(np.asarray(a, np.float32), spacing=tuple(map(float, spacing)))
         for a in (fixed, moving)

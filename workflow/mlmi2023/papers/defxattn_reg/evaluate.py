@@ -51,8 +51,9 @@ def _method(job: Job, weights: Path | None, packed: Packed) -> Register:
     if kind == "learned":
         return _learned(job, weights, packed)
     if kind == "syn":
-        from mlmi2023.papers.defxattn_reg.classical import syn
+        from mlmi2023.papers.defxattn_reg.classical import load_ants, syn
 
+        load_ants(job.threads)  # now, since the first pair's time is a result
         return lambda moving, fixed: syn(
             moving, fixed, packed.spacing, job.method_options, job.seed, job.threads
         )
@@ -97,8 +98,10 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     with atomic(out) as part:
         part.mkdir()
         for number, (moving, fixed) in enumerate(chosen):
-            pair = [np.asarray(images[row], np.float32) for images, row in
-                    ((moving_images, moving), (fixed_images, fixed))]  # fmt: skip
+            pair = (
+                np.asarray(moving_images[moving], np.float32),
+                np.asarray(fixed_images[fixed], np.float32),
+            )
             if number == 0 and kind == "learned":
                 register(*pair)
             if on_gpu:
