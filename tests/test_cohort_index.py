@@ -87,6 +87,8 @@ def test_seeded_split_ignores_order_and_neighbours(tmp_path):
         r.subject for r in index_cohort("mine", config, own_folder(tmp_path / "a")) if r.split == "train"
     }
     assert train != {"1", "2", "3", "4", "5"}
+    other = index_cohort("mine", {**config, "split_seed": 2}, tmp_path / "a")
+    assert {r.subject for r in other if r.split == "train"} != train
     again = index_cohort("mine", config, own_folder(tmp_path / "b"))
     assert {r.subject for r in again if r.split == "train"} == train
     for kind in "is":  # a test subject less moves nobody from train to test
