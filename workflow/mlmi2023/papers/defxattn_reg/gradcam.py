@@ -1,0 +1,74 @@
+"""Grad-CAM of registration networks (Sect. 4, Fig. 3): where a network looks to raise the similarity."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mlmi2023.nets.deform import warp
+from mlmi2023.papers.defxattn_reg.model import RegistrationNet
+
+
+def correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Return the normalised cross-correlation of two images, one number, over all voxels."""
+    a, b = a - a.mean(), b - b.mean()
+    return (a * b).sum() / (a.square().sum() * b.square().sum()).sqrt().clamp_min(1e-12)
+
+
+def class_activation(activation: Tensor, gradient: Tensor) -> Tensor:
+    """Grad-CAM of one layer: channels weighted by their mean gradient, summed, negatives dropped.
+
+    Args:
+        activation: (1, C, X, Y, Z).
+        gradient: of the target by the activation, same shape.
+
+    Returns:
+        (1, 1, X, Y, Z) in [0, 1]; all zero if nothing in the layer raises the target.
+    """
+    weights = gradient.mean(dim=(2, 3, 4), keepdim=True)
+    heat = (weights * activation).sum(dim=1, keepdim=True).clamp_min(0)
+    top = heat.max()
+    return heat / top if top > 0 else heat
+
+
+def heat_map(net: RegistrationNet, moving: Tensor, fixed: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Explain one registration.
+
+    The target is the correlation of the warped with the fixed image; the maps of the convolutions
+    before the layer that predicts the field are scaled to [0, 1] each, resized and averaged.
+
+    Args:
+        net: a trained network; it is left as it was.
+        moving: (1, 1, X, Y, Z) on the network's device.
+        fixed: same shape.
+
+    Returns:
+        The heat map (X, Y, Z) in [0, 1] and the displacement (3, X, Y, Z) that it explains, in voxels.
+    """
+    kept: list[Tensor] = []
+    hooks = [
+        layer.register_forward_hook(lambda module, inputs, output: kept.append(output))
+        for layer in net.gradcam_layers()
+    ]
+    was_training = net.training
+    net.eval()
+    try:
+        with torch.enable_grad():
+            displacement = net(moving, fixed)
+            target = correlation(warp(moving, displacement), fixed)
+            gradients = torch.autograd.grad(target, kept)
+    finally:
+        net.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    with torch.no_grad():
+        maps = [class_activation(a.float(), g.float()) for a, g in zip(kept, gradients)]
+        inner = torch.stack([_resized(heat, net.inner) for heat in maps]).mean(dim=0)
+        x, y, z = (n // net.factor for n in net.shape)
+        heat = _resized(inner[:, :, :x, :y, :z], net.shape)[0, 0]
+        heat = heat / heat.max().clamp_min(1e-12)
+    return heat.cpu().numpy(), displacement[0].detach().cpu().numpy()
+
+
+def _resized(heat: Tensor, size: tuple[int, ...]) -> Tensor:
+    return F.interpolate(heat, size=size, mode="trilinear", align_corners=False)
