@@ -40,9 +40,8 @@ def check_metrics(frame: pd.DataFrame, where: str) -> pd.DataFrame:
             frame[column] = pd.to_numeric(frame[column]).astype("int64")
         except (ValueError, TypeError) as error:
             raise InputError(f"{where}: column {column} must hold whole numbers ({error})") from error
-    given = frame["value"].astype(str).str.strip().str.lower()
     value = pd.to_numeric(frame["value"], errors="coerce").astype(float)
-    bad = value.isna() & ~given.isin(["nan", "none", "<na>"])
+    bad = value.isna() & frame["value"].notna() & (frame["value"].astype(str) != "nan")
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InputError(f"{where}: row {row + 1}: value {frame['value'].iloc[row]!r} is not a number")

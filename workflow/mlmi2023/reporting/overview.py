@@ -8,7 +8,7 @@ from typing import Any
 from mlmi2023.reporting.claims import read_claims
 from mlmi2023.reporting.render import count_verdicts, render
 from mlmi2023.reporting.reported import Reported
-from mlmi2023.reporting.tables import BROKEN, UNCHECKED, TableResult, read_table, spread
+from mlmi2023.reporting.tables import BROKEN, UNCHECKED, TableResult, read_table
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def main_value(result: TableResult, reported: Reported) -> dict[str, str] | None
         "dataset": reported.datasets[result.table.dataset].name,
         "method": row["name"],
         "metric": " ".join(filter(None, [metric.name, f"({metric.unit})" if metric.unit else ""])),
-        "ours": spread(metric, row["mean"], row["sd"]),
+        "ours": metric.show(row["mean"]),
+        "sd": metric.show(row["sd"]),
         "reported": metric.show(row["reported_mean"]),
         "difference": metric.show(row["difference"], signed=True),
     }

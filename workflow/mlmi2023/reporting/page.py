@@ -10,10 +10,10 @@ import pandas as pd
 from mlmi2023.provenance import provenance
 from mlmi2023.reporting.claims import RULE, read_claims
 from mlmi2023.reporting.quality import Cohort
-from mlmi2023.reporting.render import count_verdicts, forest, render
+from mlmi2023.reporting.render import count_verdicts, forest, places_for, render
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
-from mlmi2023.reporting.tables import TableResult, best_rows, read_table, spread
+from mlmi2023.reporting.tables import TableResult, best_rows, read_table
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def build_page(inputs: PageInputs, out: str | Path) -> None:
         out,
         inputs=inputs,
         paper=inputs.reported,
-        claims=[{"result": r, "forest": forest(r)} for r in results],
+        claims=[{"result": r, "forest": forest(r), "places": places_for(r)} for r in results],
         counts=count_verdicts(results),
         tables=[table_view(table, inputs.reported) for table in tables],
         rule=RULE,
@@ -88,11 +88,14 @@ def table_view(result: TableResult, reported: Reported) -> dict[str, Any]:
     rows = []
     for _, part in frame.groupby(["method", "setting", "label"], sort=False):
         first = part.iloc[0]
+        method = reported.methods[first["method"]]
+        mark = method.control or (method.role if method.role in ("proposed", "reference") else "")
         rows.append(
             {
-                "name": first["name"],
-                "about": reported.methods[first["method"]].about,
-                "role": first["role"],
+                "name": method.name,
+                "about": method.about,
+                "role": method.role,
+                "mark": mark,
                 "condition": " ".join(filter(None, [first["setting"], first["label"]])),
                 "ran": bool(part["mean"].notna().any()),
                 "cases": int(part["n_cases"].max()),
@@ -114,8 +117,10 @@ def _cell(row: pd.Series, reported: Reported, best: bool) -> dict[str, Any]:
     metric = reported.metrics[row["metric"]]
     difference = row["difference"]
     return {
-        "reported": spread(metric, row["reported_mean"], row["reported_sd"]),
-        "ours": spread(metric, row["mean"], row["sd"]),
+        "reported": metric.show(row["reported_mean"]),
+        "reported_sd": metric.show(row["reported_sd"]),
+        "ours": metric.show(row["mean"]),
+        "sd": metric.show(row["sd"]),
         "sd_seeds": metric.show(row["sd_seeds"]),
         "difference": metric.show(difference, signed=True),
         "better": bool(metric.sign and difference * metric.sign > 0),

@@ -149,17 +149,19 @@ def draw_claims(results: Sequence[Result], stem: str | Path) -> None:
 
     with matplotlib.rc_context(STYLE):
         figure, rows = plt.subplots(
-            max(len(results), 1), 1, figsize=(6.6, 0.35 + 0.62 * max(len(results), 1)), squeeze=False
+            max(len(results), 1), 1, figsize=(6.6, 0.35 + 0.72 * max(len(results), 1)), squeeze=False
         )
         for axes, result in zip(rows[:, 0], results):
             _draw_claim(axes, result)
         rows[-1, 0].set_xlabel("effect, in the metric's unit; right of the line supports the claim")
-        figure.subplots_adjust(hspace=1.3, left=0.2, right=0.98)
+        figure.subplots_adjust(hspace=1.6, left=0.2, right=0.98)
         save_figure(figure, stem)
 
 
 def _draw_claim(axes: Any, result: Result) -> None:
     colour = VERDICT_COLOURS[result.verdict]
+    check = result.check if len(result.check) <= 110 else result.check[:107] + "..."
+    axes.set_title(check, fontsize=6.8, loc="left", color="#6A727C", pad=1.5)
     axes.set_yticks([0], [f"{result.id}  {result.verdict}"])
     axes.get_yticklabels()[0].set_color(colour)
     axes.get_yticklabels()[0].set_fontweight("bold")

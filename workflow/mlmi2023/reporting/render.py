@@ -25,7 +25,9 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, p_value=p_value, duration=duration, slug=css_name, prose=prose)
+    environment.filters.update(
+        number=number, fixed=fixed, p_value=p_value, duration=duration, slug=css_name, prose=prose
+    )
     return environment
 
 
@@ -58,6 +60,19 @@ def number(value: Any, digits: int = 3, signed: bool = False) -> str:
 
 def _exponent(value: float) -> int:
     return int(f"{abs(value):.2e}".split("e")[1])
+
+
+def fixed(value: float, places: int, signed: bool = True) -> str:
+    """Return ``value`` with so many decimals; a dash where there is none."""
+    if not isfinite(value):
+        return "–"
+    return f"{value:{'+' if signed else ''}.{places}f}".replace("-", "−")
+
+
+def places_for(result: Result) -> int:
+    """Return the decimals that show a claim's interval, and the paper's effect, with two digits."""
+    sizes = [abs(v) for v in (result.margin, (result.high - result.low) / 2) if isfinite(v) and v]
+    return min(8, max(0, 1 - _exponent(min(sizes)))) if sizes else 3
 
 
 def p_value(value: float) -> str:
@@ -96,7 +111,7 @@ def prose(text: str) -> Any:
 
 
 def forest(result: Result) -> dict[str, float] | None:
-    """Return where a claim's marks lie on its own symmetric axis, in percent of its width; None without values."""
+    """Return where a claim's marks lie on its own symmetric axis, in percent; None without values."""
     if not (isfinite(result.effect) or isfinite(result.margin)):
         return None
     shown = [v for v in (result.effect, result.low, result.high, result.margin) if isfinite(v)]

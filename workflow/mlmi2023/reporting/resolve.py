@@ -109,12 +109,7 @@ class _Resolver:
         for key, word in given.items():
             if key in KEYS:
                 continue
-            self.known(
-                ref,
-                key,
-                {"method": 0, "dataset": 0, "setting": 0, "label": 0, **self.reported.factors},
-                "key",
-            )
+            self.known(ref, key, {**dict.fromkeys(KEYS), **self.reported.factors}, "key")
             factors[key] = value_name(word)
             self.known(ref, factors[key], dict.fromkeys(self.reported.factors[key]), f"level of {key}")
         if "method" not in given:

@@ -20,7 +20,7 @@ COLUMNS = [
     *("method", "name", "role", "metric", "reported_mean", "reported_sd", "mean", "sd", "sd_seeds"),
     *("n_cases", "n_seeds", "difference", "setting", "label"),
 ]
-OK, BROKEN, UNCHECKED = "ok", "broken", "unchecked"
+OK, BROKEN, UNCHECKED, NOT_RUN = "ok", "broken", "unchecked", "not run"
 TOLERANCE = 1e-6
 
 
@@ -31,7 +31,8 @@ class TableResult:
     Attributes:
         table: what the paper reports.
         frame: long form, columns :data:`COLUMNS`, one line per row and metric.
-        status: ``ok``, ``broken`` (a control does not bracket a method) or ``unchecked`` (no control ran).
+        status: ``ok``, ``broken`` (a control does not bracket a method), ``unchecked`` (no control ran) or
+            ``not run`` (nothing ran on the dataset).
         reasons: why, one line each.
     """
 
@@ -129,6 +130,8 @@ def check_controls(reported: Reported, table: Table, frame: pd.DataFrame) -> tup
     A control speaks for the metrics in its ``brackets``, or for the table's first column: doing nothing is
     the worst for overlap and yet the best for folding. Compared are means under one setting and label.
     """
+    if not frame["mean"].notna().any():
+        return NOT_RUN, []
     reasons, checked, missing = [], 0, []
     for end in ("floor", "ceiling"):
         controls = reported.controls(end)
@@ -214,7 +217,7 @@ def markdown(result: TableResult, reported: Reported) -> str:
         unit = f" ({metric.unit})" if metric.unit else ""
         head += [f"{metric.name}{unit} {metric.arrow}".strip() + ", reported", "ours", "difference"]
     lines = [f"**{result.table.about}**", ""]
-    if result.status != OK:
+    if result.reasons:
         lines += [f"> **{result.status}**: {'; '.join(result.reasons)}", ""]
     lines += ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     best = {index for metric in metrics for index in best_rows(metric, frame)}
