@@ -94,7 +94,7 @@ def _sampling(context: dict[str, Any]) -> Any:
     _show(row[0, 0], moving[:, :, plane], vmin=0, vmax=1)
     _box(row[0, 0], grid, window, "-")
     row[0, 0].set_title("base: moving image\nand one window", fontsize=9)
-    across = float(np.abs(grid.offsets[heads][:, 2]).max()) or 1.0
+    across = max(float(np.abs(grid.offsets[heads][:, 2]).max()), 1.0)
     points: Any = None
     for axes, head in zip(row[0, 1:], heads):
         _show(axes, fixed[:, :, plane], vmin=0, vmax=1)

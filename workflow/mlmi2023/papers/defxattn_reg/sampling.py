@@ -1,6 +1,7 @@
 """Where deformable attention reads: the sampling grids of one block, in voxels of the image (Fig. 2d)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,7 +89,7 @@ def sampling_grid(net: RegistrationNet, moving: Tensor, fixed: Tensor) -> Sampli
     encoder = getattr(net.core, "encoder", None)
     if not isinstance(encoder, CrossAttentionEncoder):
         return None
-    blocks = list(encoder.levels[0].children())
+    blocks: list[Any] = list(encoder.levels[0].children())
     attention = blocks[(len(blocks) - 1) // 2 * 2].moving.attention
     if attention.offsets is None:
         return None

@@ -1,0 +1,29 @@
+"""Deformable cross-attention for registration (Chen et al., MLMI 2023): paper to code.
+
+Two Swin-like encoders, one for each image, talk by windowed cross-attention whose reference windows are
+deformed by learned offsets; a convolutional decoder turns their sums into a displacement field.
+
+====================================  ==================================================================
+In the paper                          Here
+====================================  ==================================================================
+Sect. 2, Eq. 1, Fig. 1d               ``attention.WindowCrossAttention`` with ``offset_kernel=None``
+Sect. 3, Eq. 2, Fig. 2b               ``attention.WindowCrossAttention``
+Sect. 3, offset network, Fig. 2c      ``attention.OffsetNet``
+Sect. 3, psi (sampling), Fig. 2c      ``attention.WindowCrossAttention.sample``
+Sect. 3, Fig. 2a, parallel encoders   ``attention.TwinBlock``, ``encoders.CrossAttentionEncoder``
+Sect. 3, Fig. 2a, ConvNet decoder     ``decoders.UpPath``
+Decoder of IXI (TM-bspl)              ``decoders.BSplineDecoder``
+Decoder of OASIS, ALBERTs (TM-TVF)    ``decoders.TimeVaryingDecoder``
+TransMorph                            ``encoders.SelfAttentionEncoder``, ``decoders.DirectDecoder``
+VoxelMorph                            ``voxelmorph.VoxelMorph``
+Any row, from config                  ``model.build_net``
+Losses, training                      ``train.plan``, ``mlmi2023.losses``
+Sect. 4, pairs of the three tasks     ``pairs``
+Sect. 4, evaluation metrics           ``evaluate``, ``measures``, ``mlmi2023.metrics``
+Table 1                               ``evaluate.score`` gives its values, ``mlmi2023.reporting`` the table
+Fig. 2d                               ``figures.draw("fig2d", ...)``, ``sampling.sampling_grid``
+Fig. 3                                ``figures.draw("fig3", ...)``, ``gradcam.heat_map``
+====================================  ==================================================================
+
+What was settled differently from the paper, or where it is silent: ``deviations.yaml``.
+"""
