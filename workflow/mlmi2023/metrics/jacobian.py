@@ -40,14 +40,13 @@ class Folding:
     ndv: float
 
 
+def _cross(a: Tensor, b: Tensor) -> Tensor:
+    return torch.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
+
+
 def _determinant(columns: Columns) -> Tensor:
     """Determinant of the 3x3 matrix with these columns, each (3, X, Y, Z)."""
-    a, b, c = columns
-    return (
-        a[0] * (b[1] * c[2] - b[2] * c[1])
-        - a[1] * (b[0] * c[2] - b[2] * c[0])
-        + a[2] * (b[0] * c[1] - b[1] * c[0])
-    )
+    return (columns[0] * _cross(columns[1], columns[2])).sum(0)
 
 
 def _along(axis: int, sign: int) -> Offset:
@@ -140,9 +139,10 @@ def digital_folding(u: Tensor | np.ndarray, mask: np.ndarray | Tensor | None = N
         negative.add_((-determinant).clamp_min(0))
 
     edges = {(axis, sign): _step(field, _along(axis, sign)) for axis in range(3) for sign in (1, -1)}
-    for signs in product((1, -1), repeat=3):
-        columns = tuple(edges[axis, sign] * sign for axis, sign in enumerate(signs))
-        add(_determinant((columns[0], columns[1], columns[2])))
+    for y, z in product((1, -1), repeat=2):
+        normal = _cross(edges[1, y], edges[2, z])
+        for x in (1, -1):
+            add((edges[0, x] * normal).sum(0) * (x * y * z))  # backward edges point the other way
     corners = folded.clone()
     add(_determinant((_step(field, (-1, -1, 0)), _step(field, (-1, 0, -1)), _step(field, (0, -1, -1)))))
     add(_determinant((_step(field, (1, 1, 0)), _step(field, (0, 1, 1)), _step(field, (1, 0, 1)))))

@@ -9,8 +9,8 @@ def dice_per_label(a: np.ndarray, b: np.ndarray, labels: Sequence[int]) -> dict[
     """Dice coefficient ``2 |A and B| / (|A| + |B|)`` of every structure, in one pass.
 
     Args:
-        a: integer labels, any shape.
-        b: integer labels, same shape.
+        a: non-negative integer labels, any shape.
+        b: non-negative integer labels, same shape.
         labels: ids to score.
 
     Returns:
@@ -21,18 +21,14 @@ def dice_per_label(a: np.ndarray, b: np.ndarray, labels: Sequence[int]) -> dict[
     """
     if a.shape != b.shape:
         raise ValueError(f"label maps differ in shape: {a.shape}, {b.shape}")
-    labels = [int(label) for label in labels]
-    lookup, of_a = np.unique(a, return_inverse=True)
-    lookup_b, of_b = np.unique(b, return_inverse=True)
-    in_a = dict(zip(lookup.tolist(), np.bincount(of_a.ravel())))
-    in_b = dict(zip(lookup_b.tolist(), np.bincount(of_b.ravel())))
-    same = of_a.ravel()[a.ravel() == b.ravel()]
-    both = dict(zip(lookup.tolist(), np.bincount(same, minlength=len(lookup))))
-    result = {}
-    for label in labels:
-        volume = in_a.get(label, 0) + in_b.get(label, 0)
-        result[label] = float(2 * both.get(label, 0) / volume) if volume else float("nan")
-    return result
+    a, b = np.ravel(a), np.ravel(b)
+    size = 1 + max(int(a.max(initial=0)), int(b.max(initial=0)), *map(int, labels), 0)
+    volume = np.bincount(a, minlength=size) + np.bincount(b, minlength=size)
+    shared = np.bincount(a[a == b], minlength=size)
+    return {
+        int(label): float(2 * shared[label] / volume[label]) if volume[label] else float("nan")
+        for label in labels
+    }
 
 
 def mean_over_labels(values: dict[int, float]) -> float:
