@@ -151,19 +151,15 @@ def test_attention_equals_slow_reference(shifted):
     torch.manual_seed(0)
     size, window = (4, 5, 6), (2, 3, 2)  # five is no multiple of three: padding too
     net = WindowCrossAttention(4, 2, size, window, shifted, offset_kernel=3).double()
-    base, reference = torch.randn(2, 1, *size, 4, dtype=torch.float64)
-    offsets = 2 * torch.randn(1, 2, 3, *size, dtype=torch.float64)
+    base, reference = torch.randn(2, 2, *size, 4, dtype=torch.float64)
+    offsets = 2 * torch.randn(2, 2, 3, *size, dtype=torch.float64)
     net.offsets.forward = lambda b, r: offsets
-    ours = net(base, reference)[0].detach().numpy()
-    slow = slow_attention(
-        net,
-        base[0].numpy(),
-        reference[0].numpy(),
-        offsets[0].numpy(),
-        window,
-        (1, 1, 1) if shifted else (0,) * 3,
-    )
-    np.testing.assert_allclose(ours, slow, atol=2e-5)  # sampling is in float32
+    ours = net(base, reference).detach().numpy()
+    shift = (1, 1, 1) if shifted else (0, 0, 0)
+    for case in (0, 1):
+        inputs = (array[case].numpy() for array in (base, reference, offsets))
+        slow = slow_attention(net, *inputs, window, shift)
+        np.testing.assert_allclose(ours[case], slow, atol=2e-5)  # sampling is in float32
 
 
 def test_fresh_offsets_are_undeformed_windows():
@@ -311,6 +307,23 @@ def test_same_seed_same_field_and_checkpointing_changes_nothing(row):
     assert torch.equal(fields[0], fields[2]) and torch.allclose(grads[0], grads[2])
 
 
+@pytest.mark.parametrize("row", TINY_ROWS)
+def test_half_precision_keeps_the_field_fine(row):
+    torch.manual_seed(11)
+    net = build_net(TINY_ROWS[row], TINY).eval()
+    for module in net.modules():
+        if hasattr(module, "field"):
+            torch.nn.init.normal_(module.field.weight, std=0.3)
+    moving, fixed = torch.rand(2, 1, 1, *TINY)
+    with torch.no_grad():
+        exact = net(moving, fixed)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            half = net(moving, fixed)
+    assert half.dtype == torch.float32
+    assert not torch.equal(half, half.bfloat16().float())
+    assert (half - exact).abs().mean() < 0.1 * exact.abs().mean()
+
+
 @pytest.mark.parametrize(("size", "stride"), [((6, 5, 4), 1), ((7, 5, 4), 1), ((8, 5, 4), 2), ((6, 5, 4), 2)])
 def test_split_convolution_is_the_convolution(size, stride):
     torch.manual_seed(10)
@@ -324,6 +337,7 @@ def test_split_convolution_is_the_convolution(size, stride):
     ("options", "says"),
     [
         ({"encoder": {"kind": "resnet"}}, "resnet"),
+        ({"encoder": TINY_SWIN, "decoder": {"kind": "direct"}, "input_scal": 0.5}, "input_scal"),
         ({"encoder": TINY_SWIN, "decoder": {"kind": "fields"}}, "fields"),
         ({"encoder": TINY_SWIN | {"deep": 3}, "decoder": {"kind": "direct"}}, "deep"),
         ({"encoder": {"kind": "voxelmorph", "down": [4, 4], "up": [4]}}, "as many"),

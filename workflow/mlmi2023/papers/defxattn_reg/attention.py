@@ -179,7 +179,9 @@ class WindowCrossAttention(nn.Module):
     def _bias(self, windows: int, dtype: torch.dtype) -> Tensor:
         bias = self.bias_table[self.bias_index].permute(2, 0, 1).unsqueeze(0)
         if self.mask is not None:
-            bias = (bias + self.mask).repeat(windows // len(self.mask), 1, 1, 1)
+            bias = bias + self.mask
+            if windows > len(bias):
+                bias = bias.repeat(windows // len(bias), 1, 1, 1)
         return bias.to(dtype)
 
 

@@ -45,12 +45,23 @@ class UpBlock(nn.Module):
         return self.second(self.first(torch.cat((deep, skip), dim=1)))
 
 
-def field_layer(inputs: int) -> Conv3:
-    """Return the convolution that predicts a field; it starts near zero, so training starts near identity."""
-    layer = Conv3(inputs, 3)
-    nn.init.normal_(layer.weight, std=1e-5)
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    return layer
+class FieldLayer(Conv3):
+    """The convolution that predicts a field or a velocity.
+
+    It starts near zero, so training starts near identity, and stays in float32 under autocast: bfloat16
+    knows no step finer than 1/32 voxel beyond 4 voxels.
+    """
+
+    def __init__(self, inputs: int) -> None:
+        """Make the layer, from ``inputs`` channels to 3."""
+        super().__init__(inputs, 3)
+        nn.init.normal_(self.weight, std=1e-5)
+        nn.init.zeros_(self.bias)  # type: ignore[arg-type]
+
+    def forward(self, volume: Tensor) -> Tensor:
+        """(B, inputs, X, Y, Z) -> (B, 3, X, Y, Z) float32."""
+        with torch.autocast(volume.device.type, enabled=False):
+            return super().forward(volume.float())
 
 
 class UpPath(nn.Module):
@@ -109,7 +120,7 @@ class BSplineDecoder(nn.Module):
         self.spline = CubicBSplineUpsample(max(1, round(spacing * integration_scale)), coarse)
         self.first = Conv3(self.up.outputs, resize_channels)
         self.second = Conv3(resize_channels, resize_channels)
-        self.field = field_layer(resize_channels)
+        self.field = FieldLayer(resize_channels)
 
     def forward(self, maps: Sequence[Tensor], moving: Tensor, fixed: Tensor) -> Tensor:
         """Return the displacement (B, 3, X, Y, Z)."""
@@ -117,7 +128,7 @@ class BSplineDecoder(nn.Module):
         on_lattice = F.interpolate(half, size=self.spline.lattice, mode="trilinear", align_corners=False)
         hidden = F.leaky_relu(self.first(on_lattice), 0.2)
         hidden = F.leaky_relu(self.second(hidden), 0.2)
-        velocity = self.spline(self.field(hidden).float())
+        velocity = self.spline(self.field(hidden))
         field = integrate(velocity, self.steps) if self.steps else velocity
         return resize_displacement(field, self.shape)
 
@@ -133,7 +144,7 @@ class _Step(nn.Module):
         super().__init__()
         self.pair = ConvUnit(2, inputs)
         self.up = UpBlock(inputs, inputs, width)
-        self.field = field_layer(width)
+        self.field = FieldLayer(width)
 
     def forward(self, half: Tensor, warped: Tensor, fixed: Tensor) -> Tensor:
         return self.field(self.up(half, self.pair(torch.cat((warped, fixed), dim=1))))
@@ -171,9 +182,9 @@ class TimeVaryingDecoder(nn.Module):
         for step in self.steps:
             warped = moving if total is None else warp(moving, total)
             if self.checkpoint and torch.is_grad_enabled():
-                small = recompute(step, half, warped, fixed, use_reentrant=False).float()
+                small = recompute(step, half, warped, fixed, use_reentrant=False)
             else:
-                small = step(half, warped, fixed).float()
+                small = step(half, warped, fixed)
             total = small if total is None else compose(total, small)
         assert total is not None
         return total
@@ -193,12 +204,12 @@ class DirectDecoder(nn.Module):
         self.up = UpPath(channels)
         self.pair = ConvUnit(2, head_channels)
         self.last = UpBlock(self.up.outputs, head_channels, head_channels)
-        self.field = field_layer(head_channels)
+        self.field = FieldLayer(head_channels)
 
     def forward(self, maps: Sequence[Tensor], moving: Tensor, fixed: Tensor) -> Tensor:
         """Return the displacement (B, 3, X, Y, Z)."""
         pair = torch.cat((moving, fixed), dim=1)
-        return self.field(self.last(self.up(maps, pair), self.pair(pair))).float()
+        return self.field(self.last(self.up(maps, pair), self.pair(pair)))
 
     def gradcam_layers(self) -> list[nn.Module]:
         """Return the two convolutions at full size."""

@@ -79,8 +79,9 @@ def build_net(options: Mapping[str, Any], shape: Sequence[int]) -> RegistrationN
 
     Args:
         options: ``encoder: {kind, ...}``, ``decoder: {kind, ...}`` (not for VoxelMorph, which is one
-            piece), ``input_scale`` (1, or 1/2 to work at half size), ``checkpoint`` (save memory). What
-            else an encoder or decoder takes is its constructor's arguments.
+            piece), ``input_scale`` (1, or 1/2 to work at half size), ``checkpoint`` (save memory); ``kind``,
+            the method's own, is passed over. What else an encoder or decoder takes is its constructor's
+            arguments.
         shape: image size (X, Y, Z).
 
     Returns:
@@ -89,6 +90,9 @@ def build_net(options: Mapping[str, Any], shape: Sequence[int]) -> RegistrationN
     Raises:
         InputError: an unknown kind or option, or sizes that do not belong together.
     """
+    unknown = set(options) - {"kind", "encoder", "decoder", "input_scale", "checkpoint"}
+    if unknown:
+        raise InputError(f"{sorted(unknown)[0]}: no option of a network; see defxattn_reg.model.build_net")
     encoder, decoder = dict(options.get("encoder", {})), dict(options.get("decoder", {}))
     factor = round(1 / float(options.get("input_scale", 1)))
     reduced = [n // factor for n in shape]

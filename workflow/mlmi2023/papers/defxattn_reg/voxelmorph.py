@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mlmi2023.papers.defxattn_reg.convolution import Conv3
-from mlmi2023.papers.defxattn_reg.decoders import field_layer
+from mlmi2023.papers.defxattn_reg.decoders import FieldLayer
 
 
 class VoxelMorph(nn.Module):
@@ -41,7 +41,7 @@ class VoxelMorph(nn.Module):
         wide = [down[-1], *(u + s for u, s in zip(up, reversed(ends[:-1])))]
         self.up = nn.ModuleList(Conv3(i, o) for i, o in zip(wide, up))
         self.full = nn.ModuleList(Conv3(i, o) for i, o in zip([wide[-1], *full], full))
-        self.field = field_layer(full[-1])
+        self.field = FieldLayer(full[-1])
 
     def forward(self, moving: Tensor, fixed: Tensor) -> Tensor:
         """Return the displacement (B, 3, X, Y, Z)."""
@@ -54,7 +54,7 @@ class VoxelMorph(nn.Module):
             deep = torch.cat((deep, skips.pop()), dim=1)
         for layer in self.full:
             deep = F.leaky_relu(layer(deep), 0.2)
-        return self.field(deep).float()
+        return self.field(deep)
 
     def gradcam_layers(self) -> list[nn.Module]:
         """Return the convolutions at full size."""
