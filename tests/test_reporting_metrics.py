@@ -33,7 +33,7 @@ def test_order_of_rows_does_not_change_the_bytes(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([row(), row()], "there twice"),
+        ([row(), row(value=0.6)], "there twice"),
         ([row(value="high")], "not a number"),
         ([row(value=np.inf)], "infinite"),
         ([row(seed="x")], "whole numbers"),

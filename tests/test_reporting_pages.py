@@ -13,7 +13,7 @@ from mlmi2023.reporting.metrics import write_metrics
 from mlmi2023.reporting.overview import OverviewItem, build_overview
 from mlmi2023.reporting.page import FigureItem, PageInputs, build_page
 from mlmi2023.reporting.plots import draw_claims, draw_table
-from mlmi2023.reporting.quality import Cohort, read_scores
+from mlmi2023.reporting.quality import Cohort, describe_cohort, read_scores
 from mlmi2023.reporting.render import duration, fixed, number, p_value, prose
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
 from mlmi2023.reporting.tables import build_table, write_table
@@ -231,6 +231,22 @@ def test_preprocessing_scores(tmp_path):
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="columns must be subject,step,metric,value"):
         read_scores(tmp_path / "bad.csv")
+
+
+def test_a_cohort_is_described_by_what_was_packed(tmp_path):
+    subjects = [{"subject": f"{i}", "split": s} for i, s in enumerate(["train", "train", "test"])]
+    about = {"subjects": subjects, "modalities": ["T1w"], "labels": {"1": "wm"}, "content_hash": "da7a"}
+    write_json(tmp_path / "packed/cohort.json", about)
+    config = {
+        "kind": "simulated",
+        "simulator": "brain",
+        "preprocess": {"n4": {}, "grid": {"shape": [6, 7, 8], "spacing": 2}},
+    }
+    made = describe_cohort("x", config, tmp_path / "qc", tmp_path / "packed", ["d1"])
+    lines = dict(made.about)
+    assert lines["subjects"] == "2 train, 1 test" and lines["grid"] == "6 x 7 x 8 voxels at 2 mm"
+    assert lines["preprocessing"] == "n4, grid" and lines["data hash"] == "da7a"
+    assert made.datasets == ("d1",) and made.samples() is None and made.mosaics() == []
 
 
 def test_numbers_as_shown():

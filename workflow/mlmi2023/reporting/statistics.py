@@ -49,10 +49,10 @@ def estimate(
     Cases are paired: all methods are looked at on the cases they share, and a resample draws the same cases
     for all. Different datasets, and methods with fewer than three cases in common, are drawn independently.
     Seeds are drawn per method, independently of cases (the crossed bootstrap), since seed 1 of one network
-    has nothing to do with seed 1 of another. The interval is the percentile one, widened for few cases by
-    the t quantile and sqrt(n/(n-1)) (the expanded percentile interval). The t test is over the cases'
-    contributions to the effect, which for a difference of two means are the paired differences; for ``max``
-    and ``abs`` it holds the side that is active at the means (delta method).
+    has nothing to do with seed 1 of another. The interval is the percentile one, widened about the effect for
+    few cases by t/z and sqrt(n/(n-1)). The t test is over the cases' contributions to the effect, which for a
+    difference of two means are the paired differences; for ``max`` and ``abs`` it holds the side that is
+    active at the means (delta method).
 
     Args:
         effect: takes a lookup from selector to mean (a number, or an array of resampled means).
@@ -79,8 +79,10 @@ def estimate(
     resampled = np.broadcast_to(np.asarray(effect(draws.__getitem__), float), (resamples,))
     n = min(len(cases) for cases, _ in groups)
     if n > 1 and np.isfinite(resampled).all():
-        tail = stats.norm.cdf(stats.t.ppf((1 - LEVEL) / 2, n - 1) * np.sqrt(n / (n - 1)))
-        low, high = np.quantile(resampled, [tail, 1 - tail])
+        tail = (1 - LEVEL) / 2
+        # resamples of n cases spread too little by sqrt((n-1)/n), and without the t distribution's tails
+        widen = stats.t.ppf(tail, n - 1) / stats.norm.ppf(tail) * np.sqrt(n / (n - 1))
+        low, high = point + widen * (np.quantile(resampled, [tail, 1 - tail]) - point)
     else:
         low = high = np.nan
     counts = [samples[s].n_seeds for s in samples]
