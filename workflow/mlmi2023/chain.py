@@ -4,11 +4,11 @@ The same functions serve the workflow's scripts and ``python -m mlmi2023``, whic
 """
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mlmi2023.files import atomic
 from mlmi2023.jobs import Job
 
 
@@ -56,9 +56,7 @@ def train(job: Job, runs: Path, out: Path) -> dict[str, Any]:
 
 def predict(job: Job, weights: Path | None, out: Path) -> None:
     """Write the predictions of one method on the test split into the folder ``out``, whole or not at all."""
-    with atomic(out) as folder:
-        folder.mkdir()
-        part(job.paper, "evaluate").predict(job, weights, folder)
+    part(job.paper, "evaluate").predict(job, weights, out)
 
 
 def score(job: Job, predictions: Path, out: Path) -> None:
@@ -66,3 +64,29 @@ def score(job: Job, predictions: Path, out: Path) -> None:
     from mlmi2023.reporting.metrics import write_metrics
 
     write_metrics(part(job.paper, "evaluate").score(job, predictions), out)
+
+
+def draw(
+    figure: str,
+    jobs: Mapping[str, Job],
+    weights: Mapping[str, Path],
+    predictions: Mapping[str, Path],
+    names: Mapping[str, str],
+    stem: Path,
+) -> None:
+    """Draw a figure of the paper as ``<stem>.png`` and ``<stem>.svg``.
+
+    Args:
+        figure: its id.
+        jobs: job by method, for the methods that it shows.
+        weights: final weights by method, for trained ones.
+        predictions: folder of predictions by method.
+        names: names to show by method.
+        stem: path without extension.
+    """
+    from mlmi2023.training.device import make_deterministic, pick_device
+
+    first = next(iter(jobs.values()))
+    make_deterministic(first.threads, pick_device(first.device))
+    context = part(first.paper, "context").load(jobs, weights, predictions, names)
+    part(first.paper, "figures").draw(figure, context, stem)

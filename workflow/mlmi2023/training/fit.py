@@ -89,6 +89,11 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
         InputError: the loss is not finite, the GPU's memory is too small, a config value is wrong.
     """
     schedule = Schedule.from_config(job.train)
+    if schedule.monitor and (plan.val is None or not len(plan.val)):  # type: ignore[arg-type]
+        raise InputError(
+            f"config key train.monitor is {schedule.monitor!r} but dataset '{job.dataset}' has no validation "
+            "split; give it one, or set monitor to '' to keep the last weights"
+        )
     device = pick_device(job.device)
     make_deterministic(job.threads, device)
     before = file_hash(job.previous) if job.previous else ""
