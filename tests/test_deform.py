@@ -123,6 +123,7 @@ def test_warp_is_differentiable():
     image = 0.5 * identity_grid((6, 6, 6))[:, 1:2]
     u = torch.full((1, 3, 6, 6, 6), 0.3, requires_grad=True)
     warp(image, u).sum().backward()
+    assert u.grad is not None
     inner = u.grad[0, :, 1:-1, 1:-1, 1:-1]
     torch.testing.assert_close(inner[1], torch.full_like(inner[1], 0.5), atol=1e-4, rtol=0)
     assert inner[[0, 2]].abs().max() < 1e-4

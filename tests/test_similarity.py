@@ -61,6 +61,7 @@ def test_lncc_gradient():
     step, probe = 1e-2, torch.zeros_like(a)
     probe[0, 0, 2, 3, 0] = step
     change = (loss(a + probe, b) - loss(a - probe, b)).item() / (2 * step)
+    assert a.grad is not None
     assert a.grad[0, 0, 2, 3, 0].item() == pytest.approx(change, rel=0.03)
 
 
@@ -74,6 +75,7 @@ def test_lncc_is_safe_in_half_precision_and_flat_regions():
         loss.backward()
         assert loss.dtype == torch.float32
         assert torch.isfinite(loss)
+        assert a.grad is not None
         assert torch.isfinite(a.grad).all()
     interior = LNCC(3).cc(flat, noisy)[0, 0, 1:-1, 1:-1, 1:-1]
     assert 0 <= interior.min() <= interior.max() < 1e-2
