@@ -101,10 +101,8 @@ def scan(subject: Subject, options: dict, maps: Maps, rng: np.random.Generator) 
     mask = look(maps.brain, maps.affine, 1) > 0.5
     images, biases = {}, {}
     for modality, contrast in subject.contrasts.items():
-        image = look(
-            compose(maps, subject.tissues, subject.labels, subject.texture, contrast), maps.affine, 1
-        )
-        image = np.maximum(image, 0) ** np.float32(subject.gamma)
+        ideal = compose(maps, subject.tissues, subject.labels, subject.texture, contrast)
+        image = np.maximum(look(ideal, maps.affine, 1), 0) ** np.float32(subject.gamma)
         bias = bias_field(mask, subject.bias_peak, subject.bias_lean, options["bias"]["order"], rng)
         image = rician(image * bias, subject.noise, rng)
         images[modality], biases[modality] = image * np.float32(subject.gain), bias

@@ -1,8 +1,8 @@
 """Intensities: means of tissues per modality, and how a subject's own differ.
 
-Means are relative to white matter on T1. Order and rough ratios are those of adult spin-echo and MPRAGE images
-at 1.5 to 3 T: on T2w cerebrospinal fluid is brightest and grey matter above white; FLAIR is T2w with the fluid
-nulled; fat is bright throughout. ``texture`` is the share, and sign, of the template's own T1 detail.
+Means are relative to white matter on T1. Order and rough ratios are those of adult spin-echo and MPRAGE
+images at 1.5 to 3 T: on T2w cerebrospinal fluid is brightest and grey matter above white; FLAIR is T2w with
+the fluid nulled; fat is bright throughout. ``texture`` is the share, and sign, of the template's T1 detail.
 """
 
 from dataclasses import dataclass, field
@@ -55,7 +55,7 @@ def draw_contrast(modality: str, options: dict, rng: np.random.Generator, jitter
 
 
 def compose(
-    maps: Maps, tissues: dict, labels: np.ndarray, texture: np.ndarray, contrast: Contrast
+    maps: Maps, tissues: dict[str, np.ndarray], labels: np.ndarray, texture: np.ndarray, contrast: Contrast
 ) -> np.ndarray:
     """Return a noise-free image on the work grid, (x, y, z) float32.
 

@@ -1,9 +1,9 @@
-"""Thirty labelled structures of the template, from its tissue maps and known MNI coordinates.
+"""Thirty-two labelled structures of the template, from its tissue maps and known MNI coordinates.
 
-No atlas with a free licence comes inside a package, so the labels are made: a generous shape (ellipsoid, tube or
-plane) at the structure's place, cut by the tissue that it is made of. The borders are therefore those that the
-images show; only borders with no contrast (between lobes, between white matter and brainstem) are geometric.
-The template is symmetric: one half is labelled and mirrored. x > 0 is the subject's right.
+No atlas with a free licence comes inside a package, so the labels are made: a generous shape (ellipsoid, tube
+or plane) at the structure's place, cut by the tissue that it is made of. The borders are therefore those that
+the images show; only borders without contrast (between lobes, white matter and brainstem) are geometric. The
+template is symmetric: one half is labelled and mirrored. x > 0 is the subject's right.
 
 | index | name | abbreviation | index | name | abbreviation |
 |---|---|---|---|---|---|
@@ -20,6 +20,7 @@ The template is symmetric: one half is labelled and mirrored. x > 0 is the subje
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
@@ -80,7 +81,7 @@ def _tube(grid: Sequence[np.ndarray], course: Sequence[Sequence[float]]) -> np.n
     """Return a tube along ``course``: points x, y, z and radius in mm, straight between them."""
     x, y, z = grid
     tube = np.zeros(np.broadcast_shapes(x.shape, y.shape, z.shape), bool)
-    for first, second in zip(course[:-1], course[1:], strict=True):
+    for first, second in pairwise(course):
         a, b = np.array(first), np.array(second)
         steps = max(2, int(np.linalg.norm(b[:3] - a[:3]) / 1.5))
         for t in np.linspace(0, 1, steps):

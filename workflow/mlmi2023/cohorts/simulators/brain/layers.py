@@ -1,11 +1,12 @@
 """Layers: changes to a subject on top of normal variation, listed in ``options.layers`` and applied in order.
 
-A layer sees the subject in template space, before it is warped and imaged. It may add to the velocity (growth,
-atrophy, mass effect), replace tissues and labels (lesions: a tissue of their own and its mean in each contrast),
-or change contrasts and the scanner. To add one: a class with ``apply``, and its name in ``LAYERS``.
+A layer sees the subject in template space, before it is warped and imaged. It may add to the velocity
+(growth, atrophy, mass effect), replace tissues and labels (lesions: a tissue of their own and its mean in
+each contrast), or change contrasts and the scanner. To add one: a class with ``apply``, and its name in
+``LAYERS``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -73,9 +74,8 @@ class Site:
         for name, profile in self.profiles.items():
             for key in profile:
                 if key not in self.KEYS:
-                    raise InputError(
-                        f"options.layers: site '{name}' has an unknown key '{key}'{suggest(key, [*self.KEYS])}"
-                    )
+                    hint = suggest(key, [*self.KEYS])
+                    raise InputError(f"options.layers: site '{name}' has an unknown key '{key}'{hint}")
 
     def apply(self, subject: Subject, maps: Maps, rng: np.random.Generator) -> Subject:
         """Return the subject at a site drawn by the sites' shares; the atlas has none."""
@@ -113,7 +113,7 @@ def make_layers(entries: list[dict[str, Any]]) -> list[tuple[str, Layer]]:
         try:
             layers.append((name, LAYERS[name](**given)))
         except TypeError as error:
-            known = [k for k in LAYERS[name].__dataclass_fields__]
+            known = [f.name for f in fields(LAYERS[name])]
             raise InputError(
                 f"options.layers: {name} has the parameters {', '.join(known)}: {error}"
             ) from error

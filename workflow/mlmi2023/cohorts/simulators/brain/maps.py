@@ -21,7 +21,7 @@ TEMPLATE_T1 = {
     "gm": 0.75,
     "wm": 1.0,
     "csf": 0.30,
-}  # least squares fit of the template's T1 on its tissue maps
+}  # fit of the template's T1 on its tissue maps
 BOUNDARY_SHARE = 0.5  # of the landmarks
 
 
@@ -132,9 +132,8 @@ def block_mean(volume: np.ndarray, factor: int) -> np.ndarray:
 def _tissues(template: Template) -> dict[str, np.ndarray]:
     """Split the whole head into tissues; what is left to 1 is bone or air, which give no signal."""
     brain = template.brain
-    box = tuple(
-        slice(max(a.start - 6, 0), a.stop + 6) for a in ndimage.find_objects(template.inner.view(np.uint8))[0]
-    )
+    skull = ndimage.find_objects(template.inner.view(np.uint8))[0]
+    box = tuple(slice(max(axis.start - 6, 0), axis.stop + 6) for axis in skull)
     outside = np.full(brain.shape, np.inf, np.float32)
     outside[box] = ndimage.distance_transform_edt(~brain[box])
     fluid = np.clip(1.5 - outside / SUBARACHNOID_MM, 0, 1)
@@ -144,9 +143,8 @@ def _tissues(template: Template) -> dict[str, np.ndarray]:
     fat = np.clip((head - SOFT) / (FAT - SOFT), 0, 1.2)
     soft = np.clip(head / SOFT, 0, 1) - fat
     x, y, z = template.world()
-    eye = np.clip(13 - np.sqrt((np.abs(x) - 33) ** 2 + (y - 57) ** 2 + (z + 36) ** 2), 0, 1) * (
-        ~template.inner
-    )
+    from_eye = np.sqrt((np.abs(x) - 33) ** 2 + (y - 57) ** 2 + (z + 36) ** 2)
+    eye = np.clip(13 - from_eye, 0, 1) * ~template.inner
     inside = np.where(brain, 1, 0).astype(np.float32)
     return {
         "gm": template.gm * inside,
@@ -160,9 +158,7 @@ def _tissues(template: Template) -> dict[str, np.ndarray]:
 
 def _pull(labels: np.ndarray, template: Template) -> tuple[np.ndarray, np.ndarray]:
     """Return the field that draws tissue towards the lateral ventricles, and its voxel to world matrix."""
-    ventricle = (labels == index_of("left lateral ventricle")) | (
-        labels == index_of("right lateral ventricle")
-    )
+    ventricle = np.isin(labels, [index_of(f"{side} lateral ventricle") for side in ("left", "right")])
     affine = template.affine.copy()
     affine[:3, :3] *= VELOCITY_MM
     affine[:3, 3] += (VELOCITY_MM - 1) / 2
@@ -178,21 +174,19 @@ def _landmarks(labels: np.ndarray, template: Template, count: int) -> tuple[np.n
     """
     rng = np.random.default_rng(152)
     rows = structures()
+    short = {row.index: row.abbreviation for row in rows}
     border = ndimage.morphological_gradient(labels, size=3) > 0
     border &= template.brain
+    corners = np.argwhere(border)
+    owners = labels[border]
     points, names = [], []
     for place in range(int(count * BOUNDARY_SHARE)):
         row = rows[place % len(rows)]
-        candidates = _voxels(border, labels, row.index)
+        candidates = corners[owners == row.index]
         points.append(candidates[rng.integers(len(candidates))])
         names.append(f"{row.abbreviation} border {place // len(rows) + 1}")
     tissue = np.argwhere(template.gm + template.wm > 0.9)
     for voxel in tissue[rng.choice(len(tissue), count - len(points), replace=False)]:
         points.append(voxel)
-        row = next((r for r in rows if r.index == labels[tuple(voxel)]), None)
-        names.append(f"{row.abbreviation if row else 'brain'} inside {len(points)}")
+        names.append(f"{short.get(int(labels[tuple(voxel)]), 'brain')} inside {len(points)}")
     return np.array(points) @ template.affine[:3, :3].T + template.affine[:3, 3], names
-
-
-def _voxels(border: np.ndarray, labels: np.ndarray, index: int) -> np.ndarray:
-    return np.argwhere(border & (labels == index))

@@ -1,7 +1,7 @@
 """One subject before it is imaged, and the draws that make it.
 
-Each draw has its own stream of random numbers, named by cohort seed, subject number and purpose: a new layer or
-one subject more changes nothing else.
+Each draw has its own stream of random numbers, named by cohort seed, subject number and purpose: a new layer
+or one subject more changes nothing else.
 """
 
 import zlib
@@ -19,7 +19,7 @@ from mlmi2023.cohorts.simulators.brain.warps import random_velocity, rotation
 class Subject:
     """A subject in template space. Layers change these fields and nothing else.
 
-    Arrays shared with other subjects (``tissues``, ``labels``, ``texture``) are read-only: replace, don't write.
+    Arrays shared with other subjects (``tissues``, ``labels``, ``texture``) are read-only: replace them.
 
     Attributes:
         id: BIDS label, ``001`` or ``atlas``.

@@ -2,8 +2,8 @@
 
 Two averages of 152 adults come inside packages that are installed anyway: T1, grey and white matter of the
 skull-stripped symmetric ICBM 2009a template (nilearn), and the whole head of MNI152NLin6Asym (nimare, whose
-files are read without importing the package). Both state millimetres of the same MNI152 space on axes parallel
-to the world's, and their origins differ by whole voxels, so the head is shifted onto the brain's grid without
+files are read without importing the package). Both state millimetres of MNI152 space on axes parallel to the
+world's, and their origins differ by whole voxels, so the head is shifted onto the brain's grid without
 interpolation. The two brains agree to about a millimetre; since gyri do not, the brain always comes from
 nilearn, and the head only fills what lies outside it.
 """

@@ -1,8 +1,8 @@
 """Random diffeomorphisms and poses, and the total map between a subject and the template.
 
-A stationary velocity field v on the template gives phi = exp(v) by scaling and squaring (Arsigny et al. 2006).
-With the pose A (template mm -> native mm) the total map is native x -> template phi(inv(A) x), and back
-template y -> native A exp(-v)(y).
+A stationary velocity field v on the template gives phi = exp(v) by scaling and squaring (Arsigny et al.
+2006). With the pose A (template mm -> native mm) the total map is native x -> template phi(inv(A) x), and
+back template y -> native A exp(-v)(y).
 """
 
 from dataclasses import dataclass
@@ -101,7 +101,7 @@ class Warp:
         lowest = jacobian(field, self.voxel).min()
         if lowest <= 0:
             raise InputError(
-                f"options.warp: a subject's Jacobian falls to {lowest:.2f}; lower the amplitudes or raise sigma"
+                f"options.warp: a subject's Jacobian falls to {lowest:.2f}; lower amplitude or raise sigma"
             )
         return field
 

@@ -19,6 +19,7 @@ README = """A stand-in cohort: no person was scanned.
 
 Heads were made from the MNI152 template (tissue maps of ICBM 2009a, whole head of NLin6Asym) by random smooth
 diffeomorphic warps, poses, contrasts, bias fields and noise. cohort.json holds the parameters and the seed.
+The licences of the two templates (nilearn, nimare) apply to what is made from them.
 
 derivatives/labels  structures of each subject; dseg.tsv names them
 derivatives/truth   brain mask, bias field, landmarks, and for each voxel its place in the template (RAS mm)
@@ -72,15 +73,15 @@ def write_root(root: Path, config: dict[str, Any], people: Sequence[dict[str, An
     common = {"BIDSVersion": "1.9.0", "GeneratedBy": [{"Name": "mlmi2023 brain simulator"}]}
     write_json(
         root / "dataset_description.json",
-        {"Name": "Stand-in brains", "DatasetType": "raw", "License": "CC0", **common},
+        {"Name": "Stand-in brains", "DatasetType": "raw", **common},
     )
     for part, what in (
-        ("labels", "Labels of the stand-in brains"),
-        ("truth", "Truth of the stand-in brains"),
+        ("labels", "Labels of"),
+        ("truth", "Truth about"),
     ):
         write_json(
             root / "derivatives" / part / "dataset_description.json",
-            {"Name": what, "DatasetType": "derivative", "License": "CC0", **common},
+            {"Name": f"{what} the stand-in brains", "DatasetType": "derivative", **common},
         )
     (root / "README").write_text(README)
     _table(
