@@ -162,7 +162,7 @@ def _pull(labels: np.ndarray, template: Template) -> tuple[np.ndarray, np.ndarra
     affine = template.affine.copy()
     affine[:3, :3] *= VELOCITY_MM
     affine[:3, 3] += (VELOCITY_MM - 1) / 2
-    smooth = ndimage.gaussian_filter(block_mean(ventricle, VELOCITY_MM), 7 / VELOCITY_MM)
+    smooth = ndimage.gaussian_filter(block_mean(ventricle, VELOCITY_MM), 9 / VELOCITY_MM)
     field = np.stack(np.gradient(smooth)).astype(np.float32)
     return field / np.sqrt((field**2).sum(0)).max(), affine
 

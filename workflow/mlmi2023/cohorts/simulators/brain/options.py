@@ -21,13 +21,14 @@ DEFAULTS: dict[str, Any] = {
     "pose": {
         "rotation": 6.0,  # standard deviation per axis
         "translation": 8.0,  # standard deviation per axis
-        "scale": 0.04,  # standard deviation of the log of the head's size
-        "stretch": 0.03,  # the same per axis, on top
+        "size": 0.94,  # mean size of heads to that of the template, which is known to be larger than most
+        "scale": 0.03,  # standard deviation of the log of the head's size
+        "stretch": 0.02,  # the same per axis, on top
     },
     "warp": {
         "scales": [  # velocity fields: correlation length and root mean square length of the vectors
-            {"sigma": 32, "amplitude": 7.0},
-            {"sigma": 16, "amplitude": 4.0},
+            {"sigma": 40, "amplitude": 8.0},
+            {"sigma": 20, "amplitude": 5.5},
             {"sigma": 8, "amplitude": 1.5},
         ],
         "spread": [0.6, 1.4],  # each subject multiplies all amplitudes by a number drawn from here

@@ -132,7 +132,7 @@ def _pose(options: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
     def draw(size: int, sd: float) -> np.ndarray:
         return np.clip(rng.standard_normal(size), -2, 2) * sd
 
-    size = np.exp(draw(1, options["scale"]) + draw(3, options["stretch"]))
+    size = options["size"] * np.exp(draw(1, options["scale"]) + draw(3, options["stretch"]))
     pose = np.eye(4)
     pose[:3, :3] = rotation(draw(3, options["rotation"])) @ np.diag(size)
     pose[:3, 3] = draw(3, options["translation"])
