@@ -10,8 +10,9 @@ import torch
 from torch.utils.data import Dataset
 
 from mlmi2023.cohorts.packed import Packed, open_packed
+from mlmi2023.errors import InputError
 from mlmi2023.jobs import Job
-from mlmi2023.losses.overlap import soft_dice
+from mlmi2023.losses.overlap import soft_dice, soft_dice_labels
 from mlmi2023.losses.similarity import LNCC
 from mlmi2023.losses.smoothness import diffusion
 from mlmi2023.nets.deform import warp
@@ -56,6 +57,10 @@ class Registration(pl.LightningModule):
         self.regularisation = float(loss.get("regularisation", 1.0))
         self.dice = float(loss.get("dice", 0.0))
         self.label_ids = sorted(packed.label_names)
+        if self.dice and not self.label_ids:
+            raise InputError(
+                f"config key task.loss.dice: cohort '{packed.name}' has no labels to learn from; set it to 0"
+            )
         self.stores: dict[str, VolumeStore] = {}
 
     def _store(self, name: str) -> VolumeStore:
@@ -79,8 +84,7 @@ class Registration(pl.LightningModule):
         loss = self.similarity(warp(moving, displacement), fixed)
         loss = loss + self.regularisation * diffusion(displacement)
         if labels is not None:
-            moving_hot, fixed_hot = (one_hot(m, self.label_ids) for m in labels)
-            loss = loss + self.dice * (1 - soft_dice(warp(moving_hot, displacement), fixed_hot))
+            loss = loss + self.dice * (1 - soft_dice_labels(*labels, displacement, self.label_ids))
         return loss
 
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
