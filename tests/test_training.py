@@ -36,7 +36,8 @@ RUN = textwrap.dedent(
     class Module(pl.LightningModule):
         def __init__(self):
             super().__init__()
-            self.net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.3), torch.nn.Linear(8, 1))
+            layers = torch.nn.Linear(4, 8), torch.nn.Dropout(0.3), torch.nn.Linear(8, 1)
+            self.net = torch.nn.Sequential(*layers)
 
         def training_step(self, batch, i):
             time.sleep(pause)
@@ -108,9 +109,9 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_one_line(tmp_path):
 
 
 def test_schedule_names_the_key_that_is_wrong():
-    with pytest.raises(InputError, match="train.steps"):
+    with pytest.raises(InputError, match=r"train\.steps"):
         Schedule.from_config({"epoch_steps": 3})
-    with pytest.raises(InputError, match="multiple of train.epoch_steps"):
+    with pytest.raises(InputError, match=r"multiple of train\.epoch_steps"):
         Schedule.from_config({"steps": 10, "epoch_steps": 3})
 
 

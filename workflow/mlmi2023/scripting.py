@@ -11,6 +11,13 @@ from typing import Any
 from mlmi2023.errors import InputError
 
 
+def share_package() -> None:
+    """Let the processes that are started from here import this package, whatever their environment."""
+    place = str(Path(__file__).resolve().parents[1])
+    others = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != place]
+    os.environ["PYTHONPATH"] = os.pathsep.join([place, *others])
+
+
 @contextmanager
 def logged(snakemake: Any) -> Iterator[Any]:
     """Send all output of the block, that of C libraries too, to the rule's log; yield ``snakemake``.

@@ -84,7 +84,4 @@ def need(kind, key):
 
 
 # The one place where rules ask for a GPU.
-USE_GPU = config["device"] == "cuda" or (
-    config["device"] == "auto" and os.path.exists("/dev/nvidia0")
-)
-GPU = 1 if USE_GPU else 0
+GPU = 1 if SETTINGS.use_gpu else 0

@@ -1,18 +1,6 @@
 # Predictions of every method on the test split, and their scores.
 
 
-def last_weights(wildcards):
-    """Return the final weights of a trained method, or nothing for one that is not trained."""
-    stages = ask(SETTINGS.stages, wildcards.paper, wildcards.dataset, wildcards.method)
-    if not stages:
-        return []
-    return expand(
-        f"{PAPER}/models/{RUN}/{{stage}}/weights.safetensors",
-        stage=stages[-1],
-        **wildcards,
-    )
-
-
 rule predict:
     input:
         data=packed,

@@ -1,43 +1,6 @@
 # Raw scans -> N4 -> brain mask -> affine -> one grid -> arrays. A job works on a batch of subjects.
 
 
-def step_input(step):
-    """Return the input function of a step: the raw files, or the batch folder of the step before."""
-
-    def files(wildcards):
-        steps = ask(SETTINGS.steps, wildcards.cohort)
-        if step not in steps:
-            raise WorkflowError(
-                f"cohort '{wildcards.cohort}' does not ask for the step '{step}'"
-            )
-        place = steps.index(step)
-        if place:
-            return f"{RESULTS}/cohorts/{wildcards.cohort}/{steps[place - 1]}/batch-{wildcards.batch}"
-        if SETTINGS.cohort(wildcards.cohort)["kind"] == "simulated":
-            return f"{RESULTS}/cohorts/{wildcards.cohort}/bids"
-        raw = batch_of(wildcards.cohort, wildcards.batch)
-        return sorted(
-            {str(f) for r in raw for f in [*r.images.values(), r.labels] if f}
-        )
-
-    return files
-
-
-def step_records(step):
-    """Return the records a step starts from, if it is the cohort's first; later steps read the step before."""
-
-    def first(wildcards):
-        if ask(SETTINGS.steps, wildcards.cohort).index(step):
-            return None
-        return [vars(r) for r in batch_of(wildcards.cohort, wildcards.batch)]
-
-    return first
-
-
-def step_options(step):
-    return lambda w: SETTINGS.cohort(w.cohort)["preprocess"][step] or {}
-
-
 rule n4:
     input:
         step_input("n4"),
@@ -162,17 +125,6 @@ rule pack:
         "pack the cohort {wildcards.cohort} into arrays"
     script:
         "../scripts/pack.py"
-
-
-def qc_folders(wildcards):
-    """Return the batch folders of all steps of a cohort."""
-    steps = ask(SETTINGS.steps, wildcards.cohort)
-    numbers = batches(wildcards.cohort)
-    return [
-        f"{RESULTS}/cohorts/{wildcards.cohort}/{s}/batch-{b}"
-        for s in steps
-        for b in numbers
-    ]
 
 
 rule qc:

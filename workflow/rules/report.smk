@@ -1,65 +1,6 @@
 # Tidy metrics -> tables, claims, figures -> a page per paper and one for all.
 
 
-def runs(wildcards):
-    """Return dataset, method, seed and fold of every run of a paper; untrained methods run once."""
-    paper = ask(SETTINGS.paper, wildcards.paper)
-    found = []
-    for dataset, setup in paper["datasets"].items():
-        for method in setup["methods"]:
-            trained = ask(SETTINGS.stages, wildcards.paper, dataset, method)
-            for seed in paper["seeds"] if trained else paper["seeds"][:1]:
-                for fold in range(paper.get("folds", 1)):
-                    found.append(
-                        dict(dataset=dataset, method=method, seed=seed, fold=fold)
-                    )
-    return found
-
-
-def scores(wildcards):
-    return [
-        f"{PAPER}/scores/{RUN}.csv".format(paper=wildcards.paper, **run)
-        for run in runs(wildcards)
-    ]
-
-
-def training_reports(wildcards):
-    """Return the train.json of every stage of every trained run."""
-    found = []
-    for run in runs(wildcards):
-        for stage in ask(
-            SETTINGS.stages, wildcards.paper, run["dataset"], run["method"]
-        ):
-            found.append(
-                f"{PAPER}/models/{RUN}/{stage}/train.json".format(
-                    paper=wildcards.paper, **run
-                )
-            )
-    return found
-
-
-def reported(slug):
-    return SETTINGS.root / f"resources/papers/{slug}.yaml"
-
-
-def tables_of(slug):
-    """Return the ids of the tables that the paper reports."""
-    return [table["id"] for table in read_yaml(reported(slug))["tables"]]
-
-
-def figures_of(slug):
-    return list(SETTINGS.paper(slug).get("figures", {}))
-
-
-def cohorts_of(slug):
-    return sorted(
-        {
-            dataset["cohort"]
-            for dataset in ask(SETTINGS.paper, slug)["datasets"].values()
-        }
-    )
-
-
 rule metrics:
     input:
         scores,
@@ -132,24 +73,6 @@ rule claims:
         "judge the claims of {wildcards.paper}"
     script:
         "../scripts/claims.py"
-
-
-def figure_runs(wildcards):
-    """Return the runs of a figure's methods, first seed and fold."""
-    paper = ask(SETTINGS.paper, wildcards.paper)
-    figure = paper["figures"][wildcards.figure]
-    first = dict(dataset=figure["dataset"], seed=paper["seeds"][0], fold=0)
-    return {method: dict(first, method=method) for method in figure["methods"]}
-
-
-def figure_weights(wildcards):
-    found = []
-    for method, run in figure_runs(wildcards).items():
-        stages = ask(SETTINGS.stages, wildcards.paper, run["dataset"], method)
-        if stages:
-            path = f"{PAPER}/models/{RUN}/{stages[-1]}/weights.safetensors"
-            found.append(path.format(paper=wildcards.paper, **run))
-    return found
 
 
 rule figure:

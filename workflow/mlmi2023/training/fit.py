@@ -138,7 +138,7 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
         "samples_per_second": round(rate * schedule.batch, 4),
         "peak_memory_mb": round(peak_memory_mb(device), 1),
         "device": describe(device),
-        "parameters": sum(p.numel() for p in net.parameters()),  # type: ignore[union-attr]
+        "parameters": sum(p.numel() for p in net.parameters()),  # type: ignore[union-attr, misc]
         "weights_hash": digest,
         "selected_by": schedule.monitor or "last step",
         "config_hash": job.key(),

@@ -1,0 +1,165 @@
+# Where rules take their inputs and parameters from.
+
+
+def step_input(step):
+    """Return the input function of a step: the raw files, or the batch folder of the step before."""
+
+    def files(wildcards):
+        steps = ask(SETTINGS.steps, wildcards.cohort)
+        if step not in steps:
+            raise WorkflowError(
+                f"cohort '{wildcards.cohort}' does not ask for the step '{step}'"
+            )
+        place = steps.index(step)
+        if place:
+            return f"{RESULTS}/cohorts/{wildcards.cohort}/{steps[place - 1]}/batch-{wildcards.batch}"
+        if SETTINGS.cohort(wildcards.cohort)["kind"] == "simulated":
+            return f"{RESULTS}/cohorts/{wildcards.cohort}/bids"
+        raw = batch_of(wildcards.cohort, wildcards.batch)
+        return sorted(
+            {str(f) for r in raw for f in [*r.images.values(), r.labels] if f}
+        )
+
+    return files
+
+
+def step_records(step):
+    """Return the records a step starts from, if it is the cohort's first; later steps read the step before."""
+
+    def first(wildcards):
+        if ask(SETTINGS.steps, wildcards.cohort).index(step):
+            return None
+        return [vars(r) for r in batch_of(wildcards.cohort, wildcards.batch)]
+
+    return first
+
+
+def step_options(step):
+    return lambda w: SETTINGS.cohort(w.cohort)["preprocess"][step] or {}
+
+
+def qc_folders(wildcards):
+    """Return the batch folders of all steps of a cohort."""
+    steps = ask(SETTINGS.steps, wildcards.cohort)
+    numbers = batches(wildcards.cohort)
+    return [
+        f"{RESULTS}/cohorts/{wildcards.cohort}/{s}/batch-{b}"
+        for s in steps
+        for b in numbers
+    ]
+
+
+def previous_stage(wildcards):
+    """Return the weights of the stage before, or nothing for the first stage."""
+    stages = ask(SETTINGS.stages, wildcards.paper, wildcards.dataset, wildcards.method)
+    if wildcards.stage not in stages:
+        raise WorkflowError(
+            f"method '{wildcards.method}' has no training stage '{wildcards.stage}'"
+        )
+    place = stages.index(wildcards.stage)
+    if place == 0:
+        return []
+    return expand(
+        f"{PAPER}/models/{RUN}/{{before}}/weights.safetensors",
+        before=stages[place - 1],
+        **wildcards,
+    )
+
+
+def task_of(wildcards):
+    return ask(SETTINGS.paper, wildcards.paper)["datasets"][wildcards.dataset]["task"]
+
+
+def options_of(wildcards):
+    """Return a method's options without its training keys, so that those rerun training alone."""
+    options = ask(SETTINGS.method, wildcards.paper, wildcards.dataset, wildcards.method)
+    return {k: v for k, v in options.items() if k not in ("train", "stages")}
+
+
+def last_weights(wildcards):
+    """Return the final weights of a trained method, or nothing for one that is not trained."""
+    stages = ask(SETTINGS.stages, wildcards.paper, wildcards.dataset, wildcards.method)
+    if not stages:
+        return []
+    return expand(
+        f"{PAPER}/models/{RUN}/{{stage}}/weights.safetensors",
+        stage=stages[-1],
+        **wildcards,
+    )
+
+
+def runs(wildcards):
+    """Return dataset, method, seed and fold of every run of a paper; untrained methods run once."""
+    paper = ask(SETTINGS.paper, wildcards.paper)
+    found = []
+    for dataset, setup in paper["datasets"].items():
+        for method in setup["methods"]:
+            trained = ask(SETTINGS.stages, wildcards.paper, dataset, method)
+            for seed in paper["seeds"] if trained else paper["seeds"][:1]:
+                for fold in range(paper.get("folds", 1)):
+                    found.append(
+                        dict(dataset=dataset, method=method, seed=seed, fold=fold)
+                    )
+    return found
+
+
+def scores(wildcards):
+    return [
+        f"{PAPER}/scores/{RUN}.csv".format(paper=wildcards.paper, **run)
+        for run in runs(wildcards)
+    ]
+
+
+def training_reports(wildcards):
+    """Return the train.json of every stage of every trained run."""
+    found = []
+    for run in runs(wildcards):
+        for stage in ask(
+            SETTINGS.stages, wildcards.paper, run["dataset"], run["method"]
+        ):
+            found.append(
+                f"{PAPER}/models/{RUN}/{stage}/train.json".format(
+                    paper=wildcards.paper, **run
+                )
+            )
+    return found
+
+
+def reported(slug):
+    return SETTINGS.root / f"resources/papers/{slug}.yaml"
+
+
+def tables_of(slug):
+    """Return the ids of the tables that the paper reports."""
+    return [table["id"] for table in read_yaml(reported(slug))["tables"]]
+
+
+def figures_of(slug):
+    return list(SETTINGS.paper(slug).get("figures", {}))
+
+
+def cohorts_of(slug):
+    return sorted(
+        {
+            dataset["cohort"]
+            for dataset in ask(SETTINGS.paper, slug)["datasets"].values()
+        }
+    )
+
+
+def figure_runs(wildcards):
+    """Return the runs of a figure's methods, first seed and fold."""
+    paper = ask(SETTINGS.paper, wildcards.paper)
+    figure = paper["figures"][wildcards.figure]
+    first = dict(dataset=figure["dataset"], seed=paper["seeds"][0], fold=0)
+    return {method: dict(first, method=method) for method in figure["methods"]}
+
+
+def figure_weights(wildcards):
+    found = []
+    for method, run in figure_runs(wildcards).items():
+        stages = ask(SETTINGS.stages, wildcards.paper, run["dataset"], method)
+        if stages:
+            path = f"{PAPER}/models/{RUN}/{stages[-1]}/weights.safetensors"
+            found.append(path.format(paper=wildcards.paper, **run))
+    return found
