@@ -17,6 +17,7 @@ from mlmi2023.cohorts.simulators.brain.labels import index_of, structures
 from mlmi2023.cohorts.simulators.brain.layers import make_layers
 from mlmi2023.cohorts.simulators.brain.options import read_options
 from mlmi2023.cohorts.simulators.brain.subject import draw_subject, stream
+from mlmi2023.cohorts.simulators.brain.template import load_template
 from mlmi2023.cohorts.simulators.brain.warps import Warp, exponential, jacobian, rotation
 from mlmi2023.errors import InputError
 from mlmi2023.files import tree_hash
@@ -155,6 +156,23 @@ def test_the_saved_map_takes_template_labels_to_the_subject(cohort, shared, subj
     right = apply_affine(affine, np.argwhere(saved == index_of("right putamen"))).mean(0)
     left = apply_affine(affine, np.argwhere(saved == index_of("left putamen"))).mean(0)
     assert right[0] - left[0] > 30  # x grows to the right in native space too
+
+
+@pytest.mark.parametrize("subject", ["001", "002", "atlas"])
+def test_image_lies_where_the_saved_map_says(cohort, subject):
+    template = load_template()
+    image = load(cohort, subject, "T1w")[0] / load(cohort, subject, "desc-bias_T1w")[0]
+    field, _ = load(cohort, subject, "from-native_to-template_xfm")
+    inside = load(cohort, subject, "desc-brain_mask")[0] > 0
+    voxels = np.moveaxis(apply_affine(np.linalg.inv(template.affine), field), -1, 0)
+    expected = ndimage.map_coordinates(template.t1, voxels, order=1)
+
+    def match(step, axis):
+        return np.corrcoef(np.roll(image, step, axis)[inside], expected[inside])[0, 1]
+
+    here = match(0, 0)
+    assert here > 0.85
+    assert all(match(step, axis) < here - 0.05 for step in (-1, 1) for axis in range(3))
 
 
 @pytest.mark.parametrize("subject", ["001", "002", "003"])
