@@ -18,7 +18,7 @@ from mlmi2023.imaging.templates import NAME, brain_centre
 DEFAULTS: dict[str, Any] = {
     "shape": None,  # voxels along right, front, up (RAS)
     "spacing": None,  # mm; one value or three
-    "centre": "template",  # what the grid's middle lies on: template (its brain's middle) | volume (each image's)
+    "centre": "template",  # the middle of what lies in the grid's middle: template (its brain) | volume
     "target": NAME,  # the template that `centre: template` means
     "order": 1,  # interpolation of the images: 1 linear | 3 cubic; labels: always nearest neighbour
     "low": 0.5,  # percentiles of the brain's intensities that become 0 and 1
@@ -30,8 +30,8 @@ DEFAULTS: dict[str, Any] = {
 def run(records: list[Record], out: Path, options: dict[str, Any], threads: int) -> list[Record]:
     """Resample images, labels, mask and landmarks of every subject.
 
-    A voxel of the grid is a point of template space; the inverse of ``affine_xfm`` (or, without one, no change
-    of coordinates) takes it to native space, where the image is sampled. Beyond the image it is zero, so a
+    A voxel of the grid is a point of template space; the inverse of ``affine_xfm`` (without one: no change of
+    coordinates) takes it to native space, where the image is sampled. Beyond the image it is zero, so a
     thin slab in a larger grid is padded. ``centre: volume`` moves the grid along with each image.
 
     Args:

@@ -11,8 +11,11 @@ from mlmi2023.imaging.batch import Record, anat_file, choose, for_each, main_mod
 from mlmi2023.imaging.bridge import from_ants, load_ants, to_ants
 
 DEFAULTS: dict[str, Any] = {
-    "shrink": None,  # fits every n-th voxel; None: voxels about 6 mm apart, n at most 4
-    "iterations": [50, 50, 50, 50],  # at most, per level; the control points double from level to level
+    "shrink": None,  # fits every n-th voxel; None: voxels about 10 mm apart, n at most 4
+    # at most, per level; the control points double from level to level. The usual fourth level follows the
+    # anatomy: on simulated heads it lowers the variation inside white matter below that of the bias-free
+    # image, while the estimated field moves away from the true one
+    "iterations": [25, 25, 25],
     "tolerance": 1e-6,
     "spline_mm": None,  # spacing of the first level's control points; None: one span over the whole image
     "mask": "foreground",  # which voxels are fitted: foreground | all
@@ -95,6 +98,6 @@ def foreground(array: np.ndarray) -> np.ndarray:
 
 
 def _shrink(shape: tuple[int, ...], affine: np.ndarray) -> int:
-    """Return a shrink factor that leaves about 6 mm between voxels and 4 voxels along a thin slab."""
+    """Return a shrink factor that leaves about 10 mm between voxels and 4 voxels along a thin slab."""
     size = np.linalg.norm(affine[:3, :3], axis=0)
-    return int(np.clip(round(6 / size.max()), 1, min(4, max(1, min(shape) // 4))))
+    return int(np.clip(round(10 / size.max()), 1, min(4, max(1, min(shape) // 4))))
