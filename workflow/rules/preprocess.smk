@@ -145,6 +145,12 @@ rule qc:
     params:
         records=lambda w: [vars(r) for r in records(w.cohort)],
         steps=lambda w: ask(SETTINGS.steps, w.cohort),
+        cohort=lambda w: {
+            k: v
+            for k, v in ask(SETTINGS.cohort, w.cohort).items()
+            if k not in ("about", "preprocess", "options", "subjects")
+        },
+        root=lambda w: str(SETTINGS.root_of(w.cohort)),
     message:
         "score the preprocessing of {wildcards.cohort} and draw its mosaics"
     script:
