@@ -116,7 +116,9 @@ def test_soft_dice_by_hand():
     assert soft_dice(fixed, fixed).item() == pytest.approx(1)
 
 
-def test_soft_dice_of_labels_in_chunks():
+@pytest.mark.parametrize("small", [0, 2**24], ids=["in chunks", "at once"])
+def test_soft_dice_of_labels(monkeypatch, small):
+    monkeypatch.setattr("mlmi2023.losses.overlap.SMALL", small)
     generator = torch.Generator().manual_seed(0)
     moving, fixed = (torch.randint(0, 6, (2, 1, 6, 7, 8), generator=generator) for _ in range(2))
     field = (0.4 * torch.randn(2, 3, 6, 7, 8, generator=generator)).requires_grad_()

@@ -1,7 +1,7 @@
 """Train, predict and score without the workflow engine: ``python -m mlmi2023 <paper> --data <packed>``.
 
-For machines that have a GPU and torch but not the rest. It does what the rules ``train``, ``predict`` and
-``score`` do, with the same functions and the same paths below ``--out``, one run after the other; what is
+For machines that have a GPU and torch but not the rest. It does what the rules ``train`` and ``evaluate``
+do, with the same functions and the same paths below ``--out``, one run after the other; what is
 there already is left alone, and a training that was killed goes on. The packed cohort
 (``results/<scale>/cohorts/<cohort>/packed``) comes from a machine that has everything.
 """
@@ -11,7 +11,7 @@ import itertools
 import sys
 from pathlib import Path
 
-from mlmi2023.chain import predict, score, train
+from mlmi2023.chain import evaluate, train
 from mlmi2023.config import Settings, merge, read_yaml
 from mlmi2023.errors import InputError
 from mlmi2023.jobs import Job
@@ -60,12 +60,10 @@ def run(args: argparse.Namespace) -> None:
                     if not (weights.parent / "train.json").exists():
                         train(job, args.out / ".runs", weights.parent)
             predictions = args.out / "predictions" / place
-            print(f"== predict and score {place}", flush=True)
-            if not predictions.exists():
-                predict(job, weights, predictions)
-            table = args.out / "scores" / place.with_name(place.name + ".csv")
-            if not table.exists():
-                score(job, predictions, table)
+            scores = args.out / "scores" / place.with_name(place.name + ".csv")
+            if not scores.exists():
+                print(f"== evaluate {place}", flush=True)
+                evaluate(job, weights, predictions, scores)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The links of the chain that a paper fills in: train, predict, score.
+"""The links of the chain that a paper fills in: train and evaluate (predict, then score).
 
 The same functions serve the workflow's scripts and ``python -m mlmi2023``, which runs without it.
 """
@@ -54,16 +54,22 @@ def train(job: Job, runs: Path, out: Path) -> dict[str, Any]:
     return fit(job, plan, runs, out, data_hash)
 
 
-def predict(job: Job, weights: Path | None, out: Path) -> None:
-    """Write the predictions of one method on the test split into the folder ``out``, whole or not at all."""
-    part(job.paper, "evaluate").predict(job, weights, out)
+def evaluate(job: Job, weights: Path | None, predictions: Path, scores: Path) -> None:
+    """Predict on the test split and score what was predicted.
 
-
-def score(job: Job, predictions: Path, out: Path) -> None:
-    """Write the tidy rows of one method's predictions to the csv file ``out``."""
+    Args:
+        job: what to run.
+        weights: final weights of a trained method, None for the others.
+        predictions: folder of the paper's own making, written whole or not at all.
+        scores: csv file of tidy rows.
+    """
     from mlmi2023.reporting.metrics import write_metrics
 
-    write_metrics(part(job.paper, "evaluate").score(job, predictions), out)
+    module = part(job.paper, "evaluate")
+    print(f"predict: {job.dataset} {job.method} seed {job.seed} fold {job.fold}", flush=True)
+    module.predict(job, weights, predictions)
+    print("score", flush=True)
+    write_metrics(module.score(job, predictions), scores)
 
 
 def draw(

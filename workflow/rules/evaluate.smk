@@ -1,53 +1,30 @@
-# Predictions of every method on the test split, and their scores.
+# Predictions of every method on the test split, and their scores, in one job: most methods predict and score in
+# seconds, and importing torch takes as long.
 
 
-rule predict:
+rule evaluate:
     input:
         data=packed,
         weights=last_weights,
     output:
-        directory(f"{PAPER}/predictions/{RUN}"),
+        predictions=directory(f"{PAPER}/predictions/{RUN}"),
+        scores=f"{PAPER}/scores/{RUN}.csv",
     log:
-        f"{LOGS}/predict/{{paper}}/{RUN}.log",
+        f"{LOGS}/evaluate/{{paper}}/{RUN}.log",
     benchmark:
-        f"{BENCHMARKS}/predict/{{paper}}/{RUN}.tsv"
+        f"{BENCHMARKS}/evaluate/{{paper}}/{RUN}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: need("predict", "threads")
+    threads: need("evaluate", "threads")
     resources:
         gpu=lambda w: GPU if ask(SETTINGS.stages, w.paper, w.dataset, w.method) else 0,
-        mem_mb=need("predict", "mem_mb"),
-        runtime=need("predict", "runtime"),
+        mem_mb=need("evaluate", "mem_mb"),
+        runtime=need("evaluate", "runtime"),
     params:
         task=task_of,
         options=options_of,
         device=SETTINGS.device,
     message:
-        "run {wildcards.method} on the test split of {wildcards.dataset} ({wildcards.paper}, seed {wildcards.seed})"
+        "run and score {wildcards.method} on the test split of {wildcards.dataset} ({wildcards.paper}, seed {wildcards.seed})"
     script:
-        "../scripts/predict.py"
-
-
-rule score:
-    input:
-        data=packed,
-        predictions=f"{PAPER}/predictions/{RUN}",
-    output:
-        f"{PAPER}/scores/{RUN}.csv",
-    log:
-        f"{LOGS}/score/{{paper}}/{RUN}.log",
-    benchmark:
-        f"{BENCHMARKS}/score/{{paper}}/{RUN}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    threads: need("score", "threads")
-    resources:
-        mem_mb=need("score", "mem_mb"),
-        runtime=need("score", "runtime"),
-    params:
-        task=task_of,
-        options=options_of,
-    message:
-        "score {wildcards.method} on {wildcards.dataset} ({wildcards.paper}, seed {wildcards.seed})"
-    script:
-        "../scripts/score.py"
+        "../scripts/evaluate.py"

@@ -59,10 +59,9 @@ def previous_stage(wildcards):
     place = stages.index(wildcards.stage)
     if place == 0:
         return []
-    return expand(
-        f"{PAPER}/models/{RUN}/{{before}}/weights.safetensors",
-        before=stages[place - 1],
-        **wildcards,
+    # a text, not a list of one: the script takes it as a path
+    return f"{PAPER}/models/{RUN}/{{before}}/weights.safetensors".format(
+        before=stages[place - 1], **wildcards
     )
 
 
@@ -81,10 +80,8 @@ def last_weights(wildcards):
     stages = ask(SETTINGS.stages, wildcards.paper, wildcards.dataset, wildcards.method)
     if not stages:
         return []
-    return expand(
-        f"{PAPER}/models/{RUN}/{{stage}}/weights.safetensors",
-        stage=stages[-1],
-        **wildcards,
+    return f"{PAPER}/models/{RUN}/{{stage}}/weights.safetensors".format(
+        stage=stages[-1], **wildcards
     )
 
 

@@ -93,9 +93,9 @@ rule figure:
         f"{BENCHMARKS}/figure/{{paper}}/{{figure}}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: need("score", "threads")
+    threads: need("evaluate", "threads")
     resources:
-        mem_mb=need("predict", "mem_mb"),
+        mem_mb=need("evaluate", "mem_mb"),
         runtime=need("report", "runtime"),
     params:
         task=lambda w: SETTINGS.paper(w.paper)["datasets"][

@@ -20,6 +20,9 @@ DEFAULTS: dict[str, Any] = {
     "size": None,  # deepbet: edge of the cube that it sees, voxels; None: 256, or 192 for coarse images
     "device": "cpu",  # deepbet: cpu | cuda
     "volume_ml": [300, 2800],  # masks smaller or larger than a human brain are refused; null: any
+    # masks less round are refused; a brain has about 0.9, what the network sees in noise or in a chest less
+    # than 0.75; null: any, for slabs
+    "roundness": 0.78,
 }
 BACKENDS = ("deepbet", "fsl_bet", "given")
 COARSE_MM = 1.5
@@ -60,8 +63,8 @@ def run(records: list[Record], out: Path, options: dict[str, Any], threads: int)
             mask = _given(record, (array, affine)) if segment is None else segment(array, affine)
         except NoBrain as error:
             raise InputError(f"{file}: no brain found in it ({error}); not a brain?") from error
-        if segment is not None and settings["volume_ml"]:
-            _check_volume(mask, affine, file, settings["volume_ml"])
+        if segment is not None:
+            _check_brain(mask, affine, file, settings)
         path = anat_file(out, record["subject"], "desc-brain_mask.nii.gz")
         write_volume(path, mask.astype(np.uint8), affine)
         done.append({**record, "mask": str(path)})
@@ -75,6 +78,20 @@ class NoBrain(Exception):
 def volume_ml(mask: np.ndarray, affine: np.ndarray) -> float:
     """Return the volume of a mask (X, Y, Z) in millilitres."""
     return float(np.count_nonzero(mask) * abs(np.linalg.det(affine[:3, :3])) / 1000)
+
+
+def roundness(mask: np.ndarray, affine: np.ndarray) -> float:
+    """Return the sphericity of a mask (X, Y, Z): surface of the ball of its volume over its own, 1 for a ball.
+
+    The surface is that of the voxels' faces by 2/3, the share by which steps are longer than the smooth
+    surface, averaged over all directions.
+    """
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    padded = np.pad(mask.astype(np.int8), 1)
+    areas = np.prod(spacing) / spacing
+    faces = sum(np.count_nonzero(np.diff(padded, axis=k)) * area for k, area in enumerate(areas))
+    volume = 1000 * volume_ml(mask, affine)
+    return float(np.cbrt(np.pi) * (6 * volume) ** (2 / 3) / (2 / 3 * faces))
 
 
 def deepbet_model(options: dict[str, Any], threads: int) -> Segment:
@@ -150,10 +167,15 @@ def _given(record: Record, image: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     return ndimage.binary_fill_holes(closed | (values[0] > 0))
 
 
-def _check_volume(mask: np.ndarray, affine: np.ndarray, file: str, limits: list[float]) -> None:
-    found = volume_ml(mask, affine)
-    if not limits[0] <= found <= limits[1]:
+def _check_brain(mask: np.ndarray, affine: np.ndarray, file: str, settings: dict[str, Any]) -> None:
+    limits, least = settings["volume_ml"], settings["roundness"]
+    if limits and not limits[0] <= (found := volume_ml(mask, affine)) <= limits[1]:
         raise InputError(
             f"{file}: the brain found in it has {found:.0f} ml, expected {limits[0]} to {limits[1]}; "
             "not a brain? (limits: preprocess.brainmask.volume_ml)"
+        )
+    if least and (found := roundness(mask, affine)) < least:
+        raise InputError(
+            f"{file}: what was found in it has a roundness of {found:.2f}, a brain about 0.9; not a brain, or "
+            "cut off? (limit: preprocess.brainmask.roundness)"
         )

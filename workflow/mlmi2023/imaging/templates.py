@@ -36,7 +36,7 @@ def template_file(name: str = NAME, kind: str = "t1") -> Path:
         return Path(name)
     spec = importlib.util.find_spec("nilearn")
     if spec is None or spec.origin is None:
-        raise InputError("nilearn is not installed, and the MNI152 template comes with it; run `make setup`")
+        raise InputError("nilearn is not installed, and the MNI152 template comes with it; run `make env`")
     path = Path(spec.origin).parent / FILES.format(kind)
     if not path.is_file():
         raise InputError(f"{path}: not in this version of nilearn; install the pinned version")

@@ -1,0 +1,10 @@
+from mlmi2023.scripting import logged
+
+with logged(snakemake):
+    from pathlib import Path
+
+    from mlmi2023.chain import evaluate, job_of
+
+    given, made = snakemake.input, snakemake.output
+    weights = Path(given.weights) if given.get("weights") else None
+    evaluate(job_of(snakemake), weights, Path(made.predictions), Path(made.scores))
