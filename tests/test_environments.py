@@ -1,12 +1,13 @@
 """The environment files: pins as in the lock, and every import of every script covered."""
 
-import ast
 import re
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from mlmi2023.sources import foreign_modules
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "workflow/mlmi2023"
@@ -20,7 +21,7 @@ DISTRIBUTION = {
     "PIL": "pillow",
 }
 # come with a distribution that the environment names
-IMPLIED = {"pillow": "matplotlib", "torch": "lightning", "customtkinter": "deepbet"}
+IMPLIED = {"pillow": "matplotlib", "torch": "lightning", "markupsafe": "jinja2", "customtkinter": "deepbet"}
 
 
 def name_of(distribution):
@@ -58,27 +59,6 @@ def test_every_requirement_is_locked():
     assert wanted <= set(pins(ROOT / "envs/lock.txt"))
 
 
-def imports(path, seen):
-    """Return the top-level modules that a file imports, through our package too; papers' plugins included."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            if name.split(".")[0] != "mlmi2023":
-                found.add(name.split(".")[0])
-                continue
-            base = ROOT / "workflow" / name.replace(".", "/")
-            for inner in (base.with_suffix(".py"), base / "__init__.py"):
-                if inner.exists() and inner not in seen:
-                    seen.add(inner)
-                    found |= imports(inner, seen)
-    return found
-
-
 # what the scripts load by name
 PLUGINS = {
     "simulate": ["cohorts/simulators/**/*.py"],
@@ -102,8 +82,7 @@ def test_the_environment_of_a_rule_has_what_its_script_imports(env, script):
     files = [ROOT / f"workflow/scripts/{script}.py"]
     for pattern in PLUGINS.get(script, []):
         files += sorted(PACKAGE.glob(pattern))
-    seen = set()
-    found = set().union(*(imports(f, seen) for f in files)) - set(sys.stdlib_module_names)
+    found = foreign_modules(files) - set(sys.stdlib_module_names)
     there = set(environment(ROOT / f"envs/{env}"))
     for module in sorted(found):
         name = name_of(DISTRIBUTION.get(module, module))

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from mlmi2023.errors import InputError
+from mlmi2023.files import content_hash
 
 SCALES = ("demo", "bench", "paper")
 STEPS = ("n4", "brainmask", "affine", "grid")
@@ -205,6 +206,23 @@ class Settings:
         schedule = merge(config.get("train", {}), config["datasets"][dataset].get("train", {}))
         schedule = merge(schedule, options.get("train", {}))
         return merge(schedule, (options.get("stages") or {}).get(stage) or {})
+
+    def fingerprint(self, paper: str) -> str:
+        """Return a hash of all configuration that decides a paper's numbers at this scale.
+
+        Texts that only pages print are left out.
+        """
+        config = copy.deepcopy(self.paper(paper))
+        for text in ("summary", "figures"):
+            config.pop(text, None)
+        cohorts = {name: dict(self.cohort(name)) for name in self.cohorts_of(paper)}
+        for cohort in cohorts.values():
+            cohort.pop("about", None)
+        return content_hash({"scale": self.scale, "paper": config, "cohorts": cohorts})
+
+    def cohorts_of(self, paper: str) -> list[str]:
+        """Return the cohorts that a paper's datasets stand on, sorted."""
+        return sorted({dataset["cohort"] for dataset in self.paper(paper)["datasets"].values()})
 
     def stages(self, paper: str, dataset: str, method: str) -> list[str]:
         """Return the training stages of a method in their order; empty if it is not trained."""

@@ -1,7 +1,9 @@
 # What all rules share: settings, wildcards, resources.
 from mlmi2023.cohorts.index import index_cohort
-from mlmi2023.config import Settings, read_yaml
+from mlmi2023.config import Settings, merge, read_yaml
 from mlmi2023.errors import InputError
+from mlmi2023.files import read_json
+from mlmi2023.sources import cohort_sources
 
 try:
     SETTINGS = Settings(config, ROOT)

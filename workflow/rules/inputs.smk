@@ -136,12 +136,7 @@ def figures_of(slug):
 
 
 def cohorts_of(slug):
-    return sorted(
-        {
-            dataset["cohort"]
-            for dataset in ask(SETTINGS.paper, slug)["datasets"].values()
-        }
-    )
+    return ask(SETTINGS.cohorts_of, slug)
 
 
 def figure_runs(wildcards):

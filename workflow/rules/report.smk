@@ -137,6 +137,7 @@ rule page:
         packed=lambda w: expand(
             f"{RESULTS}/cohorts/{{cohort}}/packed", cohort=cohorts_of(w.paper)
         ),
+        record=lambda w: record_input([w.paper]),
     output:
         f"{PAPER}/index.html",
     log:
@@ -156,6 +157,7 @@ rule page:
             name: {k: v for k, v in SETTINGS.cohort(name).items() if k != "layout"}
             for name in cohorts_of(w.paper)
         },
+        record_today=lambda w: record_today(w.paper),
     message:
         "write the page of {wildcards.paper}"
     script:
@@ -172,6 +174,7 @@ rule overview:
         ],
         claims=expand(f"{PAPER}/claims.csv", paper=SETTINGS.papers),
         reported=[reported(p) for p in SETTINGS.papers],
+        records=record_input(SETTINGS.papers),
     output:
         f"{RESULTS}/index.html",
     log:
@@ -187,6 +190,7 @@ rule overview:
     params:
         papers=SETTINGS.papers,
         scale=SETTINGS.scale,
+        records_today={p: record_today(p) for p in SETTINGS.papers},
     message:
         "write the overview of all papers"
     script:

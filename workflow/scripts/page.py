@@ -3,13 +3,18 @@ from mlmi2023.scripting import logged
 with logged(snakemake):
     from pathlib import Path
 
-    from mlmi2023.papers.deviations import read_deviations
+    from mlmi2023.papers.deviations import read_deviations, read_findings
     from mlmi2023.reporting.page import FigureItem, PageInputs, build_page
     from mlmi2023.reporting.quality import describe_cohort
+    from mlmi2023.reporting.record import read_record
     from mlmi2023.reporting.reported import load_reported
 
     given, params = snakemake.input, snakemake.params
     config = params.paper
+    reported = load_reported(given.reported)
+    record = None
+    if given.get("record"):
+        record = read_record(Path(given.record[0]).parent, reported, params.record_today)
     cohorts = []
     for (name, cohort), qc in zip(params.cohorts.items(), given.qc):
         datasets = [d for d, setup in config["datasets"].items() if setup["cohort"] == name]
@@ -19,7 +24,7 @@ with logged(snakemake):
     tables = [Path(p) for p in given.tables]
     build_page(
         PageInputs(
-            reported=load_reported(given.reported),
+            reported=reported,
             scale=params.scale,
             summary=config["summary"],
             claims=Path(given.claims),
@@ -31,6 +36,8 @@ with logged(snakemake):
             deviations=read_deviations(snakemake.wildcards.paper),
             runs=[Path(p) for p in given.reports],
             metrics=Path(given.metrics),
+            record=record,
+            findings=read_findings(snakemake.wildcards.paper),
         ),
         snakemake.output[0],
     )

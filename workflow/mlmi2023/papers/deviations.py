@@ -1,4 +1,4 @@
-"""Where our implementation of a paper differs from it, as told next to its code."""
+"""What is told next to a paper's code: where we differ from it, and what we make of claims that fail."""
 
 from importlib import resources
 
@@ -19,3 +19,20 @@ def read_deviations(paper: str) -> list[str]:
         return [f"{entry['what']} {entry['why']}" for entry in entries]
     except (FileNotFoundError, KeyError, TypeError) as error:
         raise InputError(f"{file}: must be a list of entries with 'what' and 'why' ({error!r})") from error
+
+
+def read_findings(paper: str) -> dict[str, str]:
+    """Return, by claim id, why a claim may not have reproduced, from ``papers/<paper>/findings.yaml``.
+
+    The file is optional; its texts explain verdicts and never replace one.
+
+    Raises:
+        InputError: the file is no mapping of claim ids to texts.
+    """
+    file = resources.files(f"mlmi2023.papers.{paper}") / "findings.yaml"
+    if not file.is_file():
+        return {}
+    found = yaml.safe_load(file.read_text()) or {}
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise InputError(f"{file}: must map claim ids to a text each")
+    return {str(claim): text for claim, text in found.items()}

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlmi2023.reporting.claims import read_claims
 from mlmi2023.reporting.render import count_verdicts, render
+from mlmi2023.reporting.record import Record
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.tables import BROKEN, UNCHECKED, TableResult, read_table
 
@@ -20,12 +21,14 @@ class OverviewItem:
         page: its ``index.html``; None when the paper was not run.
         claims: its ``claims.csv``; None when the paper was not run.
         tables: its ``tables/<id>.csv``.
+        record: its bench record, if one has been published.
     """
 
     reported: Reported
     page: Path | None = None
     claims: Path | None = None
     tables: Sequence[Path] = ()
+    record: Record | None = None
 
 
 def build_overview(items: Sequence[OverviewItem], scale: str, out: str | Path) -> None:
@@ -62,8 +65,13 @@ def paper_view(item: OverviewItem) -> dict[str, Any]:
         "counts": count_verdicts(results),
         "status": status,
         "why": why,
+        "record": _record(item.record) if item.record else None,
         "mains": [main for table in tables if (main := main_value(table, item.reported))],
     }
+
+
+def _record(record: Record) -> dict[str, Any]:
+    return {"about": record.about, "stale": record.stale, "counts": count_verdicts(record.claims)}
 
 
 def main_value(result: TableResult, reported: Reported) -> dict[str, str] | None:

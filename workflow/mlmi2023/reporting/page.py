@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from mlmi2023.provenance import provenance
-from mlmi2023.reporting.claims import RULE, read_claims
+from mlmi2023.reporting.claims import NOT_REPRODUCED, RULE, UNDECIDED, Result, read_claims
 from mlmi2023.reporting.quality import Cohort
 from mlmi2023.reporting.render import count_verdicts, forest, places_for, render
+from mlmi2023.reporting.record import Record
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
-from mlmi2023.reporting.tables import TableResult, best_rows, read_table
+from mlmi2023.reporting.tables import NOT_RUN, TableResult, best_rows, read_table
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class PageInputs:
         deviations: where we differ from the paper, one entry each.
         runs: ``train.json`` of every run.
         metrics: ``metrics.csv``, linked.
+        record: the bench record, if one has been published.
+        findings: by claim id, why it may not have reproduced; shown with the record's verdicts.
     """
 
     reported: Reported
@@ -56,6 +59,8 @@ class PageInputs:
     deviations: Sequence[str] = ()
     runs: Sequence[Path] = ()
     metrics: Path | None = None
+    record: Record | None = None
+    findings: dict[str, str] = field(default_factory=dict)
 
 
 def build_page(inputs: PageInputs, out: str | Path) -> None:
@@ -72,13 +77,35 @@ def build_page(inputs: PageInputs, out: str | Path) -> None:
         out,
         inputs=inputs,
         paper=inputs.reported,
-        claims=[{"result": r, "forest": forest(r), "places": places_for(r)} for r in results],
+        claims=[claim_view(r) for r in results],
         counts=count_verdicts(results),
         tables=[table_view(table, inputs.reported) for table in tables],
         rule=RULE,
         runs=summarise_runs(runs),
         origin=combine_provenance(runs, provenance()),
+        record=record_view(inputs) if inputs.record else None,
     )
+
+
+def claim_view(result: Result, why: str = "") -> dict[str, Any]:
+    """Return a claim's result with its place on the axis, its decimals and what we make of it."""
+    return {"result": result, "forest": forest(result), "places": places_for(result), "why": why}
+
+
+def record_view(inputs: PageInputs) -> dict[str, Any]:
+    """Return what the page shows of the bench record."""
+    record = inputs.record
+    assert record is not None
+    return {
+        "about": record.about,
+        "stale": record.stale,
+        "counts": count_verdicts(record.claims),
+        "claims": [
+            claim_view(r, inputs.findings.get(r.id, "") if r.verdict in (NOT_REPRODUCED, UNDECIDED) else "")
+            for r in record.claims
+        ],
+        "tables": [table_view(table, inputs.reported) for table in record.tables if table.status != NOT_RUN],
+    }
 
 
 def table_view(result: TableResult, reported: Reported) -> dict[str, Any]:

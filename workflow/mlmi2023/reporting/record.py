@@ -1,0 +1,132 @@
+"""The bench record of a paper: its claims and tables as measured once, kept in the repository.
+
+``resources/bench/<paper>/`` holds ``record.json`` (where the numbers come from), ``claims.csv`` and
+``tables/<id>.csv``, ``.md`` and ``.json``. Pages show it beside what was run here, and say when code or
+configuration have moved on since.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mlmi2023.errors import InputError
+from mlmi2023.files import atomic, read_json, write_json
+from mlmi2023.provenance import provenance
+from mlmi2023.reporting.claims import NOT_TESTED, Result, read_claims
+from mlmi2023.reporting.reported import Reported
+from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
+from mlmi2023.reporting.tables import TableResult, read_table
+from mlmi2023.sources import code_hash
+
+NEEDED = (
+    *("paper", "scale", "code_version", "code_hash", "config_hash", "sources", "configfiles"),
+    *("machine", "seeds", "published", "seconds", "dirty"),
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A published bench record.
+
+    Attributes:
+        about: content of ``record.json``.
+        claims: results of all claims.
+        tables: the tables.
+        stale: what speaks against it, one phrase each; empty for a record of today's code and config.
+    """
+
+    about: dict[str, Any]
+    claims: list[Result]
+    tables: list[TableResult]
+    stale: tuple[str, ...]
+
+
+def publish(
+    reported: Reported,
+    claims: Path,
+    tables: Sequence[Path],
+    runs: Sequence[Path],
+    metrics: Path,
+    about: dict[str, Any],
+    out: Path,
+) -> None:
+    """Write the record of a finished bench run into the folder ``out``, whole or not at all.
+
+    Args:
+        reported: what the paper reports.
+        claims: ``claims.csv`` of the run.
+        tables: ``tables/<id>.csv`` of the run, with their ``.md`` and ``.json`` beside them.
+        runs: ``train.json`` of every trained run.
+        metrics: ``metrics.csv`` of the run; its seeds are named.
+        about: scale, configfiles and config_hash of the run, and sources: patterns of the files that made its
+            cohorts.
+        out: the folder.
+
+    Raises:
+        InputError: no claim could be tested, which is no record.
+    """
+    results = read_claims(claims)
+    if all(r.verdict == NOT_TESTED for r in results):
+        raise InputError(f"{claims}: no claim was tested; a record needs a run of the methods it compares")
+    trained = read_runs(runs)
+    origin = combine_provenance(trained, here := provenance())
+    if len(origin.code_versions) > 1 and trained:
+        print(f"note: runs of several code versions: {', '.join(origin.code_versions)}", flush=True)
+    content = {
+        **about,
+        "paper": reported.slug,
+        "code_version": ", ".join(origin.code_versions),
+        "dirty": origin.dirty,
+        "code_hash": code_hash(reported.slug, about["sources"]),
+        "data_hashes": list(origin.data_hashes),
+        "machine": "; ".join(origin.hardware),
+        "packages": origin.packages,
+        "seeds": sorted({int(seed) for seed in pd.read_csv(metrics, usecols=["seed"])["seed"].unique()}),
+        "started": origin.started,
+        "published": here["started"],
+        "seconds": round(origin.seconds, 1),
+        "runs": [asdict(run) for run in summarise_runs(trained)],
+    }
+    with atomic(out) as part:
+        (part / "tables").mkdir(parents=True)
+        shutil.copy(claims, part / "claims.csv")
+        for table in tables:
+            for suffix in (".csv", ".md", ".json"):
+                shutil.copy(table.with_suffix(suffix), part / "tables")
+        write_json(part / "record.json", content)
+
+
+def read_record(folder: Path, reported: Reported, config_hash: str) -> Record:
+    """Read a record and compare it with today's code and configuration.
+
+    Args:
+        folder: ``resources/bench/<paper>``.
+        reported: what the paper reports.
+        config_hash: of the configuration that the record was made with, as it is today.
+
+    Raises:
+        InputError: a file is broken.
+    """
+    about = read_json(folder / "record.json")
+    if lacking := [key for key in NEEDED if key not in about]:
+        raise InputError(f"{folder / 'record.json'}: lacks {', '.join(lacking)}; publish again")
+    moved = []
+    if about["code_hash"] != code_hash(reported.slug, about["sources"]):
+        moved.append("the code has changed since")
+    if about["config_hash"] != config_hash:
+        moved.append("the configuration has changed since")
+    if about["dirty"]:
+        moved.append("made with uncommitted changes")
+    claims = read_claims(folder / "claims.csv")
+    if [(r.id, r.check) for r in claims] != [(c.id, c.check) for c in reported.claims.values()]:
+        moved.append("the claims have changed since")
+    tables = [read_table(folder / f"tables/{t}.csv", reported) for t in reported.tables if _has(folder, t)]
+    return Record(about, claims, tables, tuple(moved))
+
+
+def _has(folder: Path, table: str) -> bool:
+    return (folder / f"tables/{table}.csv").exists()

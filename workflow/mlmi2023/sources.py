@@ -1,0 +1,77 @@
+"""Which of our source files a result depends on, read from their import statements without importing them."""
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mlmi2023.files import content_hash, file_hash
+
+PACKAGE = Path(__file__).resolve().parent
+#: Modules of a paper and of the trunk that decide its numbers.
+ROOTS = ("papers/{paper}/*.py", "chain.py", "training/fit.py", "reporting/metrics.py")
+
+
+def cohort_sources(cohort: Mapping[str, Any]) -> list[str]:
+    """Return patterns of the files that make a cohort: its simulator, its form, its preprocessing steps."""
+    found = [f"imaging/{step}.py" for step in cohort.get("preprocess", {})]
+    if cohort["kind"] == "simulated":
+        found.append(f"cohorts/simulators/{cohort['simulator']}/*.py")
+    if "form" in cohort:
+        found.append(f"cohorts/forms/{cohort['form']}.py")
+    return found
+
+
+@cache
+def imports(file: Path) -> frozenset[str]:
+    """Return the dotted names of all modules that a file imports, wherever in it, names from them included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(names)
+
+
+def own_files(names: Iterable[str]) -> Iterator[Path]:
+    """Yield the files of our package that stand for imported names."""
+    for name in names:
+        if name.split(".")[0] == PACKAGE.name:
+            base = PACKAGE.parent / name.replace(".", "/")
+            yield from (f for f in (base.with_suffix(".py"), base / "__init__.py") if f.is_file())
+
+
+def closure(files: Iterable[Path]) -> set[Path]:
+    """Return ``files`` and all files of our package that they import, directly or through others."""
+    seen: set[Path] = set()
+    todo = list(files)
+    while todo:
+        file = todo.pop()
+        if file not in seen:
+            seen.add(file)
+            todo += own_files(imports(file))
+    return seen
+
+
+def foreign_modules(files: Iterable[Path]) -> set[str]:
+    """Return the top-level modules outside our package that ``files`` and what they import need."""
+    names = {name.split(".")[0] for file in closure(files) for name in imports(file)}
+    return names - {PACKAGE.name}
+
+
+def code_hash(paper: str, more: Iterable[str] = ()) -> str:
+    """Return 12 hex digits over the source files that a paper's numbers depend on.
+
+    Those are the paper's own, the links of the chain, and what they import; pages and plots are not among
+    them, so a new look of the report makes no result old.
+
+    Args:
+        paper: its slug.
+        more: further patterns of files below the package, such as those of :func:`cohort_sources`.
+    """
+    patterns = [pattern.format(paper=paper) for pattern in ROOTS] + sorted(more)
+    roots = [file for pattern in patterns for file in PACKAGE.glob(pattern)]
+    roots = [file for file in roots if file.name != "figures.py"]
+    return content_hash(sorted((f.relative_to(PACKAGE).as_posix(), file_hash(f)) for f in closure(roots)))
