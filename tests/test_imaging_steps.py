@@ -1,4 +1,4 @@
-"""The preprocessing steps on a simulated head: each does its work, measured against the truth, or says why not."""
+"""The preprocessing steps on a simulated head: each does its work or says why it cannot."""
 
 from pathlib import Path
 
@@ -88,19 +88,19 @@ def test_grid_puts_labels_and_landmarks_where_the_image_is(raw, done):
     assert image.shape == labels.shape == (48, 60, 48)
     assert np.allclose(image.header.get_zooms(), 3.2)
     values = image.get_fdata()
-    assert 0 <= values.min() and values.max() == 1
+    assert values.min() >= 0 and values.max() == 1
     mask = np.asarray(nib.load(record["mask"]).dataobj) > 0
     assert not values[~mask].any()
     # labelled tissue is inside the brain, and nearly all of it is there
     assert mask[labels > 0].mean() > 0.95
     # a structure's landmark in the grid lies where the affine takes the native one
     table = f"{record['truth']}/sub-{record['subject']}_landmarks.tsv"
-    lines = [line.split("\t") for line in open(table).read().splitlines()]
+    lines = [line.split("\t") for line in Path(table).read_text().splitlines()]
     column = {name: lines[0].index(name) for name in lines[0]}
     native = np.array([[float(line[column[axis]]) for axis in "xyz"] for line in lines[1:]])
     move = xfm.read_xfm(load_records(done["affine"])[0]["affine_xfm"])
     expected = xfm.apply(np.linalg.inv(image.affine) @ move, native)
-    rows = [line.split("\t") for line in open(record["landmarks"]).read().splitlines()[1:]]
+    rows = [line.split("\t") for line in Path(record["landmarks"]).read_text().splitlines()[1:]]
     assert np.allclose(np.array([[float(x) for x in row[1:4]] for row in rows]), expected, atol=1e-3)
 
 

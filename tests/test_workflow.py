@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mlmi2023.reporting.metrics import COLUMNS
+
 ROOT = Path(__file__).parents[1]
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake"))]
 
@@ -98,7 +100,17 @@ def test_tiny_run_from_scan_to_report(checkout):
         assert (out / f"tables/{table}.csv").exists() and (out / f"tables/{table}.md").exists()
     with open(out / "metrics.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == "dataset setting method seed fold case label metric value".split()
+    assert list(rows[0]) == [
+        "dataset",
+        "setting",
+        "method",
+        "seed",
+        "fold",
+        "case",
+        "label",
+        "metric",
+        "value",
+    ]
 
     def dice(method):
         found = [r for r in rows if (r["dataset"], r["metric"], r["label"]) == ("ixi", "dice", "mean")]

@@ -25,7 +25,7 @@ def cohort_sources(cohort: Mapping[str, Any]) -> list[str]:
 
 @cache
 def imports(file: Path) -> frozenset[str]:
-    """Return the dotted names of all modules that a file imports, wherever in it, names from them included."""
+    """Return the dotted names of all modules that a file imports, and of the names from them."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

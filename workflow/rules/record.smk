@@ -1,46 +1,6 @@
 # The bench record: claims and tables of a finished bench run, kept under resources/. `snakemake publish` writes it.
 
 
-def user_files():
-    """Return the config files that this run was given on top of config/config.yaml, as the user named them."""
-    return [os.path.relpath(f, ROOT) for f in workflow.overwrite_configfiles]
-
-
-def record_file(slug):
-    return ROOT / f"resources/bench/{slug}/record.json"
-
-
-def record_input(slugs):
-    """Return the records that are there, so that pages follow when one is published."""
-    return [str(record_file(slug)) for slug in slugs if record_file(slug).exists()]
-
-
-def record_today(slug):
-    """Return the hash of today's configuration for the run that the record was made by; None without a record."""
-    if not record_file(slug).exists():
-        return None
-    about = read_json(record_file(slug))
-    merged = read_yaml(ROOT / "config/config.yaml")
-    for file in about["configfiles"]:
-        if not (ROOT / file).exists():
-            return f"{file} is gone"
-        merged = merge(merged, read_yaml(ROOT / file))
-    merged = merge(merged, {"scale": about["scale"], "papers": [slug]})
-    try:
-        return Settings(merged, ROOT).fingerprint(slug)
-    except InputError as error:
-        return f"no longer valid: {error}"
-
-
-def at_bench(wildcards):
-    if SETTINGS.scale != "bench":
-        raise WorkflowError(
-            f"records are made of the scale bench, this run has scale {SETTINGS.scale}; "
-            "add --config scale=bench"
-        )
-    return f"{RESULTS}/{wildcards.paper}/claims.csv"
-
-
 rule record:
     input:
         claims=at_bench,

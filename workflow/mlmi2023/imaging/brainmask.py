@@ -81,7 +81,7 @@ def volume_ml(mask: np.ndarray, affine: np.ndarray) -> float:
 
 
 def roundness(mask: np.ndarray, affine: np.ndarray) -> float:
-    """Return the sphericity of a mask (X, Y, Z): surface of the ball of its volume over its own, 1 for a ball.
+    """Return the sphericity of a mask (X, Y, Z): surface of a ball of its volume over its own.
 
     The surface is that of the voxels' faces by 2/3, the share by which steps are longer than the smooth
     surface, averaged over all directions.
@@ -176,6 +176,6 @@ def _check_brain(mask: np.ndarray, affine: np.ndarray, file: str, settings: dict
         )
     if least and (found := roundness(mask, affine)) < least:
         raise InputError(
-            f"{file}: what was found in it has a roundness of {found:.2f}, a brain about 0.9; not a brain, or "
+            f"{file}: what was found in it has a roundness of {found:.2f}, a brain about 0.9; no brain, or "
             "cut off? (limit: preprocess.brainmask.roundness)"
         )

@@ -8,8 +8,7 @@ from torch.utils.checkpoint import checkpoint
 
 from mlmi2023.nets.deform import warp
 
-
-# voxels times structures whose one-hot maps are kept rather than made again: about 200 MB with their gradients
+# voxels times structures whose one-hot maps are kept, not made again: about 200 MB with their gradients
 SMALL = 2**24
 
 

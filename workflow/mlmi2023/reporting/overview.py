@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mlmi2023.reporting.claims import read_claims
-from mlmi2023.reporting.render import count_verdicts, render
 from mlmi2023.reporting.record import Record
+from mlmi2023.reporting.render import count_verdicts, render
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.tables import BROKEN, UNCHECKED, TableResult, read_table
 

@@ -10,8 +10,8 @@ import pandas as pd
 from mlmi2023.provenance import provenance
 from mlmi2023.reporting.claims import NOT_REPRODUCED, RULE, UNDECIDED, Result, read_claims
 from mlmi2023.reporting.quality import Cohort
-from mlmi2023.reporting.render import count_verdicts, forest, places_for, render
 from mlmi2023.reporting.record import Record
+from mlmi2023.reporting.render import count_verdicts, forest, places_for, render
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
 from mlmi2023.reporting.tables import NOT_RUN, TableResult, best_rows, read_table
