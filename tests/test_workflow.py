@@ -100,17 +100,7 @@ def test_tiny_run_from_scan_to_report(checkout):
         assert (out / f"tables/{table}.csv").exists() and (out / f"tables/{table}.md").exists()
     with open(out / "metrics.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == [
-        "dataset",
-        "setting",
-        "method",
-        "seed",
-        "fold",
-        "case",
-        "label",
-        "metric",
-        "value",
-    ]
+    assert list(rows[0]) == COLUMNS
 
     def dice(method):
         found = [r for r in rows if (r["dataset"], r["metric"], r["label"]) == ("ixi", "dice", "mean")]
