@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
             stages = settings.stages(args.paper, dataset, method)
             if (args.methods and method not in args.methods) or (not stages and seed != seeds[0]):
                 continue
-            options = settings.method(args.paper, dataset, method)
+            options = settings.options(args.paper, dataset, method)
             place = Path(dataset) / method / f"seed-{seed}_fold-{fold}"
             weights: Path | None = None
             for stage in stages or ["main"]:
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
                     previous=weights,
                     data=args.data,
                     task=setup["task"],
-                    method_options={k: v for k, v in options.items() if k not in ("train", "stages")},
+                    method_options=options,
                     train=settings.schedule(args.paper, dataset, method, stage) if stages else {},
                     threads=args.threads,
                     device=args.device,

@@ -7,6 +7,7 @@ import copy
 import difflib
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +55,20 @@ def at_scale(config: Mapping[str, Any], scale: str) -> dict[str, Any]:
     return merge(config.get("all", {}), config.get(scale) or {})
 
 
+@cache
+def _validator(schema_file: Path) -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(read_yaml(schema_file))
+
+
 def check(config: Any, schema_file: Path, what: str) -> None:
     """Validate against a JSON schema; the first mistake becomes one line that names the key and the fix.
 
     Raises:
         InputError: ``config`` does not fit the schema.
     """
-    from jsonschema import Draft202012Validator
-
-    errors = sorted(
-        Draft202012Validator(read_yaml(schema_file)).iter_errors(config), key=lambda e: list(map(str, e.path))
-    )
+    errors = sorted(_validator(schema_file).iter_errors(config), key=lambda e: list(map(str, e.path)))
     if errors:
         raise InputError(f"{what}: {_say(errors[0])}")
 
@@ -133,6 +137,11 @@ class Settings:
                 raise InputError(f"config: unknown paper '{slug}'{suggest(slug, self.known)}")
         self._papers: dict[str, dict[str, Any]] = {}
         self._cohorts: dict[str, dict[str, Any]] = {}
+        self._tables: dict[str, list[str]] = {}
+        # asked for once per job, and a DAG may have tens of thousands
+        self._methods: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._options: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._schedules: dict[tuple[str, str, str, str], dict[str, Any]] = {}
 
     def paper(self, slug: str) -> dict[str, Any]:
         """Return the paper's configuration at the scale of this run, with the user's overrides."""
@@ -194,18 +203,45 @@ class Settings:
         return expand(config["root"])
 
     def method(self, paper: str, dataset: str, method: str) -> dict[str, Any]:
-        """Return a method's options on a dataset: the paper's, with the dataset's own laid on them."""
-        config = self.paper(paper)
-        own = config["datasets"][dataset].get("method_options", {}).get(method, {})
-        return merge(config["methods"][method], own)
+        """Return a method's options on a dataset: the paper's, with the dataset's own laid on them.
+
+        It is the same object at each call; take a copy to change it.
+        """
+        key = (paper, dataset, method)
+        if key not in self._methods:
+            config = self.paper(paper)
+            own = config["datasets"][dataset].get("method_options", {}).get(method, {})
+            self._methods[key] = merge(config["methods"][method], own)
+        return self._methods[key]
+
+    def options(self, paper: str, dataset: str, method: str) -> dict[str, Any]:
+        """Return :meth:`method` without its training keys, so that those rerun training alone."""
+        key = (paper, dataset, method)
+        if key not in self._options:
+            options = self.method(paper, dataset, method)
+            self._options[key] = {k: v for k, v in options.items() if k not in ("train", "stages")}
+        return self._options[key]
 
     def schedule(self, paper: str, dataset: str, method: str, stage: str = "main") -> dict[str, Any]:
-        """Return the training keys of one stage: the paper's, the dataset's, the method's, the stage's."""
-        config = self.paper(paper)
-        options = self.method(paper, dataset, method)
-        schedule = merge(config.get("train", {}), config["datasets"][dataset].get("train", {}))
-        schedule = merge(schedule, options.get("train", {}))
-        return merge(schedule, (options.get("stages") or {}).get(stage) or {})
+        """Return the training keys of one stage: the paper's, the dataset's, the method's, the stage's.
+
+        It is the same object at each call; take a copy to change it.
+        """
+        key = (paper, dataset, method, stage)
+        if key not in self._schedules:
+            config = self.paper(paper)
+            options = self.method(paper, dataset, method)
+            schedule = merge(config.get("train", {}), config["datasets"][dataset].get("train", {}))
+            schedule = merge(schedule, options.get("train", {}))
+            self._schedules[key] = merge(schedule, (options.get("stages") or {}).get(stage) or {})
+        return self._schedules[key]
+
+    def tables(self, paper: str) -> list[str]:
+        """Return the ids of the tables that a paper reports."""
+        if paper not in self._tables:
+            reported = read_yaml(self.root / f"resources/papers/{paper}.yaml")
+            self._tables[paper] = [table["id"] for table in reported["tables"]]
+        return self._tables[paper]
 
     def fingerprint(self, paper: str) -> str:
         """Return a hash of all configuration that decides a paper's numbers at this scale.

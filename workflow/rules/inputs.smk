@@ -49,6 +49,12 @@ def qc_folders(wildcards):
     ]
 
 
+def weights_of(stage, wildcards):
+    """Return the weights that a stage of a run ends with; a text, not a list of one: scripts take it as a path."""
+    path = f"{PAPER}/models/{RUN}/{{stage}}/weights.safetensors"
+    return path.format_map({**wildcards, "stage": stage})
+
+
 def previous_stage(wildcards):
     """Return the weights of the stage before, or nothing for the first stage."""
     stages = ask(SETTINGS.stages, wildcards.paper, wildcards.dataset, wildcards.method)
@@ -59,10 +65,7 @@ def previous_stage(wildcards):
     place = stages.index(wildcards.stage)
     if place == 0:
         return []
-    # a text, not a list of one: the script takes it as a path
-    return f"{PAPER}/models/{RUN}/{{before}}/weights.safetensors".format(
-        before=stages[place - 1], **wildcards
-    )
+    return weights_of(stages[place - 1], wildcards)
 
 
 def task_of(wildcards):
@@ -71,8 +74,7 @@ def task_of(wildcards):
 
 def options_of(wildcards):
     """Return a method's options without its training keys, so that those rerun training alone."""
-    options = ask(SETTINGS.method, wildcards.paper, wildcards.dataset, wildcards.method)
-    return {k: v for k, v in options.items() if k not in ("train", "stages")}
+    return ask(SETTINGS.options, wildcards.paper, wildcards.dataset, wildcards.method)
 
 
 def last_weights(wildcards):
@@ -80,9 +82,7 @@ def last_weights(wildcards):
     stages = ask(SETTINGS.stages, wildcards.paper, wildcards.dataset, wildcards.method)
     if not stages:
         return []
-    return f"{PAPER}/models/{RUN}/{{stage}}/weights.safetensors".format(
-        stage=stages[-1], **wildcards
-    )
+    return weights_of(stages[-1], wildcards)
 
 
 def runs(wildcards):
@@ -128,7 +128,7 @@ def reported(slug):
 
 def tables_of(slug):
     """Return the ids of the tables that the paper reports."""
-    return [table["id"] for table in read_yaml(reported(slug))["tables"]]
+    return ask(SETTINGS.tables, slug)
 
 
 def figures_of(slug):

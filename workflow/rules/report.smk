@@ -102,11 +102,7 @@ rule figure:
             SETTINGS.paper(w.paper)["figures"][w.figure]["dataset"]
         ]["task"],
         methods=lambda w: {
-            method: {
-                k: v
-                for k, v in SETTINGS.method(w.paper, run["dataset"], method).items()
-                if k not in ("train", "stages")
-            }
+            method: SETTINGS.options(w.paper, run["dataset"], method)
             for method, run in figure_runs(w).items()
         },
         run=lambda w: next(iter(figure_runs(w).values())),
