@@ -89,3 +89,36 @@ def test_broken_yaml_is_one_line(tmp_path):
     with pytest.raises(InputError, match="not valid YAML") as caught:
         read_yaml(tmp_path / "x.yaml")
     assert "\n" not in str(caught.value)
+
+
+def test_a_cohort_may_be_like_another_and_a_paper_like_another_scale():
+    own = {"like": "brain_adults", "preprocess": {"grid": {"shape": [40, 48, 40], "spacing": 4.0}}}
+    over = {"like": "demo", "seeds": [0, 1], "datasets": {"ixi": {"cohort": "own"}}}
+    chosen = settings(scale="bench", cohorts={"own": own}, overrides={"defxattn_reg": over})
+    cohort = chosen.cohort("own")
+    assert cohort["simulator"] == "brain" and cohort["preprocess"]["grid"]["spacing"] == 4.0
+    assert cohort["subjects"] == chosen.cohort("brain_adults")["subjects"]
+    demo = settings(scale="demo")
+    assert chosen.method("defxattn_reg", "ixi", "tm_dca") == demo.method("defxattn_reg", "ixi", "tm_dca")
+    assert chosen.paper("defxattn_reg")["seeds"] == [0, 1]
+    assert chosen.fingerprint("defxattn_reg") != demo.fingerprint("defxattn_reg")
+    with pytest.raises(InputError, match="did you mean 'brain_adults'"):
+        settings(cohorts={"own": {"like": "brain_adult"}}).cohort("own")
+    with pytest.raises(InputError, match="overrides.defxattn_reg.like"):
+        settings(overrides={"defxattn_reg": {"like": "small"}}).paper("defxattn_reg")
+
+
+def test_the_fingerprint_is_of_what_decides_numbers():
+    plain = settings(scale="bench")
+    words = {"overrides": {"defxattn_reg": {"summary": "other words"}}}
+    numbers = {"overrides": {"defxattn_reg": {"train": {"steps": 7}}}}
+    assert settings(scale="bench", **words).fingerprint("defxattn_reg") == plain.fingerprint("defxattn_reg")
+    assert settings(scale="bench", **numbers).fingerprint("defxattn_reg") != plain.fingerprint("defxattn_reg")
+
+
+@pytest.mark.parametrize("file", ["bench_cpu.yaml"])
+def test_our_own_config_files_are_valid(file):
+    chosen = settings(**read_yaml(ROOT / "config" / file))
+    for slug in chosen.papers:
+        for setup in chosen.paper(slug)["datasets"].values():
+            chosen.cohort(setup["cohort"])

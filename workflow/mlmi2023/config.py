@@ -144,10 +144,17 @@ class Settings:
         self._schedules: dict[tuple[str, str, str, str], dict[str, Any]] = {}
 
     def paper(self, slug: str) -> dict[str, Any]:
-        """Return the paper's configuration at the scale of this run, with the user's overrides."""
+        """Return the paper's configuration at the scale of this run, with the user's overrides.
+
+        The key ``like`` of the overrides names another scale to start from.
+        """
         if slug not in self._papers:
             file = self.root / f"config/papers/{slug}.yaml"
-            merged = merge(at_scale(read_yaml(file), self.scale), self.raw["overrides"].get(slug, {}))
+            over = dict(self.raw["overrides"].get(slug, {}))
+            start = over.pop("like", self.scale)
+            if start not in SCALES:
+                raise InputError(f"config: key 'overrides.{slug}.like' is {start!r}; choose {', '.join(SCALES)}")
+            merged = merge(at_scale(read_yaml(file), start), over)
             if self.raw["seeds"]:
                 merged["seeds"] = self.raw["seeds"]
             check(merged, self.root / "config/schemas/paper.schema.yaml", f"config of paper '{slug}'")
@@ -164,26 +171,35 @@ class Settings:
     def cohort(self, name: str) -> dict[str, Any]:
         """Return the configuration of a cohort: the user's own, or that of ``config/cohorts/<name>.yaml``.
 
-        A ``dataset`` cohort gets its published layout under the key ``layout``.
+        The user's own may be ``like`` one of ours, with other keys laid on it. A ``dataset`` cohort gets its
+        published layout under the key ``layout``.
         """
         if name not in self._cohorts:
             own = self.raw["cohorts"].get(name)
             if own is None:
-                file = self.root / f"config/cohorts/{name}.yaml"
-                names = sorted({*self.raw["cohorts"], *(p.stem for p in file.parent.glob("*.yaml"))})
-                if not file.exists():
-                    raise InputError(f"config: unknown cohort '{name}'{suggest(name, names)}")
-                own = at_scale(read_yaml(file), self.scale)
-                if "kind" not in own:
-                    raise InputError(
-                        f"{file}: says nothing about scale '{self.scale}'; add that key or use another cohort"
-                    )
+                own = self._known_cohort(name)
+            elif "like" in own:
+                over = {key: value for key, value in own.items() if key != "like"}
+                own = merge(self._known_cohort(own["like"]), over)
             check(own, self.root / "config/schemas/cohort.schema.yaml", f"config of cohort '{name}'")
             own = dict(own)
             if own["kind"] == "dataset":
                 own["layout"] = read_yaml(self.root / f"resources/datasets/{own['dataset']}.yaml")
             self._cohorts[name] = own
         return self._cohorts[name]
+
+    def _known_cohort(self, name: str) -> dict[str, Any]:
+        """Return what ``config/cohorts/<name>.yaml`` says at this scale."""
+        file = self.root / f"config/cohorts/{name}.yaml"
+        if not file.exists():
+            names = sorted({*self.raw["cohorts"], *(p.stem for p in file.parent.glob("*.yaml"))})
+            raise InputError(f"config: unknown cohort '{name}'{suggest(name, names)}")
+        own = at_scale(read_yaml(file), self.scale)
+        if "kind" not in own:
+            raise InputError(
+                f"{file}: says nothing about scale '{self.scale}'; add that key or use another cohort"
+            )
+        return own
 
     @property
     def use_gpu(self) -> bool:

@@ -1,0 +1,94 @@
+"""How much the trainer adds to a step: seconds per step through ``fit`` over those of a bare loop.
+
+    python tests/benchmarks/training_step.py defxattn_reg ixi voxelmorph --data results/demo/cohorts/brain_adults/packed
+
+Both train the same network on the same samples with the same optimiser, one after the other, on the same device.
+The bare loop has a fixed batch and neither logging, sampling, validation nor checkpoints.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mlmi2023.chain import part
+from mlmi2023.config import Settings, merge, read_yaml
+from mlmi2023.jobs import Job
+from mlmi2023.training.device import make_deterministic, pick_device
+from mlmi2023.training.fit import fit
+
+ROOT = Path(__file__).resolve().parents[2]
+WARM = 3
+
+
+def bare(job: Job, steps: int, device: torch.device) -> float:
+    """Return seconds per step of a loop with nothing but forward, loss, backward and optimiser."""
+    plan = part(job.paper, "train").plan(job)
+    module: Any = plan.module.to(device)
+    module.log = lambda *args, **kwargs: None
+    chosen: Any = module.configure_optimizers()
+    optimiser = chosen["optimizer"] if isinstance(chosen, dict) else chosen
+    batch = torch.utils.data.default_collate([plan.train[0]])
+    module.train()
+    start = 0.0
+    for step in range(WARM + steps):
+        if step == WARM:
+            start = _now(device)
+        mixed = device.type == "cuda" and job.train.get("precision") == "bf16"
+        with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+            loss = module.training_step(batch, step)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return (_now(device) - start) / steps
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def main() -> None:
+    """Print both times and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("paper", "dataset", "method"):
+        parser.add_argument(name)
+    parser.add_argument("--data", type=Path, required=True, help="packed cohort")
+    parser.add_argument("--scale", default="demo")
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="auto")
+    args = parser.parse_args()
+    config = merge(read_yaml(ROOT / "config/config.yaml"), {"scale": args.scale, "papers": [args.paper]})
+    settings = Settings(config, ROOT)
+    options = settings.method(args.paper, args.dataset, args.method)
+    schedule = settings.schedule(args.paper, args.dataset, args.method)
+    job = Job(
+        paper=args.paper,
+        dataset=args.dataset,
+        method=args.method,
+        seed=0,
+        data=args.data,
+        task=settings.paper(args.paper)["datasets"][args.dataset]["task"],
+        method_options={k: v for k, v in options.items() if k not in ("train", "stages")},
+        train={**schedule, "steps": 2 * args.steps, "epoch_steps": args.steps},
+        threads=args.threads,
+        device=args.device,
+    )
+    device = pick_device(job.device)
+    make_deterministic(job.threads, device)
+    alone = bare(job, args.steps, device)
+    with tempfile.TemporaryDirectory() as folder:
+        plan = part(job.paper, "train").plan(job)
+        report = fit(job, plan, Path(folder) / "runs", Path(folder) / "out")
+    trained = report["seconds"] / report["steps"]
+    print(f"{args.paper} {args.dataset} {args.method} on {report['device']}")
+    print(f"bare loop {alone:.4f} s/step, trainer {trained:.4f} s/step, ratio {trained / alone:.2f}")
+
+
+if __name__ == "__main__":
+    main()
