@@ -24,6 +24,7 @@ class Size:
     seeds: int = 5
     cohorts: int = 9  # real ones, that the papers share
     subjects: int = 576  # in each cohort: as many as IXI has
+    batch: int = 2  # subjects of a preprocessing job
 
 
 def slug(number: int) -> str:
@@ -40,7 +41,7 @@ def make_tree(place: Path, size: Size) -> Path:
     for part in ("config/papers", "config/cohorts", "resources/papers", "resources/datasets"):
         (place / part).mkdir(parents=True)
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    write(place / "config/config.yaml", {**config, "scale": "paper", "papers": "all"})
+    write(place / "config/config.yaml", {**config, "scale": "paper", "papers": "all", "batch": size.batch})
     for number in range(size.cohorts):
         _cohort(place, number, size)
     for number in range(size.papers):

@@ -21,6 +21,9 @@ def job_of(snakemake: Any) -> Job:
     """Return the job that a script of the workflow is to do."""
     wildcards, params = snakemake.wildcards, snakemake.params
     previous = snakemake.input.get("previous")
+    device = params.get("device", "cpu")
+    if device == "auto" and snakemake.resources.get("gpu", 0):
+        device = "cuda"  # a job that was given a GPU must not end up on the CPU unnoticed
     return Job(
         paper=wildcards.paper,
         dataset=wildcards.dataset,
@@ -34,7 +37,7 @@ def job_of(snakemake: Any) -> Job:
         method_options=dict(params.options),
         train=dict(params.get("train", {})),
         threads=snakemake.threads,
-        device=params.get("device", "cpu"),
+        device=device,
     )
 
 

@@ -1,5 +1,6 @@
 """Files that are either whole or absent, and hashes of what is in them."""
 
+import errno
 import hashlib
 import json
 import os
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mlmi2023.errors import InputError
+
+
+# what an operating system says when a disk is full, over quota, read-only or someone else's
+_REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextmanager
@@ -34,17 +39,41 @@ def atomic(path: str | Path) -> Iterator[Path]:
     part = holder / path.name
     try:
         yield part
+        if part.is_file():
+            _flush(part)
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         os.replace(part, path)
-    except OSError as error:
-        if error.errno in (28, 30, 13, 122):  # ENOSPC, EROFS, EACCES, EDQUOT
-            raise InputError(
-                f"{path}: not written ({error.strerror}); free space or fix permissions"
-            ) from error
+    except InputError:
+        raise
+    except Exception as error:
+        reason = _refusal(error, holder)
+        if reason:
+            raise InputError(f"{path}: not written ({reason}); free space or fix permissions") from error
         raise
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def _flush(file: Path) -> None:
+    """Bring a file's bytes to the disk, so that a machine that goes down does not leave its name alone."""
+    with open(file, "rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _refusal(error: Exception, folder: Path) -> str:
+    """Return why the disk refused to take a file; empty if the error is about something else.
+
+    Writers in other languages (torch, safetensors) raise errors of their own without the system's number.
+    """
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        return error.strerror
+    if isinstance(error, OSError):
+        return ""
+    full = os.strerror(errno.ENOSPC)
+    if full in str(error) or (folder.exists() and shutil.disk_usage(folder).free < 2**16):
+        return full
+    return ""
 
 
 def write_json(path: str | Path, content: Any) -> None:

@@ -30,9 +30,13 @@ def logged(snakemake: Any) -> Iterator[Any]:
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(snakemake.threads)
     os.environ.setdefault("MPLBACKEND", "Agg")
     log = Path(snakemake.log[0])
-    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        stream = open(log, "w")  # noqa: SIM115 - closed by the block below
+    except OSError as error:
+        sys.exit(f"error: {log}: cannot write here ({error.strerror}); free space or fix permissions")
     terminal = os.dup(2)
-    with open(log, "w") as stream:
+    with stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
         sys.stdout = sys.stderr = stream

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,19 @@ def _check_alike(name: str, records: list[dict[str, Any]]) -> None:
                 )
 
 
+def _new_array(file: Path, kind: Any, shape: tuple[int, ...]) -> np.memmap:
+    """Return a writable memory map of a new file, once the disk has room for all of it."""
+    array = np.lib.format.open_memmap(file, "w+", kind, shape)
+    size = file.stat().st_size
+    with open(file, "r+b") as stream:
+        os.posix_fallocate(stream.fileno(), 0, size)
+    return array
+
+
 def _pack_images(
     records: list[dict[str, Any]], modality: str, grid: tuple[np.ndarray, np.ndarray], file: Path
 ) -> tuple[str, list[np.ndarray]]:
-    out = np.lib.format.open_memmap(file, "w+", np.float16, (len(records), *grid[0].shape))
+    out = _new_array(file, np.float16, (len(records), *grid[0].shape))
     digest, places = hashlib.sha256(), []
     for row, record in enumerate(records):
         path = record["images"][modality]
@@ -132,7 +142,7 @@ def _pack_labels(
         check_same_grid((grid[0], place), (labels, affine), record["labels"])
         values.update(int(value) for value in np.unique(labels))
     kind = np.uint8 if max(values) < 256 else np.int16 if max(values) < 2**15 else np.int32
-    out = np.lib.format.open_memmap(file, "w+", kind, (len(records), *grid[0].shape))
+    out = _new_array(file, kind, (len(records), *grid[0].shape))
     digest = hashlib.sha256()
     for row, record in enumerate(records):
         out[row] = read_labels(record["labels"])[0]

@@ -1,5 +1,7 @@
 """Which device computes, and how it is made to give the same result twice."""
 
+import platform
+
 import torch
 
 from mlmi2023.errors import InputError
@@ -8,16 +10,34 @@ from mlmi2023.errors import InputError
 def pick_device(name: str = "auto") -> torch.device:
     """Return the device for ``auto``, ``cpu`` or ``cuda``.
 
+    A GPU is tried before it is returned: a broken one must end the job on this node, and not half an hour later
+    or, unnoticed, on the CPU.
+
     Raises:
-        InputError: ``cuda`` is asked for and no GPU is usable.
+        InputError: ``cuda`` is asked for and no GPU is usable, or the GPU of ``auto`` is broken.
     """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("config key device is 'cuda' but no GPU is usable here; set device: auto or cpu")
-    if name not in ("cpu", "cuda"):
+    if name not in ("auto", "cpu", "cuda"):
         raise InputError(f"config key device is {name!r}; choose auto, cpu or cuda")
-    return torch.device(name)
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    node = platform.node()
+    if not torch.cuda.is_available():
+        raise InputError(
+            f"node {node}: this job was to use a GPU but torch {torch.__version__} finds none that works; keep "
+            "jobs off this node, or set device: cpu"
+        )
+    device = torch.device("cuda")
+    try:
+        probe = torch.ones(8, device=device)
+        works = float((probe + probe).sum()) == 16
+    except RuntimeError as error:
+        raise InputError(
+            f"node {node}: the GPU is broken ({str(error).splitlines()[0]}); keep jobs off this node, or set "
+            "device: cpu"
+        ) from error
+    if not works:
+        raise InputError(f"node {node}: the GPU adds wrongly; keep jobs off this node, or set device: cpu")
+    return device
 
 
 def make_deterministic(threads: int, device: torch.device) -> None:

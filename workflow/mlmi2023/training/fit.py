@@ -16,6 +16,7 @@ from mlmi2023.files import atomic, content_hash, file_hash, write_json
 from mlmi2023.jobs import Job
 from mlmi2023.provenance import provenance
 from mlmi2023.training.callbacks import Progress, SeedEachEpoch, StopOnNaN
+from mlmi2023.training.checkpoints import AtomicCheckpoints
 from mlmi2023.training.device import describe, make_deterministic, peak_memory_mb, pick_device
 from mlmi2023.training.plan import Plan, Schedule
 from mlmi2023.training.samples import EpochSampler, SeededSamples
@@ -55,6 +56,7 @@ def _trainer(
         gradient_clip_val=schedule.clip or None,
         # the order matters: the curve must be complete before the checkpoint is written
         callbacks=[SeedEachEpoch(seed), StopOnNaN(), progress, keep],
+        plugins=[AtomicCheckpoints()],
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -98,7 +100,12 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     make_deterministic(job.threads, device)
     before = file_hash(job.previous) if job.previous else ""
     run_dir = run_dir / content_hash([job.key(), data_hash, before])
-    run_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{run_dir}: cannot write checkpoints here ({error.strerror}); free space or fix permissions"
+        ) from error
     last = run_dir / "last.ckpt"
     sampler = EpochSampler(schedule.epoch_steps * schedule.batch, _epochs_done(last))
     samples = SeededSamples(plan.train, job.seed)
