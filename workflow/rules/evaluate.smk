@@ -13,11 +13,9 @@ rule predict:
         f"{BENCHMARKS}/predict/{{paper}}/{RUN}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: need("predict", "threads")
+    threads: config["resources"]["predict"]["threads"]
     resources:
-        gpu=lambda w: GPU if ask(SETTINGS.stages, w.paper, w.dataset, w.method) else 0,
-        mem_mb=need("predict", "mem_mb"),
-        runtime=need("predict", "runtime"),
+        **needs("predict", subjects=for_test, network=is_trained),
     params:
         task=task_of,
         options=options_of,
@@ -40,10 +38,9 @@ rule score:
         f"{BENCHMARKS}/score/{{paper}}/{RUN}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: need("score", "threads")
+    threads: config["resources"]["score"]["threads"]
     resources:
-        mem_mb=need("score", "mem_mb"),
-        runtime=need("score", "runtime"),
+        **needs("score", subjects=for_test),
     params:
         task=task_of,
         options=options_of,
