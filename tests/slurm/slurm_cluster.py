@@ -1,4 +1,4 @@
-"""A Slurm cluster on this machine: munge, a controller, the nodes ``cpu1`` and ``gpu1`` (with a GPU resource).
+"""A Slurm cluster on this machine: munge, a controller, and the nodes ``cpu1`` and ``gpu1`` (with a GPU).
 
 The job steps of the executor plugin strip ``SLURM_CONF``, so the configuration has to lie in ``/etc/slurm``;
 a machine that has one already is left alone.

@@ -40,7 +40,7 @@ rule score:
         "../../envs/torch.yaml"
     threads: config["resources"]["score"]["threads"]
     resources:
-        **needs("score", subjects=for_test),
+        **needs("score", subjects=for_test, together=8),
     params:
         task=task_of,
         options=options_of,

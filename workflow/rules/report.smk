@@ -14,7 +14,7 @@ rule metrics:
         "../../envs/report.yaml"
     threads: config["resources"]["report"]["threads"]
     resources:
-        **needs("report"),
+        **needs("report", together=8),
     message:
         "gather the metrics of {wildcards.paper}"
     script:
@@ -39,7 +39,7 @@ rule table:
         "../../envs/report.yaml"
     threads: config["resources"]["report"]["threads"]
     resources:
-        **needs("report"),
+        **needs("report", together=8),
     message:
         "{wildcards.table} of {wildcards.paper}: reported and ours"
     script:
@@ -65,7 +65,7 @@ rule claims:
         "../../envs/report.yaml"
     threads: config["resources"]["report"]["threads"]
     resources:
-        **needs("report"),
+        **needs("report", together=8),
     message:
         "judge the claims of {wildcards.paper}"
     script:
@@ -143,7 +143,7 @@ rule page:
         "../../envs/report.yaml"
     threads: config["resources"]["report"]["threads"]
     resources:
-        **needs("report"),
+        **needs("report", together=8),
     params:
         paper=lambda w: SETTINGS.paper(w.paper),
         scale=SETTINGS.scale,

@@ -32,11 +32,12 @@ def is_trained(wildcards):
     )
 
 
-def needs(kind, subjects=None, network=False):
+def needs(kind, subjects=None, network=False, together=1):
     """Return the resources of a kind of job (a key of the config's ``resources``).
 
     ``subjects(wildcards)`` is the number of subjects that the job works on; ``network`` says, or is a function of
-    the wildcards that says, whether the job runs a network and so takes a GPU where there is one.
+    the wildcards that says, whether the job runs a network and so takes a GPU where there is one. On Slurm up to
+    ``together`` jobs are one submission (see the profile), whose time is the sum of theirs.
     """
     slurm = config["slurm"]
 
@@ -46,6 +47,8 @@ def needs(kind, subjects=None, network=False):
             each = job.get(f"{key}_per_subject", 0)
             size = job[key] + (each * subjects(wildcards) if each else 0)
             most = slurm[f"max_{key}"] or math.inf
+            if key == "runtime":
+                most = max(1, most // together)
             return min(math.ceil(size * attempt), most)
 
         amount.config_key = f"resources.{kind}.{key}"
