@@ -201,11 +201,6 @@ class Settings:
             )
         return own
 
-    @property
-    def use_gpu(self) -> bool:
-        """Whether jobs ask for a GPU: as the key ``device`` says, or where a driver is."""
-        return self.device == "cuda" or (self.device == "auto" and Path("/dev/nvidia0").exists())
-
     def steps(self, cohort: str) -> list[str]:
         """Return the preprocessing steps of a cohort in their order; the last one is ``grid``."""
         asked = self.cohort(cohort)["preprocess"]

@@ -10,10 +10,9 @@ rule simulate:
         f"{BENCHMARKS}/simulate/{{cohort}}.tsv"
     conda:
         "../../envs/imaging.yaml"
-    threads: need("simulate", "threads")
+    threads: config["resources"]["simulate"]["threads"]
     resources:
-        mem_mb=need("simulate", "mem_mb"),
-        runtime=need("simulate", "runtime"),
+        **needs("simulate", subjects=in_cohort),
     params:
         cohort=lambda w: {
             k: v

@@ -77,13 +77,3 @@ def cohort_of(wildcards):
 
 def packed(wildcards):
     return f"{RESULTS}/cohorts/{cohort_of(wildcards)}/packed"
-
-
-def need(kind, key):
-    """Return a kind of job's threads, mem_mb or runtime; memory and time grow when a job is tried again."""
-    value = config["resources"][kind][key]
-    return value if key == "threads" else lambda wildcards, attempt: value * attempt
-
-
-# The one place where rules ask for a GPU.
-GPU = 1 if SETTINGS.use_gpu else 0

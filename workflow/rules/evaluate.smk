@@ -15,11 +15,9 @@ rule evaluate:
         f"{BENCHMARKS}/evaluate/{{paper}}/{RUN}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: need("evaluate", "threads")
+    threads: config["resources"]["evaluate"]["threads"]
     resources:
-        gpu=lambda w: GPU if ask(SETTINGS.stages, w.paper, w.dataset, w.method) else 0,
-        mem_mb=need("evaluate", "mem_mb"),
-        runtime=need("evaluate", "runtime"),
+        **needs("evaluate", subjects=for_test, network=is_trained),
     params:
         task=task_of,
         options=options_of,

@@ -12,10 +12,9 @@ rule n4:
         f"{BENCHMARKS}/n4/{{cohort}}/batch-{{batch}}.tsv"
     conda:
         "../../envs/imaging.yaml"
-    threads: need("preprocess", "threads")
+    threads: config["resources"]["preprocess"]["threads"]
     resources:
-        mem_mb=need("preprocess", "mem_mb"),
-        runtime=need("preprocess", "runtime"),
+        **needs("preprocess", subjects=in_batch, together=4),
     params:
         records=step_records("n4"),
         options=step_options("n4"),
@@ -36,10 +35,9 @@ rule brainmask:
         f"{BENCHMARKS}/brainmask/{{cohort}}/batch-{{batch}}.tsv"
     conda:
         "../../envs/imaging.yaml"
-    threads: need("preprocess", "threads")
+    threads: config["resources"]["preprocess"]["threads"]
     resources:
-        mem_mb=need("preprocess", "mem_mb"),
-        runtime=need("preprocess", "runtime"),
+        **needs("preprocess", subjects=in_batch, together=4),
     params:
         records=step_records("brainmask"),
         options=step_options("brainmask"),
@@ -60,10 +58,9 @@ rule affine:
         f"{BENCHMARKS}/affine/{{cohort}}/batch-{{batch}}.tsv"
     conda:
         "../../envs/imaging.yaml"
-    threads: need("preprocess", "threads")
+    threads: config["resources"]["preprocess"]["threads"]
     resources:
-        mem_mb=need("preprocess", "mem_mb"),
-        runtime=need("preprocess", "runtime"),
+        **needs("preprocess", subjects=in_batch, together=4),
     params:
         records=step_records("affine"),
         options=step_options("affine"),
@@ -84,10 +81,9 @@ rule grid:
         f"{BENCHMARKS}/grid/{{cohort}}/batch-{{batch}}.tsv"
     conda:
         "../../envs/imaging.yaml"
-    threads: need("preprocess", "threads")
+    threads: config["resources"]["preprocess"]["threads"]
     resources:
-        mem_mb=need("preprocess", "mem_mb"),
-        runtime=need("preprocess", "runtime"),
+        **needs("preprocess", subjects=in_batch, together=4),
     params:
         records=step_records("grid"),
         options=step_options("grid"),
@@ -110,10 +106,9 @@ rule pack:
         f"{BENCHMARKS}/pack/{{cohort}}.tsv"
     conda:
         "../../envs/imaging.yaml"
-    threads: need("preprocess", "threads")
+    threads: config["resources"]["pack"]["threads"]
     resources:
-        mem_mb=need("preprocess", "mem_mb"),
-        runtime=need("preprocess", "runtime"),
+        **needs("pack", subjects=in_cohort),
     params:
         cohort=lambda w: {
             k: v
@@ -138,10 +133,9 @@ rule qc:
         f"{BENCHMARKS}/qc/{{cohort}}.tsv"
     conda:
         "../../envs/imaging.yaml"
-    threads: need("simulate", "threads")
+    threads: config["resources"]["qc"]["threads"]
     resources:
-        mem_mb=need("preprocess", "mem_mb"),
-        runtime=need("preprocess", "runtime"),
+        **needs("qc", subjects=in_cohort),
     params:
         records=lambda w: [vars(r) for r in records(w.cohort)],
         steps=lambda w: ask(SETTINGS.steps, w.cohort),

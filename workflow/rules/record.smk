@@ -18,10 +18,9 @@ rule record:
         f"{BENCHMARKS}/record/{{paper}}.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: need("report", "threads")
+    threads: config["resources"]["report"]["threads"]
     resources:
-        mem_mb=need("report", "mem_mb"),
-        runtime=need("report", "runtime"),
+        **needs("report"),
     params:
         about=lambda w: {
             "scale": SETTINGS.scale,

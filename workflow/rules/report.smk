@@ -12,10 +12,9 @@ rule metrics:
         f"{BENCHMARKS}/metrics/{{paper}}.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: need("report", "threads")
+    threads: config["resources"]["report"]["threads"]
     resources:
-        mem_mb=need("report", "mem_mb"),
-        runtime=need("report", "runtime"),
+        **needs("report", together=8),
     message:
         "gather the metrics of {wildcards.paper}"
     script:
@@ -38,10 +37,9 @@ rule table:
         f"{BENCHMARKS}/table/{{paper}}/{{table}}.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: need("report", "threads")
+    threads: config["resources"]["report"]["threads"]
     resources:
-        mem_mb=need("report", "mem_mb"),
-        runtime=need("report", "runtime"),
+        **needs("report", together=8),
     message:
         "{wildcards.table} of {wildcards.paper}: reported and ours"
     script:
@@ -65,10 +63,9 @@ rule claims:
         f"{BENCHMARKS}/claims/{{paper}}.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: need("report", "threads")
+    threads: config["resources"]["report"]["threads"]
     resources:
-        mem_mb=need("report", "mem_mb"),
-        runtime=need("report", "runtime"),
+        **needs("report", together=8),
     message:
         "judge the claims of {wildcards.paper}"
     script:
@@ -93,10 +90,9 @@ rule figure:
         f"{BENCHMARKS}/figure/{{paper}}/{{figure}}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: need("evaluate", "threads")
+    threads: config["resources"]["figure"]["threads"]
     resources:
-        mem_mb=need("evaluate", "mem_mb"),
-        runtime=need("report", "runtime"),
+        **needs("figure"),
     params:
         task=lambda w: SETTINGS.paper(w.paper)["datasets"][
             SETTINGS.paper(w.paper)["figures"][w.figure]["dataset"]
@@ -142,10 +138,9 @@ rule page:
         f"{BENCHMARKS}/page/{{paper}}.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: need("report", "threads")
+    threads: config["resources"]["report"]["threads"]
     resources:
-        mem_mb=need("report", "mem_mb"),
-        runtime=need("report", "runtime"),
+        **needs("report", together=8),
     params:
         paper=lambda w: SETTINGS.paper(w.paper),
         scale=SETTINGS.scale,
@@ -179,10 +174,9 @@ rule overview:
         f"{BENCHMARKS}/overview.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: need("report", "threads")
+    threads: config["resources"]["report"]["threads"]
     resources:
-        mem_mb=need("report", "mem_mb"),
-        runtime=need("report", "runtime"),
+        **needs("report"),
     params:
         papers=SETTINGS.papers,
         scale=SETTINGS.scale,

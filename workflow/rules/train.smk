@@ -15,11 +15,9 @@ rule train:
         f"{BENCHMARKS}/train/{{paper}}/{RUN}/{{stage}}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: need("train", "threads")
+    threads: config["resources"]["train"]["threads"]
     resources:
-        gpu=GPU,
-        mem_mb=need("train", "mem_mb"),
-        runtime=need("train", "runtime"),
+        **needs("train", subjects=for_training, network=True),
     params:
         task=task_of,
         options=options_of,

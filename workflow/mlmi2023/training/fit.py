@@ -107,7 +107,8 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
             f"{run_dir}: cannot write checkpoints here ({error.strerror}); free space or fix permissions"
         ) from error
     last = run_dir / "last.ckpt"
-    sampler = EpochSampler(schedule.epoch_steps * schedule.batch, _epochs_done(last))
+    done = _epochs_done(last)
+    sampler = EpochSampler(schedule.epoch_steps * schedule.batch, done)
     samples = SeededSamples(plan.train, job.seed)
     # loaders with a generator of their own leave the global random state to the network
     own = torch.Generator().manual_seed(job.seed)
@@ -115,7 +116,8 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     val = DataLoader(plan.val, batch_size=1, generator=own) if plan.val is not None else None
     trainer, keep, progress = _trainer(schedule, device, run_dir, job.seed)
     if last.exists():
-        print(f"resume from the checkpoint {last}", flush=True)
+        step = done * schedule.epoch_steps
+        print(f"resume from the checkpoint {last} at step {step} of {schedule.steps}", flush=True)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     record = provenance(job.threads, describe(device))

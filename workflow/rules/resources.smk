@@ -1,0 +1,77 @@
+# What jobs need: CPU threads, memory, time, a GPU, and what a cluster calls these.
+import math
+import os
+
+from mlmi2023.cluster import wants_gpu
+
+# The one place where rules ask for a GPU. Decided where the workflow is started, and handed to the jobs by the
+# environment: on another machine they must not come to another answer.
+GPU = int(os.environ.setdefault("MLMI2023_GPU", str(int(wants_gpu(SETTINGS.device)))))
+
+
+def in_cohort(wildcards):
+    return len(records(wildcards.cohort))
+
+
+def in_batch(wildcards):
+    return len(batch_of(wildcards.cohort, wildcards.batch))
+
+
+def for_training(wildcards):
+    """Return the number of training and validation subjects."""
+    return sum(r.split in ("train", "val") for r in records(cohort_of(wildcards)))
+
+
+def for_test(wildcards):
+    return sum(r.split == "test" for r in records(cohort_of(wildcards)))
+
+
+def is_trained(wildcards):
+    return bool(
+        ask(SETTINGS.stages, wildcards.paper, wildcards.dataset, wildcards.method)
+    )
+
+
+def needs(kind, subjects=None, network=False, together=1):
+    """Return the resources of a kind of job (a key of the config's ``resources``).
+
+    ``subjects(wildcards)`` is the number of subjects that the job works on; ``network`` says, or is a function of
+    the wildcards that says, whether the job runs a network and so takes a GPU where there is one. On Slurm up to
+    ``together`` jobs are one submission (see the profile), whose time is the sum of theirs.
+    """
+    slurm = config["slurm"]
+
+    def grow(key):
+        def amount(wildcards, attempt):
+            job = config["resources"][kind]
+            each = job.get(f"{key}_per_subject", 0)
+            size = job[key] + (each * subjects(wildcards) if each else 0)
+            most = slurm[f"max_{key}"] or math.inf
+            if key == "runtime":
+                most = max(1, most // together)
+            return min(math.ceil(size * attempt), most)
+
+        amount.config_key = f"resources.{kind}.{key}"
+        return amount
+
+    def gpu(wildcards):
+        wanted = network(wildcards) if callable(network) else network
+        return GPU if wanted else 0
+
+    def partition(wildcards):
+        return gpu(wildcards) and slurm["gpu_partition"] or slurm["partition"]
+
+    found = dict(mem_mb=grow("mem_mb"), runtime=grow("runtime"))
+    if network:
+        found["gpu"] = gpu
+    if network and slurm["gpu_model"]:
+        found["gpu_model"] = lambda wildcards: (
+            slurm["gpu_model"] if gpu(wildcards) else ""
+        )
+    if slurm["partition"] or slurm["gpu_partition"]:
+        found["slurm_partition"] = partition
+    if slurm["account"]:
+        found["slurm_account"] = slurm["account"]
+    if slurm["constraint"]:
+        found["constraint"] = slurm["constraint"]
+    return found

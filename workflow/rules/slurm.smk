@@ -1,0 +1,21 @@
+# On Slurm: look at the cluster before the first job is sent, and say why it killed one.
+from snakemake.logging import logger
+
+from mlmi2023.cluster import check
+from mlmi2023.killed import KilledJobs
+
+
+def config_key(rule, resource):
+    """Return the config key behind a rule's resource."""
+    amount = workflow.get_rule(rule).resources[resource]
+    # Snakemake has no public way to the function behind a resource
+    return getattr(amount._evaluator, "config_key", f"for {resource} of rule {rule}")
+
+
+if workflow.is_main_process:
+    logger.addHandler(KilledJobs(config_key, logger.error))
+
+
+onstart:
+    if workflow.executor_plugin.name == "slurm":
+        ask(check, config["slurm"], SETTINGS.device, bool(GPU))
