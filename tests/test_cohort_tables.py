@@ -159,11 +159,11 @@ def tidy(root, n=12):
     features[0, 1] = np.nan
     columns = [
         Column("a", "cognitive", "ordinal", "points", ("dx",)),
-        Column("b", "mri", informative=("dx", "sex")),
+        Column("b", "mri", informative=("dx", "age")),
         Column("c", "mri", informative=()),
     ]
-    targets = {"dx": ["CN", "AD"] * (n // 2), "sex": ["f", "f", "m"] * (n // 3)}
-    classes = {"dx": ["CN", "AD"], "sex": ["f", "m"]}
+    targets = {"dx": ["CN", "AD"] * (n // 2), "age": ["f", "f", "m"] * (n // 3)}
+    classes = {"dx": ["CN", "AD"], "age": ["f", "m"]}
     write_tidy(
         RawTable(
             [f"{i:02d}" for i in range(n)], columns, features, targets, classes, {"community": ["1"] * n}
@@ -185,9 +185,10 @@ def test_tidy_form_round_trip_keeps_values_truth_and_hash(tmp_path):
     table = open_table(tmp_path / "packed")
     np.testing.assert_allclose(table.features, features, rtol=1e-5)
     assert table.informative("dx").tolist() == [True, True, False]
-    assert table.informative("sex").tolist() == [False, True, False]
+    assert table.informative("age").tolist() == [False, True, False]
     assert table.truth()["community"].tolist() == [1] * 12
     assert table.classes["dx"] == ["CN", "AD"] and table.labels("dx")[:2].tolist() == [0, 1]
+    assert table.labels("age")[:3].tolist() == [0, 0, 1]
     assert data_hash(tmp_path / "packed") == table.content_hash
     pack(config, tmp_path / "raw", tmp_path / "again", "stand_in")
     assert data_hash(tmp_path / "again") == table.content_hash
@@ -207,7 +208,7 @@ def test_a_table_is_described_and_drawn(tmp_path):
     cohort = describe_cohort("stand_in", config, tmp_path, tmp_path / "packed", ["tadpole"])
     facts = dict(cohort.about)
     assert facts["subjects"] == "12" and facts["features"] == "3 (1 cognitive, 2 mri)"
-    assert facts["dx"] == "6 AD, 6 CN" and facts["truly relevant to sex"] == "1 features"
+    assert facts["dx"] == "6 AD, 6 CN" and facts["truly relevant to age"] == "1 features"
     assert cohort.samples() == tmp_path / "samples.png"
 
 

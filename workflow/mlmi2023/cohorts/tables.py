@@ -27,7 +27,7 @@ class Table:
         subjects: subject of each row.
         columns: what is known of each feature.
         features: (N, D) float32, NaN where missing, read-only.
-        classes: names of the classes, by target.
+        classes: names of the classes, by target, in the order of the packed columns.
         fold_count: number of folds; 0 if there are none.
         content_hash: identifies all of it.
     """
@@ -46,7 +46,7 @@ class Table:
             Column(c["name"], c["group"], c["kind"], c["unit"], _words(c["informative"]))
             for c in about["columns"]
         ]
-        self.classes: dict[str, list[str]] = about["classes"]
+        self.classes: dict[str, list[str]] = {name: about["classes"][name] for name in about["targets"]}
         self.fold_count: int = about["folds"]["count"] if about["folds"] else 0
         self.content_hash: str = about["content_hash"]
         self.features: np.ndarray = np.load(path / "features.npy", mmap_mode="r")

@@ -188,16 +188,18 @@ def bootstrap_interval(
         seed: of the draws.
     """
     rng = np.random.default_rng(seed)
-    rows: dict[str, list[int]] = {}
-    for row, subject in enumerate(subjects):
-        rows.setdefault(str(subject), []).append(row)
-    strata: dict[int, list[list[int]]] = {}
-    for own in rows.values():
-        strata.setdefault(int(labels[own[0]]), []).append(own)
+    _, first, owner = np.unique(subjects, return_index=True, return_inverse=True)
+    order = np.argsort(owner, kind="stable")
+    counts = np.bincount(owner)
+    starts = np.cumsum(counts) - counts
+    strata = [np.flatnonzero(labels[first] == c) for c in np.unique(labels[first])]
     values = []
     for _ in range(resamples):
-        drawn = [g[i] for g in strata.values() for i in rng.integers(0, len(g), len(g))]
-        values.append(statistic(np.concatenate([np.asarray(own) for own in drawn])))
+        drawn = np.concatenate([rng.choice(stratum, len(stratum)) for stratum in strata])
+        # all rows of each drawn subject
+        long = counts[drawn]
+        within = np.arange(long.sum()) - np.repeat(np.cumsum(long) - long, long)
+        values.append(statistic(order[np.repeat(starts[drawn], long) + within]))
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

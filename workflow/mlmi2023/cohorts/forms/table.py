@@ -74,6 +74,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             "form": "table",
             "subjects": [{"subject": subject, "split": "all"} for subject in table.subjects],
             "columns": [vars(column) for column in table.columns],
+            "targets": list(table.targets),  # their order; JSON keeps none of the keys
             "classes": table.classes,
             "folds": folds,
             "facts": _facts(table, folds),

@@ -14,16 +14,20 @@ from mlmi2023.jobs import Job
 from mlmi2023.papers.ia_gcn.folds import folds, settings
 from mlmi2023.papers.ia_gcn.measures import attention_scores, fold_scores, pooled_scores
 
-#: what a member leaves: setting, fold, probabilities (N, C), attention (D,) or None, columns or None, graph AUROC
+CONTROLS = ("majority", "truth")
+
+#: what a member leaves: setting, fold, probabilities (N, C), attention (D,) or None, columns or None, and the
+#: AUROC of its graph
 Found = tuple[str, int, np.ndarray, np.ndarray | None, np.ndarray | None, float]
 
 
 def predict(job: Job, weights: Path | None, out: Path) -> None:
     """Write the folder ``out``: ``predictions.csv`` and ``inside.npz``.
 
-    The csv has a row per setting, fold and test subject (part ``test``), and per subject that was held out for
-    the operating point (part ``val``): its row of the table and its probabilities ``p0`` ... The other file
-    has, named by setting, ``attention:`` (K, D), ``columns:`` (K, d) and ``graph:`` (K,), where there are any.
+    The csv has a row per setting, fold and test subject (part ``test``), and per subject that was held out
+    for the operating point (part ``val``): its row of the table and its probabilities ``p0`` ... The other
+    file has, named by setting, ``attention:`` (K, D), ``columns:`` (K, d) and ``graph:`` (K,), where there
+    are any.
 
     Raises:
         InputError: weights are missing or do not fit, or the method's kind is unknown.
@@ -106,7 +110,7 @@ def _learned(job: Job, weights: Path | None, table: Table) -> Iterator[Found]:
 
 
 def _graph_auc(learner: Any, x: Any, community: np.ndarray, most: int = 1000) -> float:
-    """Return the AUROC of learned edges for joining two subjects of one community, over the first subjects."""
+    """Return the AUROC of learned edges for joining two subjects of one community (the first subjects)."""
     from mlmi2023.metrics.classification import delong
 
     g = learner.dense(x).cpu().numpy()[:most, :most]
@@ -137,7 +141,10 @@ def score(job: Job, predictions: Path) -> list[dict[str, Any]]:
             case = {**key, "fold": number, "case": f"fold-{int(number):02d}"}
             rows += fold_scores(own, labels, case)
             rows += attention_scores(table, target, str(setting), int(number), inside, case)
-        rows += pooled_scores(part[part["part"] == "test"], labels, {**key, "fold": 0, "case": "all folds"})
+        if job.method_options["kind"] not in CONTROLS:
+            rows += pooled_scores(
+                part[part["part"] == "test"], labels, {**key, "fold": 0, "case": "all folds"}
+            )
     return rows
 
 

@@ -1,7 +1,7 @@
 """All folds and settings of a method in one job: what each member of the ensemble is trained and tested on.
 
-A fold takes seconds, starting a process takes as long. So one job trains the networks of all folds side by side,
-one step of each in turn; they share nothing but the process, and come out as if trained alone.
+A fold takes seconds, starting a process takes as long. So one job trains the networks of all folds side by
+side, one step of each in turn; they share nothing but the process, and come out as if trained alone.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Fold:
 
     Attributes:
         number: 0 to K - 1.
-        x: (N, D) standardised features of all subjects, those of the test fold too: the graph is transductive.
+        x: (N, D) standardised features of all subjects, of the test fold too: the graph is transductive.
         labels: (N,) classes; -1 outside the training rows, so that nothing can learn from them.
         train: rows to learn from.
         val: rows held out of training for the operating point; may be empty.
@@ -51,7 +51,7 @@ def folds(table: Table, task: dict[str, Any]) -> Iterator[Fold]:
 
 
 def settings(options: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return a method's options under each of its settings; a method without ``settings`` has one, unnamed."""
+    """Return a method's options under each of its settings; without ``settings`` there is one, unnamed."""
     shared = {key: value for key, value in options.items() if key != "settings"}
     named = options.get("settings") or {"": {}}
     return {str(name): merge(shared, over or {}) for name, over in named.items()}

@@ -1,25 +1,28 @@
 """Population graphs: learned from the features (Sect. 2.2), or of nearest neighbours.
 
-A learned graph is fully connected. Up to ``block`` subjects it is one matrix; above, its rows are made block by
-block and again in the backward pass, so that memory grows with the number of subjects and not its square. With
-``neighbours`` each subject keeps its nearest ones only, and time and memory of a step grow with the edges.
+A learned graph is fully connected. Up to ``block`` subjects it is one matrix; above, its rows are made block
+by block and again in the backward pass, so that memory grows with the number of subjects and not its square.
+With ``neighbours`` each subject keeps its nearest ones only, and time and memory of a step grow with the edges.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+LEAST = 1e-12  # squared distance; keeps gradients finite where two subjects coincide
+
 #: H (N, F) -> D^-1/2 (G' + I) D^-1/2 H, the propagation of a graph convolution
 Propagate = Callable[[Tensor], Tensor]
 
 
 def distances(a: Tensor, b: Tensor) -> Tensor:
-    """Return Euclidean distances between rows, (Na, Nb), with a gradient that stays finite at zero."""
-    squares = (a * a).sum(1, keepdim=True) + (b * b).sum(1) - 2 * a @ b.T
-    return squares.clamp_min(1e-12).sqrt()
+    """Return Euclidean distances between rows, (Na, Nb), at least 1e-6; not made for autograd."""
+    squares = torch.addmm((a * a).sum(1, keepdim=True) + (b * b).sum(1), a, b.T, alpha=-2)
+    return squares.clamp_min_(LEAST).sqrt_()
 
 
 @torch.no_grad()
@@ -54,6 +57,34 @@ def symmetric(edges: Tensor) -> Tensor:
     from torch_geometric.utils import to_undirected
 
     return to_undirected(edges)
+
+
+class Edges(torch.autograd.Function):
+    """G' between two sets of embeddings, with the gradient written out.
+
+    Autograd would keep every step from distance to edge, each a matrix as large as the graph; here two are
+    kept, and the backward pass goes over them a few times only.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, temperature: Tensor, threshold: Tensor) -> Tensor:
+        """Return 1 / (1 + exp(t |a_i - b_j| + T)), (Na, Nb)."""
+        distance = distances(a, b)
+        g = torch.sigmoid(torch.addcmul(threshold, distance, temperature).neg_())
+        ctx.save_for_backward(a, b, temperature, distance, g)
+        return g
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the gradients of a, b, t and T."""
+        a, b, temperature, distance, g = ctx.saved_tensors
+        inner = gradients[0] * g * (g - 1)  # with respect to t d + T
+        by_temperature, by_threshold = (inner * distance).sum(), inner.sum()
+        # subjects that coincide pull nowhere; their true distance drowns in rounding
+        pull = inner.mul_(temperature).div_(distance.clamp(min=1e-3))
+        by_a = pull.sum(dim=1, keepdim=True) * a - pull @ b
+        by_b = pull.sum(dim=0).unsqueeze(1) * b - pull.T @ a
+        return by_a, by_b, by_temperature, by_threshold
 
 
 class GraphLearner(nn.Module):
@@ -105,14 +136,14 @@ class GraphLearner(nn.Module):
         e = e - e.mean(dim=0)
         return e / e.abs().max().clamp_min(1e-6)
 
-    def strengths(self, distance: Tensor) -> Tensor:
-        """Return g' for distances of any shape."""
-        return torch.sigmoid(-(self.temperature * distance + self.threshold))
+    def edges(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return G' between embeddings, (Na, Nb)."""
+        return Edges.apply(a, b, self.temperature, self.threshold)
 
     def dense(self, x: Tensor) -> Tensor:
         """Return G', (N, N), symmetric."""
         e = self.embed(x)
-        return self.strengths(distances(e, e))
+        return self.edges(e, e)
 
     def forward(self, x: Tensor) -> Propagate:
         """Return how the graph learned from x (N, D) propagates."""
@@ -120,24 +151,27 @@ class GraphLearner(nn.Module):
         if self.neighbours:
             return self._sparse(e, nearest(e.detach(), self.neighbours))
         if len(x) <= self.block:
-            g = self.strengths(distances(e, e))
+            g = self.edges(e, e)
             return _normalised(g.sum(dim=1), lambda h: g @ h)
         return self._blocked(e)
 
     def _sparse(self, e: Tensor, near: Tensor) -> Propagate:
-        steps = (e.unsqueeze(1) - e[near]).pow(2).sum(dim=2).clamp_min(1e-12).sqrt()
-        g = self.strengths(steps)
+        own = torch.arange(len(e), device=e.device).unsqueeze(1)
+        near = torch.cat([own, near], dim=1)  # G' has a diagonal too
+        steps = (e.unsqueeze(1) - e[near]).pow(2).sum(dim=2).clamp_min(LEAST).sqrt()
+        g = torch.sigmoid(-(self.temperature * steps + self.threshold))
         return _normalised(g.sum(dim=1), lambda h: (g.unsqueeze(2) * h[near]).sum(dim=1))
 
     def _blocked(self, e: Tensor) -> Propagate:
+        def rows(part: Tensor, h: Tensor) -> Tensor:
+            return self.edges(part, e) @ h
+
         def times(h: Tensor) -> Tensor:
-            parts = [checkpoint(self._rows, part, e, h, use_reentrant=False) for part in e.split(self.block)]
-            return torch.cat([part for part in parts if part is not None])
+            # each block is made again in the backward pass and never kept
+            parts = [checkpoint(rows, part, h, use_reentrant=False) for part in e.split(self.block)]
+            return torch.cat(parts)  # type: ignore[arg-type]
 
         return _normalised(times(e.new_ones(len(e), 1))[:, 0], times)
-
-    def _rows(self, part: Tensor, e: Tensor, h: Tensor) -> Tensor:
-        return self.strengths(distances(part, e)) @ h
 
 
 def _normalised(degree: Tensor, times: Propagate) -> Propagate:

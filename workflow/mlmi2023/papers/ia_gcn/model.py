@@ -1,6 +1,6 @@
 """Networks of all rows: IA-GCN, DGM, and the GCN, GAT and DGCNN that get or build a graph of neighbours.
 
-All have the same layout: two graph layers of 32 and 16 features with ReLU, then a linear layer to the classes.
+All have the same layout: two graph layers of 32 and 16 features with ReLU, then a linear layer to classes.
 """
 
 from typing import Any

@@ -81,7 +81,7 @@ class FoldEnsemble(pl.LightningModule):
         return {"loss": mean}
 
     def configure_optimizers(self) -> Any:
-        """Adam, a rate of its own for the mask, both divided by ten at half and three quarters of the steps."""
+        """Adam, a rate of its own for the mask, both divided by ten at half and three quarters of the way."""
         masks = [p for name, p in self.net.named_parameters() if name.endswith("attention.mask")]
         others = [p for name, p in self.net.named_parameters() if not name.endswith("attention.mask")]
         groups = [{"params": others, "lr": float(self.settings["learning_rate"])}]
