@@ -22,8 +22,9 @@ STAGES = {"CN": "CN", "SMC": "CN", "EMCI": "MCI", "LMCI": "MCI", "AD": "AD"}
 MISSING = ("-4", "-4.0", "-1", "-1.0")
 #: bookkeeping, and whatever tells the diagnosis or the course after baseline
 NO_FEATURES = re.compile(
-    r"^(RID|PTID|VISCODE|SITE|D1|D2|COLPROT|ORIGPROT|EXAMDATE.*|DX.*|FLDSTRENG.*|FSVERSION.*|M|Month.*|Years_bl"
-    r"|update_stamp.*|PTETHCAT|PTRACCAT|PTMARRY)$|(EXAMDATE|VERSION|LONISID|LONIUID|IMAGEUID|RUNDATE|STATUS|update_stamp)_"
+    r"^(RID|PTID|VISCODE|SITE|D1|D2|COLPROT|ORIGPROT|EXAMDATE.*|DX.*|FLDSTRENG.*|FSVERSION.*|M|Month.*"
+    r"|Years_bl|update_stamp.*|PTETHCAT|PTRACCAT|PTMARRY)$"
+    r"|(EXAMDATE|VERSION|LONISID|LONIUID|IMAGEUID|RUNDATE|STATUS|update_stamp)_"
 )
 #: modality by a mark in the column's name; the first that fits
 GROUPS = (
@@ -79,8 +80,9 @@ def read(where: str, config: dict[str, Any], root: Path) -> "RawTable":
             continue
         if np.isnan(numbers).mean() > most:
             if name in NEEDED:
+                share = f"{np.isnan(numbers).mean():.0%}"
                 raise InputError(
-                    f"{file}: {np.isnan(numbers).mean():.0%} of column {name} is missing; give the whole file, "
+                    f"{file}: {share} of column {name} is missing; give the whole file, "
                     "or raise 'read.max_missing'"
                 )
             continue

@@ -1,8 +1,9 @@
 """UK Biobank: a table of one participant per row whose columns are numbered data fields.
 
-The three ways in which the numbers are written are known: ``25001-2.0`` (csv of the converter), ``f.25001.2.0``
-(its form for R) and ``p25001_i2`` (the research analysis platform, with or without ``participant.`` before it);
-field, instance, and array where there is one. Instance 2 is the first imaging visit.
+The three ways in which the numbers are written are known: ``25001-2.0`` (csv of the converter),
+``f.25001.2.0`` (its form for R) and ``p25001_i2`` (the research analysis platform, with or without
+``participant.`` before it); field, instance, and array where there is one. Instance 2 is the first imaging
+visit.
 
 Keys of a cohort's ``read``:
 

@@ -1,7 +1,7 @@
 """Interpretable attention GCN for disease prediction (Kazi et al., MLMI 2023): paper to code.
 
-Subjects are nodes of a graph that is learned from their features; a GCN classifies them; one learned weight per
-feature says what matters.
+Subjects are nodes of a graph that is learned from their features; a GCN classifies them; one learned weight
+per feature says what matters.
 
 ================================  =======================================================================
 In the paper                      Here

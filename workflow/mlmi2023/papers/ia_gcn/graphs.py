@@ -2,7 +2,8 @@
 
 A learned graph is fully connected. Up to ``block`` subjects it is one matrix; above, its rows are made block
 by block and again in the backward pass, so that memory grows with the number of subjects and not its square.
-With ``neighbours`` each subject keeps its nearest ones only, and time and memory of a step grow with the edges.
+With ``neighbours`` each subject keeps its nearest ones only, and time and memory of a step grow with the
+edges.
 """
 
 from collections.abc import Callable

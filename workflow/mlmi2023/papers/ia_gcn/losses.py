@@ -1,9 +1,9 @@
 """The loss of Eq. 1: cross-entropy, and the entropy and size of the feature mask (Sect. 2.4).
 
 Printed is L = (1 - alpha) L_c + alpha (alpha_1 F_MEL + alpha_2 F_MSL), but Table 2 has it the other way
-round: at its alpha = 0 all weights vanish and the accuracy is that of the largest class, as if nothing but the
-mask were trained, and at alpha = 1 the mask is not sparse. So the tabulated alpha weighs the cross-entropy.
-Here the two weights have names of their own, ``alpha_ce`` and ``alpha_mask``.
+round: at its alpha = 0 all weights vanish and the accuracy is that of the largest class, as if nothing but
+the mask were trained, and at alpha = 1 the mask is not sparse. So the tabulated alpha weighs the
+cross-entropy. Here the two weights have names of their own, ``alpha_ce`` and ``alpha_mask``.
 """
 
 import torch
