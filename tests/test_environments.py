@@ -16,6 +16,8 @@ DISTRIBUTION = {
     "ants": "antspyx",
     "fsl": "fslpy",
     "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "torch_geometric": "torch-geometric",
     "yaml": "pyyaml",
     "cc3d": "connected-components-3d",
     "PIL": "pillow",

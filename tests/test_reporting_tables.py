@@ -156,3 +156,10 @@ def test_a_file_of_another_form_is_refused(tmp_path):
     (tmp_path / "table1.csv").write_text("method,mean\na,1\n")
     with pytest.raises(InputError, match="run the table rule again"):
         read_table(tmp_path / "table1.csv", paper())
+
+
+def test_a_method_with_settings_of_its_own_is_no_row_of_a_table_without():
+    extra = frame({"ref": [[0.1, 0.9]]}, setting="r=2")
+    values = {name: own for name, own in VALUES.items() if name != "ref"}
+    result = build_table(paper(), "table1", pd.concat([frame(values), extra]))
+    assert "ref" not in set(result.frame["method"])

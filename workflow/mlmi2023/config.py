@@ -18,6 +18,8 @@ from mlmi2023.files import content_hash
 
 SCALES = ("demo", "bench", "paper")
 STEPS = ("n4", "brainmask", "affine", "grid")
+# kinds of cohort whose raw data the workflow makes
+MADE = ("simulated", "packaged")
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -37,12 +39,14 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``over`` laid on it, mapping by mapping; other values are replaced.
 
     A mapping in ``over`` that has another ``kind`` than the one below replaces it whole, since the keys of
-    one kind mean nothing to another.
+    one kind mean nothing to another. A null in ``over`` removes what is below.
     """
     merged = dict(copy.deepcopy(dict(base)))
     for key, value in over.items():
         below = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping):
+        if value is None and key in merged:
+            del merged[key]
+        elif isinstance(value, Mapping) and isinstance(below, Mapping):
             same_kind = value.get("kind", below.get("kind")) == below.get("kind")
             merged[key] = merge(below, value) if same_kind else copy.deepcopy(dict(value))
         else:
@@ -202,15 +206,19 @@ class Settings:
         return own
 
     def steps(self, cohort: str) -> list[str]:
-        """Return the preprocessing steps of a cohort in their order; the last one is ``grid``."""
-        asked = self.cohort(cohort)["preprocess"]
+        """Return the preprocessing steps of a cohort in their order; the last one is ``grid``.
+
+        Cohorts of other forms than volumes have none.
+        """
+        asked = self.cohort(cohort).get("preprocess", {})
         return [step for step in STEPS if step in asked]
 
     def root_of(self, cohort: str) -> Path:
-        """Return the folder with the cohort's raw images; that of a stand-in is made by the workflow."""
+        """Return the folder with the cohort's raw data; that of a stand-in is made by the workflow."""
         config = self.cohort(cohort)
-        if config["kind"] == "simulated":
-            return self.results / "cohorts" / cohort / "bids"
+        if config["kind"] in MADE:
+            raw = "bids" if config.get("form", "volumes") == "volumes" else "raw"
+            return self.results / "cohorts" / cohort / raw
         return expand(config["root"])
 
     def method(self, paper: str, dataset: str, method: str) -> dict[str, Any]:

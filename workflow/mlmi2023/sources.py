@@ -17,7 +17,11 @@ def cohort_sources(cohort: Mapping[str, Any]) -> list[str]:
     """Return patterns of the files that make a cohort: its simulator, its form, its preprocessing steps."""
     found = [f"imaging/{step}.py" for step in cohort.get("preprocess", {})]
     if cohort["kind"] == "simulated":
-        found.append(f"cohorts/simulators/{cohort['simulator']}/*.py")
+        found += [f"cohorts/simulators/{cohort['simulator']}{end}" for end in ("/*.py", ".py")]
+    if cohort["kind"] == "packaged":
+        found.append(f"cohorts/packaged/{cohort['dataset']}.py")
+    if "importer" in cohort.get("layout", {}):
+        found.append(f"cohorts/importers/{cohort['layout']['importer']}.py")
     if "form" in cohort:
         found.append(f"cohorts/forms/{cohort['form']}.py")
     return found

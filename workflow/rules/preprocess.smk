@@ -95,9 +95,7 @@ rule grid:
 
 rule pack:
     input:
-        lambda w: expand(
-            f"{COHORTS}/grid/batch-{{batch}}", cohort=w.cohort, batch=batches(w.cohort)
-        ),
+        pack_input,
     output:
         directory(f"{COHORTS}/packed"),
     log:
@@ -124,7 +122,7 @@ rule pack:
 
 rule qc:
     input:
-        qc_folders,
+        qc_input,
     output:
         directory(f"{COHORTS}/qc"),
     log:
@@ -137,7 +135,7 @@ rule qc:
     resources:
         **needs("qc", subjects=in_cohort),
     params:
-        records=lambda w: [vars(r) for r in records(w.cohort)],
+        records=qc_records,
         steps=lambda w: ask(SETTINGS.steps, w.cohort),
         cohort=lambda w: {
             k: v

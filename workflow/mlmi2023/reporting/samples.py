@@ -57,6 +57,14 @@ class Samples:
         """Return the methods that have values on ``dataset``, in order of appearance."""
         return list(dict.fromkeys(method for d, method, _ in self._parts if d == dataset))
 
+    def unnamed(self, dataset: str, method: str) -> bool:
+        """Return whether a method has values on ``dataset`` under the unnamed setting."""
+        return any(
+            "" in set(part["setting"])
+            for (d, m, _), part in self._parts.items()
+            if (d, m) == (dataset, method)
+        )
+
     def get(self, selector: Selector) -> Sample | None:
         """Return the sample, or None where there is no complete value.
 

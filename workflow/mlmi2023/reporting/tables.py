@@ -92,6 +92,8 @@ def _rows(reported: Reported, table: Table, samples: Samples) -> list[Row]:
     for method in others:
         for setting, label in conditions:
             row = Row(method.id, {}, setting, label)
+            if not setting and not samples.unnamed(table.dataset, method.id):
+                continue  # its mean over settings of its own is no row of this table
             if any(samples.get(_selector(table, row, metric)) for metric in table.columns):
                 rows.append(row)
     return rows
