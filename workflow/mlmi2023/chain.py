@@ -45,13 +45,12 @@ def train(job: Job, runs: Path, out: Path) -> dict[str, Any]:
     """
     import lightning.pytorch as pl
 
-    from mlmi2023.cohorts.packed import open_packed
+    from mlmi2023.cohorts.packed import data_hash
     from mlmi2023.training.fit import fit
 
-    data_hash = open_packed(job.data).content_hash
     pl.seed_everything(job.seed, verbose=False)  # initial weights
     plan = part(job.paper, "train").plan(job)
-    return fit(job, plan, runs, out, data_hash)
+    return fit(job, plan, runs, out, data_hash(job.data))
 
 
 def evaluate(job: Job, weights: Path | None, predictions: Path, scores: Path) -> None:

@@ -16,6 +16,8 @@ from mlmi2023.errors import InputError
 
 SCALES = ("demo", "bench", "paper")
 STEPS = ("n4", "brainmask", "affine", "grid")
+# kinds of cohort whose raw data the workflow makes
+MADE = ("simulated", "packaged")
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -181,15 +183,19 @@ class Settings:
         return self.device == "cuda" or (self.device == "auto" and Path("/dev/nvidia0").exists())
 
     def steps(self, cohort: str) -> list[str]:
-        """Return the preprocessing steps of a cohort in their order; the last one is ``grid``."""
-        asked = self.cohort(cohort)["preprocess"]
+        """Return the preprocessing steps of a cohort in their order; the last one is ``grid``.
+
+        Cohorts of other forms than volumes have none.
+        """
+        asked = self.cohort(cohort).get("preprocess", {})
         return [step for step in STEPS if step in asked]
 
     def root_of(self, cohort: str) -> Path:
-        """Return the folder with the cohort's raw images; that of a stand-in is made by the workflow."""
+        """Return the folder with the cohort's raw data; that of a stand-in is made by the workflow."""
         config = self.cohort(cohort)
-        if config["kind"] == "simulated":
-            return self.results / "cohorts" / cohort / "bids"
+        if config["kind"] in MADE:
+            raw = "bids" if config.get("form", "volumes") == "volumes" else "raw"
+            return self.results / "cohorts" / cohort / raw
         return expand(config["root"])
 
     def method(self, paper: str, dataset: str, method: str) -> dict[str, Any]:

@@ -1,13 +1,13 @@
-# Stand-in cohorts: made from code and packaged templates.
+# Raw data made by the workflow: stand-ins from code and packaged templates, tables inside packages.
 
 
 rule simulate:
     output:
-        directory(f"{COHORTS}/bids"),
+        directory(f"{COHORTS}/{{raw}}"),
     log:
-        f"{LOGS}/simulate/{{cohort}}.log",
+        f"{LOGS}/simulate/{{cohort}}/{{raw}}.log",
     benchmark:
-        f"{BENCHMARKS}/simulate/{{cohort}}.tsv"
+        f"{BENCHMARKS}/simulate/{{cohort}}/{{raw}}.tsv"
     conda:
         "../../envs/imaging.yaml"
     threads: need("simulate", "threads")
@@ -18,9 +18,9 @@ rule simulate:
         cohort=lambda w: {
             k: v
             for k, v in ask(SETTINGS.cohort, w.cohort).items()
-            if k not in ("preprocess", "about")
+            if k not in ("preprocess", "about", "read", "folds")
         },
     message:
-        "make the stand-in cohort {wildcards.cohort}"
+        "make the raw data of the cohort {wildcards.cohort}"
     script:
         "../scripts/simulate.py"

@@ -1,6 +1,7 @@
 # What all rules share: settings, wildcards, resources.
+from mlmi2023.cohorts.forms import VOLUMES, form_of, raw_files
 from mlmi2023.cohorts.index import index_cohort
-from mlmi2023.config import Settings, read_yaml
+from mlmi2023.config import MADE, Settings, read_yaml
 from mlmi2023.errors import InputError
 
 try:
@@ -20,6 +21,7 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 
 wildcard_constraints:
     cohort=r"[A-Za-z0-9_]+",
+    raw="bids|raw",
     step="n4|brainmask|affine|grid",
     batch=r"\d+",
     paper="|".join(SETTINGS.known),

@@ -13,8 +13,8 @@ def step_input(step):
         place = steps.index(step)
         if place:
             return f"{RESULTS}/cohorts/{wildcards.cohort}/{steps[place - 1]}/batch-{wildcards.batch}"
-        if SETTINGS.cohort(wildcards.cohort)["kind"] == "simulated":
-            return f"{RESULTS}/cohorts/{wildcards.cohort}/bids"
+        if SETTINGS.cohort(wildcards.cohort)["kind"] in MADE:
+            return str(SETTINGS.root_of(wildcards.cohort))
         raw = batch_of(wildcards.cohort, wildcards.batch)
         return sorted(
             {str(f) for r in raw for f in [*r.images.values(), r.labels] if f}
@@ -38,8 +38,34 @@ def step_options(step):
     return lambda w: SETTINGS.cohort(w.cohort)["preprocess"][step] or {}
 
 
-def qc_folders(wildcards):
-    """Return the batch folders of all steps of a cohort."""
+def in_volumes(cohort):
+    """Return whether the subjects of a cohort are volumes on a grid."""
+    return form_of(ask(SETTINGS.cohort, cohort)) == VOLUMES
+
+
+def pack_input(wildcards):
+    """Return the batches on the common grid; of other forms than volumes, the raw folder or files."""
+    name = wildcards.cohort
+    if in_volumes(name):
+        return expand(
+            f"{COHORTS}/grid/batch-{{batch}}", cohort=name, batch=batches(name)
+        )
+    setup, root = ask(SETTINGS.cohort, name), SETTINGS.root_of(name)
+    if setup["kind"] in MADE:
+        return str(root)
+    return [str(file) for file in ask(raw_files, name, setup, root)]
+
+
+def qc_records(wildcards):
+    if not in_volumes(wildcards.cohort):
+        return []
+    return [vars(r) for r in records(wildcards.cohort)]
+
+
+def qc_input(wildcards):
+    """Return the batch folders of all steps of a cohort; of other forms than volumes, what is packed."""
+    if not in_volumes(wildcards.cohort):
+        return f"{RESULTS}/cohorts/{wildcards.cohort}/packed"
     steps = ask(SETTINGS.steps, wildcards.cohort)
     numbers = batches(wildcards.cohort)
     return [

@@ -99,9 +99,7 @@ rule grid:
 
 rule pack:
     input:
-        lambda w: expand(
-            f"{COHORTS}/grid/batch-{{batch}}", cohort=w.cohort, batch=batches(w.cohort)
-        ),
+        pack_input,
     output:
         directory(f"{COHORTS}/packed"),
     log:
@@ -129,7 +127,7 @@ rule pack:
 
 rule qc:
     input:
-        qc_folders,
+        qc_input,
     output:
         directory(f"{COHORTS}/qc"),
     log:
@@ -143,7 +141,7 @@ rule qc:
         mem_mb=need("preprocess", "mem_mb"),
         runtime=need("preprocess", "runtime"),
     params:
-        records=lambda w: [vars(r) for r in records(w.cohort)],
+        records=qc_records,
         steps=lambda w: ask(SETTINGS.steps, w.cohort),
         cohort=lambda w: {
             k: v

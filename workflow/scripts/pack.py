@@ -3,8 +3,14 @@ from mlmi2023.scripting import logged
 with logged(snakemake):
     from pathlib import Path
 
-    from mlmi2023.cohorts.names import label_names
-    from mlmi2023.cohorts.packed import pack
+    from mlmi2023.cohorts.forms import VOLUMES, form_of, load_form
 
-    names = label_names(snakemake.params.cohort, Path(snakemake.params.root))
-    pack([Path(p) for p in snakemake.input], names, Path(snakemake.output[0]), snakemake.wildcards.cohort)
+    config, root = dict(snakemake.params.cohort), Path(snakemake.params.root)
+    name, out = snakemake.wildcards.cohort, Path(snakemake.output[0])
+    if form_of(config) == VOLUMES:
+        from mlmi2023.cohorts.names import label_names
+        from mlmi2023.cohorts.packed import pack
+
+        pack([Path(p) for p in snakemake.input], label_names(config, root), out, name)
+    else:
+        load_form(form_of(config)).pack(config, root, out, name)

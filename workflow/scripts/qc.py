@@ -3,10 +3,20 @@ from mlmi2023.scripting import logged
 with logged(snakemake):
     from pathlib import Path
 
-    from mlmi2023.cohorts.names import label_names
-    from mlmi2023.imaging.qc import make_qc
+    from mlmi2023.cohorts.forms import VOLUMES, form_of, load_form
 
-    folders = [Path(p) for p in snakemake.input]
-    steps = {step: [f for f in folders if f.parent.name == step] for step in snakemake.params.steps}
-    names = label_names(snakemake.params.cohort, Path(snakemake.params.root))
-    make_qc(snakemake.params.records, steps, names, Path(snakemake.output[0]), snakemake.threads)
+    config, out = dict(snakemake.params.cohort), Path(snakemake.output[0])
+    if form_of(config) == VOLUMES:
+        from mlmi2023.cohorts.names import label_names
+        from mlmi2023.imaging.qc import make_qc
+
+        folders = [Path(p) for p in snakemake.input]
+        steps = {step: [f for f in folders if f.parent.name == step] for step in snakemake.params.steps}
+        names = label_names(config, Path(snakemake.params.root))
+        make_qc(snakemake.params.records, steps, names, out, snakemake.threads)
+    else:
+        from mlmi2023.files import atomic
+
+        with atomic(out) as part:
+            part.mkdir()
+            load_form(form_of(config)).draw_samples(Path(snakemake.input[0]), part / "samples.png")

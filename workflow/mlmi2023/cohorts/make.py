@@ -1,4 +1,4 @@
-"""Make a stand-in cohort with the simulator that its configuration names."""
+"""Make the raw data of a cohort with the module that its configuration names."""
 
 import importlib
 from pathlib import Path
@@ -9,22 +9,27 @@ from mlmi2023.files import atomic
 
 
 def make_cohort(config: dict[str, Any], out: Path, threads: int) -> None:
-    """Write the cohort's BIDS folder; it appears whole or not at all.
+    """Write the cohort's raw folder; it appears whole or not at all.
 
     Args:
-        config: a cohort of kind ``simulated``.
-        out: the BIDS root.
+        config: a cohort of kind ``simulated`` (its ``simulator`` is a module of ``cohorts/simulators``) or
+            ``packaged`` (its ``dataset`` is a module of ``cohorts/packaged``).
+        out: the raw root.
         threads: worker processes; the bytes do not depend on it.
 
     Raises:
-        InputError: there is no such simulator.
+        InputError: there is no such module.
     """
-    name = config["simulator"]
+    key, place = ("simulator", "simulators") if config["kind"] == "simulated" else ("dataset", "packaged")
+    name = config.get(key)
     try:
-        simulator = importlib.import_module(f"mlmi2023.cohorts.simulators.{name}")
+        module = importlib.import_module(f"mlmi2023.cohorts.{place}.{name}")
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"config of the cohort: no simulator '{name}' in mlmi2023/cohorts/simulators"
-        ) from error
+        if error.name != f"mlmi2023.cohorts.{place}.{name}":
+            raise
+        raise InputError(f"config of the cohort: no {key} '{name}' in mlmi2023/cohorts/{place}") from error
     with atomic(out) as part:
-        simulator.simulate(config, part, threads, None)
+        if key == "simulator":
+            module.simulate(config, part, threads, None)
+        else:
+            module.export(part)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from mlmi2023.cohorts.forms import VOLUMES, form_of
+from mlmi2023.cohorts.packed import about_packed
 from mlmi2023.errors import InputError
-from mlmi2023.files import read_json
 
 COLUMNS = ["subject", "step", "metric", "value"]
 
@@ -92,21 +93,32 @@ def describe_cohort(
         packed: its packed folder, for counts and the data hash.
         datasets: ids of the paper's datasets that it stands for.
     """
-    about = read_json(packed / "cohort.json")
+    about = about_packed(packed)
     splits = Counter(row["split"] for row in about["subjects"])
     kinds = {
         "simulated": f"stand-in, made by the simulator '{config.get('simulator')}'",
+        "packaged": f"public table inside a package, '{config.get('dataset')}'",
         "dataset": "public dataset",
     }
-    grid = config["preprocess"]["grid"]
+    counts = (
+        str(splits["all"]) if set(splits) == {"all"} else ", ".join(f"{n} {s}" for s, n in splits.items())
+    )
     lines = [
         ("what", config.get("about", "") or kinds.get(config["kind"], "own data")),
         ("kind", kinds.get(config["kind"], "own data")),
-        ("subjects", ", ".join(f"{count} {split}" for split, count in splits.items())),
+        ("subjects", counts),
+        *(_volume_facts(config, about) if form_of(dict(config)) == VOLUMES else about["facts"]),
+        ("data hash", about["content_hash"]),
+    ]
+    return Cohort(name, tuple((what, text) for what, text in lines), qc, tuple(datasets))
+
+
+def _volume_facts(config: Mapping[str, Any], about: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the lines that only a cohort of volumes has; other forms bring theirs in ``cohort.json``."""
+    grid = config["preprocess"]["grid"]
+    return [
         ("images", ", ".join(about["modalities"])),
         ("structures", f"{len(about['labels'])} labelled" if about["labels"] else "no labels"),
         ("preprocessing", ", ".join(config["preprocess"])),
         ("grid", f"{' x '.join(map(str, grid['shape']))} voxels at {grid['spacing']} mm"),
-        ("data hash", about["content_hash"]),
     ]
-    return Cohort(name, tuple(lines), qc, tuple(datasets))

@@ -1,0 +1,80 @@
+"""Forms of cohorts other than volumes on a grid: what a cohort's key ``form`` names.
+
+A form is a module here with these functions; its top level imports the standard library and this package
+only, since ``raw_files`` is called whenever the DAG is built:
+
+``pack(config, root, out, name)``
+    Read the raw root and write the packed folder ``out``, whole or not at all. ``cohort.json`` in it holds at
+    least ``name``, ``form``, ``subjects`` (rows of ``subject`` and ``split``; split ``all`` where folds
+    decide), ``facts`` (rows of what and text, for the page) and ``content_hash`` (of all that is packed).
+``draw_samples(packed, png)``
+    Draw a picture of some samples.
+``raw_files(config, root)``
+    Optional: the user's files that ``pack`` reads. Without it, every file below the root counts.
+
+``config`` is the cohort's configuration, with the layout of a public dataset under the key ``layout``. What a
+form needs to know of the raw files stands in the cohort's key ``read``.
+"""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mlmi2023.errors import InputError
+
+VOLUMES = "volumes"
+
+
+def form_of(config: dict[str, Any]) -> str:
+    """Return the form of a cohort; without the key it is volumes on a grid."""
+    return config.get("form", VOLUMES)
+
+
+def load_form(name: str) -> ModuleType:
+    """Return the module of a form.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    try:
+        return importlib.import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"{__name__}.{name}":
+            raise
+        known = sorted(p.stem for p in Path(__file__).parent.glob("[a-z]*.py"))
+        raise InputError(
+            f"config of the cohort: key 'form' is '{name}'; choose one of {', '.join([VOLUMES, *known])}"
+        ) from error
+
+
+def raw_files(name: str, config: dict[str, Any], root: Path) -> list[Path]:
+    """Return the files of a cohort that are not made by the workflow.
+
+    Args:
+        name: the cohort's name, for messages.
+        config: its configuration.
+        root: its raw root.
+
+    Raises:
+        InputError: files are missing; for a public dataset the line says how to get them.
+    """
+    form = load_form(form_of(config))
+    if hasattr(form, "raw_files"):
+        files = form.raw_files(config, root)
+    else:
+        files = sorted(p for p in root.rglob("*") if p.is_file()) or [root]
+    lost = [file for file in files if not file.exists()]
+    if lost:
+        raise InputError(f"config of cohort '{name}': no such file: {lost[0]}; {_how_to_get(config)}")
+    return files
+
+
+def _how_to_get(config: dict[str, Any]) -> str:
+    layout = config.get("layout")
+    if not layout:
+        return "set key 'root' to the folder that holds it"
+    return (
+        f"get {layout['name']} from {layout['url']} (access: {layout['access']}; "
+        f"licence: {layout['licence']}). {layout['where_to_put']} Or set key 'root' to where you have it"
+    )
