@@ -14,6 +14,9 @@ from mlmi2023.cohorts.packed import about_packed
 from mlmi2023.cohorts.rawtables import Column
 from mlmi2023.errors import InputError
 
+# in a column's ``informative``: places a subject in the population, which a graph can use
+POPULATION = "population"
+
 
 class Table:
     """A packed table.
@@ -77,11 +80,20 @@ class Table:
         return np.flatnonzero(~own), np.flatnonzero(own)
 
     def informative(self, target: str) -> np.ndarray | None:
-        """Return which features truly bear on a target, (D,) bool; None where that is not known."""
+        """Return which features truly bear on a target: 1, 0, or NaN for those that tell who is alike.
+
+        (D,) float; None where the truth is not known. Features that place a subject in the population can
+        help through a graph without saying anything of a subject by itself, so a choice of features can
+        neither be praised nor blamed for them.
+        """
         self._place(target)
         if any(c.informative is None for c in self.columns):
             return None
-        return np.array([target in (c.informative or ()) for c in self.columns])
+        known = [
+            np.nan if POPULATION in (c.informative or ()) else float(target in (c.informative or ()))
+            for c in self.columns
+        ]
+        return np.array(known)
 
     def truth(self) -> pd.DataFrame | None:
         """Return what is known of a stand-in's subjects, one row each; None for other cohorts."""
