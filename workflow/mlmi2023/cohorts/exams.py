@@ -66,12 +66,25 @@ class Exams:
 
     def has_scan(self, row: int) -> bool:
         """Return whether an exam has a scan."""
-        return self._offsets[row + 1] > self._offsets[row]
+        return self.depth(row) > 0
 
     @property
     def has_ct(self) -> np.ndarray:
         """Whether each exam has a scan, (N,) bool."""
         return np.diff(self._offsets) > 0
+
+    def depth(self, row: int) -> int:
+        """Return the number of slices of an exam."""
+        return self._offsets[row + 1] - self._offsets[row]
+
+    def first_slice(self, row: int) -> int:
+        """Return where an exam begins in :attr:`slices`."""
+        return self._offsets[row]
+
+    @property
+    def slices(self) -> np.ndarray:
+        """All slices of all exams, (S, H, W) int16, read-only."""
+        return self._slices
 
     def scan(self, row: int) -> np.ndarray:
         """Return the scan of an exam, (D, H, W) int16 in Hounsfield units."""
