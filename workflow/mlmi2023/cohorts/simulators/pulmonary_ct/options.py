@@ -14,7 +14,7 @@ TYPES = ("central", "segmental", "subsegmental")
 
 DEFAULTS: dict[str, Any] = {
     "shape": [24, 70, 70],
-    "spacing": [4.0, 3.0, 3.0],
+    "spacing": [3.5, 2.2, 2.2],
     "prevalence": 0.395,
     "types": {"central": 257, "segmental": 387, "subsegmental": 52},
     "repeats": 0.024,
@@ -25,7 +25,7 @@ DEFAULTS: dict[str, Any] = {
         "length": {"lobar": 28.0, "segmental": 28.0, "subsegmental": 22.0},
         "branches": {"segmental": 4, "subsegmental": 3},
         "spread": 0.55,
-        "dilation": 0.05,
+        "dilation": 0.06,
     },
     "clots": {
         "central": {"central": [1, 2], "segmental": [0, 3], "subsegmental": [0, 2]},
@@ -34,11 +34,11 @@ DEFAULTS: dict[str, Any] = {
         "share": [0.55, 1.0],
         "extent": [0.35, 0.9],
         "hu": [30.0, 70.0],
-        "occlusive": 0.9,
+        "occlusive": 0.8,
         "downstream": 0.6,
         "per_severity": 0.5,
     },
-    "heart": {"strain": 0.08},
+    "heart": {"strain": 0.12},
     "contrast": {"artery": [310.0, 80.0], "vein": [230.0, 80.0], "aorta": [200.0, 80.0], "cava": [500.0, 150.0]},
     "mixing": {"sd": 25.0, "length": 12.0},
     "nodes": {"count": [0, 3], "radius": [3.0, 8.0]},
