@@ -18,7 +18,7 @@ CONFIG = {
         "shape": [12, 36, 36],
         "spacing": [8.0, 6.0, 6.0],
         "types": {"central": 2, "segmental": 2, "subsegmental": 1},
-        "missing": {"ct": 0.06, "ehr": 0.06},
+        "missing": {"ct": 0.08, "ehr": 0.15},
         "records": {"medications": 8, "diagnoses": 6, "labs": 5},
     },
     "read": {"hu_offset": -1024},
