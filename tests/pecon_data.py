@@ -26,7 +26,13 @@ CONFIG = {
 SCAN = {"slices": 6, "crop": 32, "jitter": 2, "positive_slices": 1}
 TASK = {"kind": "diagnosis", "scan": SCAN, "selection": {"c": 1.0}}
 NET = {"stem": 4, "widths": [4, 8], "blocks": [1, 1], "cardinality": 2, "reduction": 4, "groups": 4}
-PENET = {"kind": "learned", "model": "penet", "net": NET, "views": 2, "explain": {"stages": 1, "tolerance": 1}}
+PENET = {
+    "kind": "learned",
+    "model": "penet",
+    "net": NET,
+    "views": 2,
+    "explain": {"stages": 1, "tolerance": 1},
+}
 BRANCHES = {
     "kind": "learned",
     "model": "branches",

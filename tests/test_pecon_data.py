@@ -60,7 +60,9 @@ def test_scan_and_record_share_a_severity():
     assert vitals["spO2"].corr(severity.reindex(vitals.index)) < -0.4
     assert vitals["pulse"].corr(severity.reindex(vitals.index)) > 0.4
     # those with severe emboli hold more clot
-    few, many = (np.mean([(scan(exam("central", s, i), 3, OPTIONS)[1] > 0).sum() for i in range(8)]) for s in (0, 3))
+    few, many = (
+        np.mean([(scan(exam("central", s, i), 3, OPTIONS)[1] > 0).sum() for i in range(8)]) for s in (0, 3)
+    )
     assert many > 1.3 * few
 
 
@@ -123,7 +125,9 @@ def test_release_is_read(tmp_path):
     raw = read_exams("c", tmp_path)
     assert raw.cases == ["10", "11", "12"] and raw.types == ["central", "", "subsegmental"]
     assert list(raw.record.columns) == ["case", *(f"{n}:{n}_a" for n in TABLES)]
-    form.pack({"kind": "dataset", "read": {"hu_offset": -1024, "size": [6, 6]}}, tmp_path, tmp_path / "out", "c")
+    form.pack(
+        {"kind": "dataset", "read": {"hu_offset": -1024, "size": [6, 6]}}, tmp_path, tmp_path / "out", "c"
+    )
     exams = open_exams(tmp_path / "out")
     assert exams.scan(1).shape == (6, 6, 6) and (exams.scan(1) == 11).all() and exams.defects(0) is None
     # an exam whose scan is lost stays, without a scan

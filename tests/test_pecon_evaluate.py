@@ -28,7 +28,12 @@ from mlmi2023.papers.pecon.train import Finetuning, Pretraining
 STEPS = {"steps": 4, "epoch_steps": 2, "batch": 12}
 STAGES = {
     "pretrain": {**STEPS, "learning_rate": 0.1, "monitor": "val_loss", "mode": "min"},
-    "finetune": {**STEPS, "rates": {"ct": 0.01, "ehr": 0.1}, "decay_epochs": {"ct": 20, "ehr": 10}, "monitor": ""},
+    "finetune": {
+        **STEPS,
+        "rates": {"ct": 0.01, "ehr": 0.1},
+        "decay_epochs": {"ct": 20, "ehr": 10},
+        "monitor": "",
+    },
 }
 
 
@@ -221,14 +226,20 @@ def test_features_are_the_mean_over_sub_volumes(chain):
     row = int(exams.rows("test")[exams.has_ct[exams.rows("test")]][0])
     store = inference.Explainer(net, lambda f: f.sum(), exams, cut, None, torch.device("cpu")).store
     with torch.inference_mode():
-        vectors, logits = net(store.take(torch.tensor([row, row]), torch.tensor(cut.starts(exams.depth(row)))))
+        vectors, logits = net(
+            store.take(torch.tensor([row, row]), torch.tensor(cut.starts(exams.depth(row))))
+        )
     assert np.allclose(features[row, 0], vectors.mean(0).numpy(), atol=1e-5)
     p = read_probabilities(left["penet"]).set_index("case").loc[exams.cases[row], "ct"]
-    assert p == pytest.approx(float(torch.sigmoid(logits.max())), abs=1e-5), "the most suspicious sub-volume decides"
+    assert p == pytest.approx(float(torch.sigmoid(logits.max())), abs=1e-5), (
+        "the most suspicious sub-volume decides"
+    )
     # augmented views: of training exams alone, and they differ
     assert np.isnan(features[exams.rows("val", "test"), 1:]).all()
     trained = exams.rows("train")[exams.has_ct[exams.rows("train")]]
-    assert np.isfinite(features[trained]).all() and not np.allclose(features[trained, 1], features[trained, 2])
+    assert np.isfinite(features[trained]).all() and not np.allclose(
+        features[trained, 1], features[trained, 2]
+    )
 
 
 def test_features_of_another_cohort_are_refused(chain, tmp_path):
@@ -256,13 +267,20 @@ def test_heat_maps_point_where_a_network_looks():
     # the warmest voxel is where the middle crop is brightest
     z, y, x = np.unravel_index(heat.argmax(), heat.shape)
     seen = np.clip(explainer.middle(exams.scan(row)).astype(float), -100, 900)
-    assert seen[max(0, z - 2) : z + 3, max(0, y - 4) : y + 5, max(0, x - 4) : x + 5].max() > np.quantile(seen, 0.9)
+    assert seen[max(0, z - 2) : z + 3, max(0, y - 4) : y + 5, max(0, x - 4) : x + 5].max() > np.quantile(
+        seen, 0.9
+    )
 
 
 def test_pointing_game_tells_hits_from_misses(monkeypatch):
     exams = open_exams(packed_cohort())
     explainer = Explainer(
-        build_penet({"net": PENET["net"]}), lambda f: f.sum(), exams, Cut.of(TASK, exams), 1, torch.device("cpu")
+        build_penet({"net": PENET["net"]}),
+        lambda f: f.sum(),
+        exams,
+        Cut.of(TASK, exams),
+        1,
+        torch.device("cpu"),
     )
     row = int(next(i for i in exams.rows("test") if exams.labels[i] and exams.has_scan(i)))
     truth = explainer.middle(exams.defects(row)) > 0

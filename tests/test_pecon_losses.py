@@ -10,7 +10,9 @@ from mlmi2023.papers.pecon.losses import barlow_twins, info_nce, supervised_cont
 
 
 def vectors(count, size=5, seed=0):
-    return normalize(torch.randn(count, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=1)
+    return normalize(
+        torch.randn(count, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=1
+    )
 
 
 def by_the_letter(z, labels, tau):

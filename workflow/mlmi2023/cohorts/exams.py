@@ -37,7 +37,9 @@ class Exams:
         """Read the folder; see :func:`open_exams`."""
         about = about_packed(path)
         if about.get("form") != "exams":
-            raise InputError(f"{path}: a packed cohort of another form than exams; name one of exams in the config")
+            raise InputError(
+                f"{path}: a packed cohort of another form than exams; name one of exams in the config"
+            )
         rows: list[dict[str, Any]] = about["subjects"]
         self.path = path
         self.name: str = about["name"]

@@ -71,9 +71,7 @@ def read_exams(where: str, root: Path, parts: list[str] | None = None) -> RawExa
     base = base_folder(root)
     labels = _table(base / "Labels.csv", ("idx", "label", "split"))
     found = {
-        file.stem: file
-        for part in (parts or PARTS)
-        for file in sorted((base / str(part)).glob("*.npy"))
+        file.stem: file for part in (parts or PARTS) for file in sorted((base / str(part)).glob("*.npy"))
     } or {file.stem: file for file in sorted(base.glob("*.npy"))}
     if not found:
         raise InputError(
@@ -145,7 +143,9 @@ def _record(base: Path, cases: list[str]) -> tuple[pd.DataFrame, set[str]]:
             numbers = pd.to_numeric(frame[column], errors="coerce")
             if (numbers.isna() & frame[column].notna()).any():
                 odd = frame.loc[numbers.isna() & frame[column].notna(), column].iloc[0]
-                raise InputError(f"{file}: column '{column}' holds '{odd}', no number; drop the column or code it")
+                raise InputError(
+                    f"{file}: column '{column}' holds '{odd}', no number; drop the column or code it"
+                )
             frame[column] = numbers.astype(float)
         # two tables may name a drug alike
         parts.append(frame.add_prefix(f"{name}:"))

@@ -139,7 +139,12 @@ def draw_samples(packed: Path, png: Path) -> None:
     kinds = list(dict.fromkeys(sorted(exams.types)))
     columns = 6
     figure, grid = plt.subplots(
-        len(kinds), columns, figsize=(12, 2.1 * len(kinds)), squeeze=False, layout="constrained", facecolor="black"
+        len(kinds),
+        columns,
+        figsize=(12, 2.1 * len(kinds)),
+        squeeze=False,
+        layout="constrained",
+        facecolor="black",
     )
     for row, kind in zip(grid, kinds):
         shown = [i for i in range(len(exams)) if exams.types[i] == kind and exams.has_scan(i)][:columns]
@@ -147,7 +152,9 @@ def draw_samples(packed: Path, png: Path) -> None:
             axes.axis("off")
         for axes, i in zip(row, shown):
             scan, truth = exams.scan(i), exams.defects(i)
-            middle = len(scan) // 2 if truth is None or not truth.any() else int((truth > 0).sum((1, 2)).argmax())
+            middle = (
+                len(scan) // 2 if truth is None or not truth.any() else int((truth > 0).sum((1, 2)).argmax())
+            )
             axes.imshow(scan[middle], cmap="gray", vmin=-200, vmax=500)
             if truth is not None and (truth[middle] > 0).any():
                 axes.contour(truth[middle] > 0, [0.5], colors="#E69F00", linewidths=0.8)

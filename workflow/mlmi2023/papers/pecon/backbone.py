@@ -45,7 +45,11 @@ class ValWindows(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         part = slice(index * VAL_CHUNK, (index + 1) * VAL_CHUNK)
-        return {"exam": self.windows.exam[part], "start": self.windows.start[part], "label": self.windows.label[part]}
+        return {
+            "exam": self.windows.exam[part],
+            "start": self.windows.start[part],
+            "label": self.windows.label[part],
+        }
 
 
 class WindowClassifier(pl.LightningModule):

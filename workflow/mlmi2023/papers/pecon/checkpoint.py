@@ -62,7 +62,9 @@ def _read(file: Path) -> dict[str, Tensor]:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{file}: no checkpoint that can be read safely ({first}); get the file again") from error
+        raise InputError(
+            f"{file}: no checkpoint that can be read safely ({first}); get the file again"
+        ) from error
     state = content.get("model_state", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"{file}: holds no 'model_state'; it is no checkpoint of PENet")

@@ -29,7 +29,11 @@ def elasticnet(exams: Exams, options: Mapping[str, Any]) -> np.ndarray:
     best, chosen = -1.0, np.full(len(exams), np.nan)
     for strength in options["strengths"]:
         model = LogisticRegression(
-            C=float(strength), l1_ratio=float(options["l1_ratio"]), solver="saga", max_iter=2000, random_state=0
+            C=float(strength),
+            l1_ratio=float(options["l1_ratio"]),
+            solver="saga",
+            max_iter=2000,
+            random_state=0,
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a looser optimum is still a valid candidate

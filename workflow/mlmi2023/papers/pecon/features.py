@@ -87,7 +87,9 @@ def read_features(folder: Path, exams: Exams) -> np.ndarray:
         with np.load(folder / FILE) as content:
             features = content["features"]
     except (OSError, KeyError, ValueError, EOFError) as error:
-        raise InputError(f"{folder / FILE}: cannot be read ({error}); delete {folder} and predict again") from error
+        raise InputError(
+            f"{folder / FILE}: cannot be read ({error}); delete {folder} and predict again"
+        ) from error
     if len(features) != len(exams):
         raise InputError(
             f"{folder / FILE}: {len(features)} exams, the cohort has {len(exams)}; delete {folder} and predict again"

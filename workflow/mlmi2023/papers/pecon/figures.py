@@ -72,7 +72,9 @@ def _tsne(context: Context) -> Any:
         for axes, method in zip(row, methods):
             vectors, scan, exam = _points(context, method, chosen)
             perplexity = min(30, max(2, (len(vectors) - 1) // 3))
-            flat = TSNE(perplexity=perplexity, init="pca", random_state=0, max_iter=500).fit_transform(vectors)
+            flat = TSNE(perplexity=perplexity, init="pca", random_state=0, max_iter=500).fit_transform(
+                vectors
+            )
             label = context.exams.labels[exam]
             for positive, colour in ((0, NEGATIVE), (1, POSITIVE)):
                 for of_scan, marker in ((True, "o"), (False, "^")):
@@ -80,7 +82,9 @@ def _tsne(context: Context) -> Any:
                     axes.scatter(*flat[there].T, s=9, c=colour, marker=marker, linewidths=0, alpha=0.75)
             axes.set_xticks([])
             axes.set_yticks([])
-            axes.set_title(f"{titles[method]}, {'training' if split == 'train' else 'validation'}", fontsize=9)
+            axes.set_title(
+                f"{titles[method]}, {'training' if split == 'train' else 'validation'}", fontsize=9
+            )
     entries = [
         Line2D([], [], color=colour, marker=marker, linestyle="", markersize=5, label=f"{what}, {where}")
         for colour, what in ((POSITIVE, "embolism"), (NEGATIVE, "none"))
@@ -115,7 +119,9 @@ def _gradcam(context: Context) -> Any:
             if method:
                 heat = explainers[method].heat(row)
                 # one scale per scan: a slice may be cold
-                axes.imshow(heat[place] / max(float(heat.max()), 1e-12), cmap="inferno", alpha=0.5, vmin=0, vmax=1)
+                axes.imshow(
+                    heat[place] / max(float(heat.max()), 1e-12), cmap="inferno", alpha=0.5, vmin=0, vmax=1
+                )
             if seen is not None and seen[place].any():
                 axes.contour(seen[place], [0.5], colors="#56B4E9", linewidths=1.0)
             axes.set_xticks([])
@@ -164,7 +170,9 @@ def _explainers(context: Context) -> dict[str, Any]:
     load_weights(branches, context.weights["pecon"])
     targets = {"penet": penet_target(encoder), "pecon": branch_target(branches.eval())}
     return {
-        method: Explainer(encoder, target, exams, cut, context.jobs[method].method_options["explain"]["stages"], device)
+        method: Explainer(
+            encoder, target, exams, cut, context.jobs[method].method_options["explain"]["stages"], device
+        )
         for method, target in targets.items()
     }
 

@@ -61,7 +61,9 @@ def choose(
         InputError: the validation exams are all of one class.
     """
     if len(np.unique(labels)) < 2:
-        raise InputError("the validation split needs exams of both classes to choose an operating point; enlarge it")
+        raise InputError(
+            "the validation split needs exams of both classes to choose an operating point; enlarge it"
+        )
     sweep = []
     for weight in weights:
         scores = fuse(ct, ehr, weight, prior)

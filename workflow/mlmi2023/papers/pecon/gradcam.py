@@ -46,7 +46,13 @@ class Explainer:
     def __init__(
         self, net: PENet, target: Target, exams: Exams, cut: Cut, stages: int | None, device: torch.device
     ) -> None:
-        self.net, self.target, self.exams, self.cut, self.stages = net.to(device).eval(), target, exams, cut, stages
+        self.net, self.target, self.exams, self.cut, self.stages = (
+            net.to(device).eval(),
+            target,
+            exams,
+            cut,
+            stages,
+        )
         self.store = ScanStore(exams, cut, device)
 
     def heat(self, row: int) -> np.ndarray:

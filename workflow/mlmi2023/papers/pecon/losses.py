@@ -5,7 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def supervised_contrastive(z: Tensor, labels: Tensor, temperature: float = 0.8, reduction: str = "mean") -> Tensor:
+def supervised_contrastive(
+    z: Tensor, labels: Tensor, temperature: float = 0.8, reduction: str = "mean"
+) -> Tensor:
     """Return Eq. 1 over the embeddings of both modalities.
 
     Each embedding is pulled to all others of its label, whichever modality and exam they come from, its own
@@ -22,7 +24,9 @@ def supervised_contrastive(z: Tensor, labels: Tensor, temperature: float = 0.8, 
     similarity = z @ z.T / temperature
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
     positive = (labels[:, None] == labels[None, :]) & ~itself
-    log_share = similarity - torch.logsumexp(similarity.masked_fill(itself, float("-inf")), dim=1, keepdim=True)
+    log_share = similarity - torch.logsumexp(
+        similarity.masked_fill(itself, float("-inf")), dim=1, keepdim=True
+    )
     count = positive.sum(dim=1)
     per_anchor = -(log_share * positive).sum(dim=1) / count.clamp_min(1)
     if reduction == "sum":

@@ -50,7 +50,9 @@ class Bottleneck(nn.Module):
         super().__init__()
         after, size = width * EXPANSION, options["groups"]
         self.keep = keep
-        self.reduce = nn.Sequential(nn.Conv3d(before, width, 1, bias=False), _norm(width, size), nn.LeakyReLU())
+        self.reduce = nn.Sequential(
+            nn.Conv3d(before, width, 1, bias=False), _norm(width, size), nn.LeakyReLU()
+        )
         spatial = nn.Conv3d(width, width, 3, stride, 1, groups=options["cardinality"], bias=False)
         self.spatial = nn.Sequential(spatial, _norm(width, size), nn.LeakyReLU())
         self.expand = nn.Sequential(nn.Conv3d(width, after, 1, bias=False), _norm(after, size))
@@ -95,9 +97,13 @@ class PENet(nn.Module):
     ) -> None:
         super().__init__()
         if len(widths) != len(blocks):
-            raise InputError(f"net.widths has {len(widths)} stages and net.blocks {len(blocks)}; make them equal")
+            raise InputError(
+                f"net.widths has {len(widths)} stages and net.blocks {len(blocks)}; make them equal"
+            )
         if any(width % cardinality for width in widths):
-            raise InputError(f"net.widths: {list(widths)} must be multiples of net.cardinality ({cardinality})")
+            raise InputError(
+                f"net.widths: {list(widths)} must be multiples of net.cardinality ({cardinality})"
+            )
         self.in_channels = in_channels
         self.stem = nn.Sequential(
             nn.Conv3d(in_channels, stem, 7, (1, 2, 2), 3, bias=False), _norm(stem, groups), nn.LeakyReLU()

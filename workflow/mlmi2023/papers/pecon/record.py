@@ -72,5 +72,7 @@ def fit_preparation(exams: Exams, task: Mapping[str, Any], select: bool = True) 
     chosen = varies.copy()
     chosen[varies] = np.abs(machine.coef_[0]) > 1e-5
     if not chosen.any():
-        raise InputError("config key task.selection.c is so small that no column of the record is left; raise it")
+        raise InputError(
+            "config key task.selection.c is so small that no column of the record is left; raise it"
+        )
     return Preparation(median, low, span, chosen)

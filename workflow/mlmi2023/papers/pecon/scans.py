@@ -42,7 +42,9 @@ class Cut:
         """
         own = dict(task.get("scan", {}))
         if unknown := [key for key in own if key not in cls.__dataclass_fields__]:
-            raise InputError(f"config key task.scan.{unknown[0]} is unknown; known: {', '.join(cls.__dataclass_fields__)}")
+            raise InputError(
+                f"config key task.scan.{unknown[0]} is unknown; known: {', '.join(cls.__dataclass_fields__)}"
+            )
         cut = cls(**{**own, "hu": tuple(own.get("hu", cls.hu))})
         if cut.crop > min(exams.slice_shape):
             raise InputError(

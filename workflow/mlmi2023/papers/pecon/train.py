@@ -142,5 +142,7 @@ def plan(job: Job) -> Plan:
     elif job.stage == "finetune":
         module = Finetuning(net, data, job.train)
     else:
-        raise InputError(f"config key methods.{job.method}.stages: unknown '{job.stage}'; use pretrain, finetune")
+        raise InputError(
+            f"config key methods.{job.method}.stages: unknown '{job.stage}'; use pretrain, finetune"
+        )
     return Plan(module, ExamRows(rows, data.ct.shape[1]), val if len(val) else None)

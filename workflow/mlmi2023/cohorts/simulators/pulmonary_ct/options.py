@@ -39,7 +39,12 @@ DEFAULTS: dict[str, Any] = {
         "per_severity": 0.5,
     },
     "heart": {"strain": 0.12},
-    "contrast": {"artery": [310.0, 80.0], "vein": [230.0, 80.0], "aorta": [200.0, 80.0], "cava": [500.0, 150.0]},
+    "contrast": {
+        "artery": [310.0, 80.0],
+        "vein": [230.0, 80.0],
+        "aorta": [200.0, 80.0],
+        "cava": [500.0, 150.0],
+    },
     "mixing": {"sd": 25.0, "length": 12.0},
     "nodes": {"count": [0, 3], "radius": [3.0, 8.0]},
     "psf": 0.5,

@@ -32,7 +32,11 @@ _LABS: dict[str, tuple[float, float, float, float]] = {
     "LACTATE": (0.4, 0.4, 0.12, 0.0),
 }
 # name: (log odds at risk 0, shift of the log odds per unit of risk)
-_DIAGNOSES = {"VENOUS_THROMBOSIS": (-2.6, 1.3), "MALIGNANT_NEOPLASM": (-1.3, 0.6), "SURGERY_OR_TRAUMA": (-1.1, 0.6)}
+_DIAGNOSES = {
+    "VENOUS_THROMBOSIS": (-2.6, 1.3),
+    "MALIGNANT_NEOPLASM": (-1.3, 0.6),
+    "SURGERY_OR_TRAUMA": (-1.1, 0.6),
+}
 _INPATIENT = {"HEPARIN": (-1.0, 0.9), "ENOXAPARIN": (-1.2, 0.8)}
 _OUTPATIENT = {"WARFARIN": (-2.2, 0.5), "ESTROGEN": (-2.6, 0.5)}
 
@@ -61,7 +65,12 @@ def draw_records(exams: Sequence[Exam], seed: int, options: dict[str, Any]) -> d
         "ICD": _codes(rng, risk, _DIAGNOSES, options["diagnoses"], "ICD", options["noise_rate"]),
         "INP_MED": _codes(rng, risk, _INPATIENT, options["medications"] // 2, "IN", options["noise_rate"]),
         "OUT_MED": _codes(
-            rng, risk, _OUTPATIENT, options["medications"] - options["medications"] // 2, "OUT", options["noise_rate"]
+            rng,
+            risk,
+            _OUTPATIENT,
+            options["medications"] - options["medications"] // 2,
+            "OUT",
+            options["noise_rate"],
         ),
         "LABS": _labs(rng, severity, risk, options),
     }
@@ -133,7 +142,9 @@ def _labs(
         rate = rng.uniform(*options["ordered"])
         odds = np.log(rate / (1 - rate)) + (0.3 * severity if name in _LABS else 0.0)
         there = _chance(rng, odds + np.zeros(len(risk)))
-        values = np.exp(mean + by_severity * severity + by_risk * risk + spread * rng.standard_normal(len(risk)))
+        values = np.exp(
+            mean + by_severity * severity + by_risk * risk + spread * rng.standard_normal(len(risk))
+        )
         columns[f"{name}:presence"] = there
         columns[f"{name}:latest"] = np.where(there == 1, np.round(values, 3), np.nan)
     return pd.DataFrame(columns)

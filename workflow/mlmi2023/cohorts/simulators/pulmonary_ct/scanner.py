@@ -28,7 +28,8 @@ def scan(exam: Exam, seed: int, options: dict[str, Any]) -> tuple[np.ndarray, np
     # timing: one draw moves all vessels together, since a late scan has less contrast on the right side
     timing = rng.standard_normal()
     hu = {
-        name: mean + sd * (0.8 * timing * (1 if name in ("artery", "cava") else -1) + 0.6 * rng.standard_normal())
+        name: mean
+        + sd * (0.8 * timing * (1 if name in ("artery", "cava") else -1) + 0.6 * rng.standard_normal())
         for name, (mean, sd) in options["contrast"].items()
     }
     hu = {name: max(value, 90.0) for name, value in hu.items()}
@@ -79,7 +80,9 @@ def _finish(
     volume = volume + mixing["sd"] * uneven * bright
     volume = volume + options["streaks"] * _streaks(canvas, rng)
     level = rng.uniform(*noise["sd"])
-    volume = volume + level * _correlated(rng, volume.shape, np.array([0.0, noise["length"], noise["length"]]))
+    volume = volume + level * _correlated(
+        rng, volume.shape, np.array([0.0, noise["length"], noise["length"]])
+    )
     return np.clip(np.round(volume), -1024, 3071).astype(np.int16), mask
 
 

@@ -81,9 +81,7 @@ def arteries(rng: np.random.Generator, options: dict[str, Any], severity: float)
     trunk = tree.add(_TRUNK[0] + jitter[1], fork, (sizes["trunk"] * wide,) * 2, "trunk", -1)
     for number, (side, lobes) in enumerate(_LOBES.items()):
         hilum = _MAIN_ENDS[side] + jitter[2 + number]
-        main = tree.add(
-            fork, hilum, (sizes["main"] * wide, 0.85 * sizes["main"] * wide), "main", trunk
-        )
+        main = tree.add(fork, hilum, (sizes["main"] * wide, 0.85 * sizes["main"] * wide), "main", trunk)
         for lobe in lobes:
             aim = _unit(np.array(lobe) + 0.15 * rng.standard_normal(3))
             lobar = tree.branch(
