@@ -14,7 +14,7 @@ from pathlib import Path
 from mlmi2023.chain import evaluate, train
 from mlmi2023.config import Settings, merge, read_yaml
 from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.jobs import Job, Used
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,9 +31,11 @@ def run(args: argparse.Namespace) -> None:
     for dataset, setup in paper["datasets"].items():
         if args.datasets and dataset not in args.datasets:
             continue
-        for method, seed, fold in itertools.product(setup["methods"], seeds, range(paper.get("folds", 1))):
+        methods = _used_first(settings, args.paper, dataset, setup["methods"])
+        for method, seed, fold in itertools.product(methods, seeds, range(paper.get("folds", 1))):
             stages = settings.stages(args.paper, dataset, method)
-            if (args.methods and method not in args.methods) or (not stages and seed != seeds[0]):
+            once = len(settings.seeds(args.paper, dataset, method)) == 1
+            if (args.methods and method not in args.methods) or (once and seed != seeds[0]):
                 continue
             options = settings.options(args.paper, dataset, method)
             place = Path(dataset) / method / f"seed-{seed}_fold-{fold}"
@@ -47,6 +49,7 @@ def run(args: argparse.Namespace) -> None:
                     fold=fold,
                     stage=stage,
                     previous=weights,
+                    used=_used(args, settings, dataset, method, (seed, seeds[0]), fold),
                     data=args.data,
                     task=setup["task"],
                     method_options=options,
@@ -64,6 +67,37 @@ def run(args: argparse.Namespace) -> None:
             if not scores.exists():
                 print(f"== evaluate {place}", flush=True)
                 evaluate(job, weights, predictions, scores)
+
+
+def _used_first(settings: Settings, paper: str, dataset: str, methods: list[str]) -> list[str]:
+    """Return the methods in an order in which each comes after those that it uses."""
+    order: dict[str, None] = {}
+    for method in methods:
+        below = settings.uses(paper, dataset, method)
+        order |= dict.fromkeys([*_used_first(settings, paper, dataset, below), method])
+    return list(order)
+
+
+def _used(
+    args: argparse.Namespace,
+    settings: Settings,
+    dataset: str,
+    method: str,
+    seeds: tuple[int, int],
+    fold: int,
+) -> dict[str, Used]:
+    """Return what the methods that this one uses have left; those that run once have it under the first seed."""
+    found = {}
+    for name in settings.uses(args.paper, dataset, method):
+        own, first = seeds
+        seed = first if len(settings.seeds(args.paper, dataset, name)) == 1 else own
+        place = Path(dataset) / name / f"seed-{seed}_fold-{fold}"
+        if not (args.out / "predictions" / place).exists():
+            raise InputError(f"method '{method}' uses '{name}', which has not run; add it to --methods")
+        stages = settings.stages(args.paper, dataset, name)
+        weights = args.out / "models" / place / stages[-1] / "weights.safetensors" if stages else None
+        found[name] = Used(args.out / "predictions" / place, weights)
+    return found
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mlmi2023.jobs import Job
+from mlmi2023.jobs import Job, Used
 
 
 def part(paper: str, name: str) -> ModuleType:
@@ -32,6 +32,7 @@ def job_of(snakemake: Any) -> Job:
         fold=int(wildcards.fold),
         stage=wildcards.get("stage", "main"),
         previous=Path(previous) if previous else None,
+        used=_used(snakemake.input),
         data=Path(snakemake.input.data),
         task=dict(params.task),
         method_options=dict(params.options),
@@ -39,6 +40,13 @@ def job_of(snakemake: Any) -> Job:
         threads=snakemake.threads,
         device=device,
     )
+
+
+def _used(given: Any) -> dict[str, Used]:
+    """Return what used methods have left, from paths that name the method: see ``RUN`` in common.smk."""
+    weights = {Path(file).parents[2].name: Path(file) for file in given.get("used_weights", [])}
+    folders = [Path(folder) for folder in given.get("used", [])]
+    return {f.parent.name: Used(f, weights.get(f.parent.name)) for f in folders}
 
 
 def train(job: Job, runs: Path, out: Path) -> dict[str, Any]:

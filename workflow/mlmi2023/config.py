@@ -169,8 +169,27 @@ class Settings:
                         raise InputError(
                             f"config of paper '{slug}': unknown method '{method}'{suggest(method, names)}"
                         )
+                    self._check_uses(slug, merged, dataset, method, ())
             self._papers[slug] = merged
         return self._papers[slug]
+
+    def _check_uses(
+        self,
+        slug: str,
+        config: dict[str, Any],
+        dataset: dict[str, Any],
+        method: str,
+        above: tuple[str, ...],
+    ) -> None:
+        """Refuse a method that uses one that does not exist, or that in the end uses itself."""
+        own = merge(config["methods"][method], dataset.get("method_options", {}).get(method, {}))
+        for used in own.get("uses", []):
+            where = f"config of paper '{slug}': methods.{method}.uses"
+            if used not in config["methods"]:
+                raise InputError(f"{where}: unknown method '{used}'{suggest(used, list(config['methods']))}")
+            if used in (method, *above):
+                raise InputError(f"{where}: '{used}' uses '{method}' in turn; break the circle")
+            self._check_uses(slug, config, dataset, used, (*above, method))
 
     def cohort(self, name: str) -> dict[str, Any]:
         """Return the configuration of a cohort: the user's own, or that of ``config/cohorts/<name>.yaml``.
@@ -278,6 +297,18 @@ class Settings:
     def cohorts_of(self, paper: str) -> list[str]:
         """Return the cohorts that a paper's datasets stand on, sorted."""
         return sorted({dataset["cohort"] for dataset in self.paper(paper)["datasets"].values()})
+
+    def uses(self, paper: str, dataset: str, method: str) -> list[str]:
+        """Return the methods whose predictions and weights a method takes as input, such as a backbone's."""
+        return list(self.method(paper, dataset, method).get("uses", []))
+
+    def seeds(self, paper: str, dataset: str, method: str) -> list[int]:
+        """Return the seeds that a method runs with: the first alone if neither it nor what it uses is trained."""
+        seeds = list(self.paper(paper)["seeds"])
+        if self.stages(paper, dataset, method):
+            return seeds
+        below = [self.seeds(paper, dataset, used) for used in self.uses(paper, dataset, method)]
+        return max(below, key=len, default=seeds[:1])
 
     def stages(self, paper: str, dataset: str, method: str) -> list[str]:
         """Return the training stages of a method in their order; empty if it is not trained."""

@@ -8,6 +8,19 @@ from mlmi2023.files import content_hash
 
 
 @dataclass(frozen=True)
+class Used:
+    """What another method of the same dataset, seed and fold has left behind.
+
+    Attributes:
+        predictions: its folder of predictions.
+        weights: its final weights; None if it is not trained.
+    """
+
+    predictions: Path
+    weights: Path | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """One method on one dataset with one seed and fold: the unit of train, predict and score.
 
@@ -19,6 +32,7 @@ class Job:
         fold: cross-validation fold; 0 where the paper has one split.
         stage: training step of a method that has several; ``main`` for all others.
         previous: weights of the stage before, or None for the first stage.
+        used: what each method under the method's key ``uses`` has left, by its id.
         data: the packed cohort (see :mod:`mlmi2023.cohorts.packed`).
         task: what the dataset asks for (pairs, modalities, losses), from the paper's config.
         method_options: the network or algorithm and its sizes.
@@ -35,6 +49,7 @@ class Job:
     fold: int = 0
     stage: str = "main"
     previous: Path | None = None
+    used: dict[str, Used] = field(default_factory=dict)
     task: dict[str, Any] = field(default_factory=dict)
     method_options: dict[str, Any] = field(default_factory=dict)
     train: dict[str, Any] = field(default_factory=dict)
@@ -44,5 +59,5 @@ class Job:
     def key(self) -> str:
         """Hash of everything that defines the run except where its files lie."""
         return content_hash(
-            {k: v for k, v in asdict(self).items() if k not in ("data", "device", "previous")}
+            {k: v for k, v in asdict(self).items() if k not in ("data", "device", "previous", "used")}
         )

@@ -6,6 +6,8 @@ rule evaluate:
     input:
         data=packed,
         weights=last_weights,
+        used=used_predictions,
+        used_weights=used_weights,
     output:
         predictions=directory(f"{PAPER}/predictions/{RUN}"),
         scores=f"{PAPER}/scores/{RUN}.csv",

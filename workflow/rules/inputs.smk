@@ -111,14 +111,38 @@ def last_weights(wildcards):
     return weights_of(stages[-1], wildcards)
 
 
+def used_runs(wildcards):
+    """Return the runs whose predictions and weights a method takes as input."""
+    where = wildcards.paper, wildcards.dataset
+    found = []
+    for method in ask(SETTINGS.uses, *where, wildcards.method):
+        seeds = ask(SETTINGS.seeds, *where, method)
+        seed = int(wildcards.seed) if int(wildcards.seed) in seeds else seeds[0]
+        found.append({**wildcards, "method": method, "seed": seed})
+    return found
+
+
+def used_predictions(wildcards):
+    return [f"{PAPER}/predictions/{RUN}".format(**run) for run in used_runs(wildcards)]
+
+
+def used_weights(wildcards):
+    found = []
+    for run in used_runs(wildcards):
+        stages = ask(SETTINGS.stages, run["paper"], run["dataset"], run["method"])
+        if stages:
+            path = f"{PAPER}/models/{RUN}/{stages[-1]}/weights.safetensors"
+            found.append(path.format(**run))
+    return found
+
+
 def runs(wildcards):
     """Return dataset, method, seed and fold of every run of a paper; untrained methods run once."""
     paper = ask(SETTINGS.paper, wildcards.paper)
     found = []
     for dataset, setup in paper["datasets"].items():
         for method in setup["methods"]:
-            trained = ask(SETTINGS.stages, wildcards.paper, dataset, method)
-            for seed in paper["seeds"] if trained else paper["seeds"][:1]:
+            for seed in ask(SETTINGS.seeds, wildcards.paper, dataset, method):
                 for fold in range(paper.get("folds", 1)):
                     found.append(
                         dict(dataset=dataset, method=method, seed=seed, fold=fold)

@@ -5,6 +5,8 @@ rule train:
     input:
         data=packed,
         previous=previous_stage,
+        used=used_predictions,
+        used_weights=used_weights,
     output:
         weights=f"{PAPER}/models/{RUN}/{{stage}}/weights.safetensors",
         report=f"{PAPER}/models/{RUN}/{{stage}}/train.json",

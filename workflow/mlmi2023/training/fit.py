@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from mlmi2023.errors import InputError
-from mlmi2023.files import atomic, content_hash, file_hash, write_json
+from mlmi2023.files import atomic, content_hash, file_hash, tree_hash, write_json
 from mlmi2023.jobs import Job
 from mlmi2023.provenance import provenance
 from mlmi2023.training.callbacks import Progress, SeedEachEpoch, StopOnNaN
@@ -98,7 +98,8 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
         )
     device = pick_device(job.device)
     make_deterministic(job.threads, device)
-    before = file_hash(job.previous) if job.previous else ""
+    before = [file_hash(job.previous)] if job.previous else []
+    before += [tree_hash(used.predictions) for used in job.used.values()]
     run_dir = run_dir / content_hash([job.key(), data_hash, before])
     try:
         run_dir.mkdir(parents=True, exist_ok=True)

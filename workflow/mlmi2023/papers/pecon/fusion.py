@@ -1,0 +1,74 @@
+"""Late fusion (Eq. 2) and the operating point, chosen on validation exams."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlmi2023.errors import InputError
+from mlmi2023.metrics import contributions
+from mlmi2023.metrics.classification import youden_threshold
+
+LAMBDAS = tuple(step / 8 for step in range(9))
+
+
+def fuse(ct: np.ndarray, ehr: np.ndarray, weight: float, prior: float) -> np.ndarray:
+    """Return weight * ct + (1 - weight) * ehr, (N,); NaN marks a modality that is missing.
+
+    An exam with one modality has that one's probability, whatever the weight; an exam with none has ``prior``.
+    """
+    both = weight * ct + (1 - weight) * ehr
+    one = np.where(np.isfinite(ct), ct, ehr)
+    fused = np.where(np.isfinite(both), both, one)
+    return np.where(np.isfinite(fused), fused, prior)
+
+
+@dataclass(frozen=True)
+class Operating:
+    """What was chosen on validation exams.
+
+    Attributes:
+        threshold: a probability from here on is a positive decision.
+        weight: lambda of Eq. 2, the weight of CT.
+        sweep: F1 and AUROC on validation exams for each lambda that was tried: (lambda, threshold, F1, AUROC).
+    """
+
+    threshold: float
+    weight: float
+    sweep: list[tuple[float, float, float, float]]
+
+
+def operating_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Return the threshold with the largest Youden index, to two digits; 0.5 where the scores do not differ."""
+    if len(np.unique(scores)) < 2:
+        return 0.5
+    return round(youden_threshold(labels, scores), 2)
+
+
+def choose(
+    labels: np.ndarray, ct: np.ndarray, ehr: np.ndarray, prior: float, weights: Sequence[float] = LAMBDAS
+) -> Operating:
+    """Choose lambda by the F1 at its own operating point, ties by AUROC; one weight leaves only the threshold.
+
+    Args:
+        labels: (N,) of the validation exams.
+        ct: (N,) probabilities, NaN where missing.
+        ehr: (N,) probabilities, NaN where missing.
+        prior: share of positive training exams.
+        weights: lambdas to try.
+
+    Raises:
+        InputError: the validation exams are all of one class.
+    """
+    if len(np.unique(labels)) < 2:
+        raise InputError(
+            "the validation split needs exams of both classes to choose an operating point; enlarge it"
+        )
+    sweep = []
+    for weight in weights:
+        scores = fuse(ct, ehr, weight, prior)
+        threshold = operating_threshold(labels, scores)
+        f1 = contributions.f1(labels, scores >= threshold).mean()
+        sweep.append((float(weight), threshold, float(f1), float(contributions.auroc(labels, scores).mean())))
+    best = max(sweep, key=lambda row: (row[2], row[3]))
+    return Operating(best[1], best[0], sweep)

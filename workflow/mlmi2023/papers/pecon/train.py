@@ -1,0 +1,148 @@
+"""Training stages: the backbone, the contrastive pretraining, the fine-tuning (Sect. 2, 3.2)."""
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mlmi2023.errors import InputError
+from mlmi2023.jobs import Job
+from mlmi2023.papers.pecon.branches import Branches, build_branches
+from mlmi2023.papers.pecon.examdata import AllRows, ExamData, ExamRows, excluded, load_exam_data
+from mlmi2023.papers.pecon.losses import barlow_twins, info_nce, supervised_contrastive
+from mlmi2023.training.plan import Plan
+from mlmi2023.training.weights import load_weights
+
+LOSSES = ("supervised_contrastive", "info_nce", "clip", "barlow_twins")
+
+
+class _OnExams(pl.LightningModule):
+    """A module that trains the branches on rows of :class:`ExamData`, kept on its device."""
+
+    def __init__(self, net: Branches, data: ExamData, train: dict[str, Any]) -> None:
+        super().__init__()
+        self.net, self.settings = net, train
+        for name in ("ct", "ehr", "labels", "has_ct", "has_ehr"):
+            self.register_buffer(name, getattr(data, name), persistent=False)
+
+    def loss(self, row: Tensor, view: Tensor) -> Tensor:
+        """Return the loss of some exams, (B,) rows and views."""
+        raise NotImplementedError
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of a batch."""
+        loss = self.loss(batch["row"], batch["view"])
+        self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch["row"]))
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Log ``val_loss``."""
+        self.log("val_loss", self.loss(batch["row"][0], batch["view"][0]), batch_size=1)
+
+    def _optimiser(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        name = self.settings.get("optimiser", "sgd")
+        if name not in ("sgd", "adam"):
+            raise InputError(f"config key train.optimiser is {name!r}; choose sgd or adam")
+        return torch.optim.SGD(groups) if name == "sgd" else torch.optim.Adam(groups)
+
+    def _steps(self, optimiser: torch.optim.Optimizer, epochs: list[int]) -> dict[str, Any]:
+        """Return optimiser and StepLR, in epochs, one per parameter group; 0 epochs: a constant rate."""
+        gamma, length = float(self.settings.get("gamma", 0.1)), int(self.settings["epoch_steps"])
+
+        def factor(every: int) -> Any:
+            return lambda step: gamma ** (step // (every * length)) if every else 1.0
+
+        decay = torch.optim.lr_scheduler.LambdaLR(optimiser, [factor(every) for every in epochs])
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
+
+
+class Pretraining(_OnExams):
+    """The contrastive stage; ``pretraining`` of the method's options names the loss."""
+
+    def __init__(self, net: Branches, data: ExamData, options: dict[str, Any], train: dict[str, Any]) -> None:
+        super().__init__(net, data, train)
+        self.options = dict(options.get("pretraining", {}))
+        if self.options.get("loss") not in LOSSES:
+            raise InputError(
+                f"config key pretraining.loss is {self.options.get('loss')!r}; choose one of {', '.join(LOSSES)}"
+            )
+
+    def loss(self, row: Tensor, view: Tensor) -> Tensor:
+        """Return the loss; a missing modality has no embedding, and losses of pairs skip the exam."""
+        kind = self.options["loss"]
+        has_ct, has_ehr, labels = self.has_ct[row], self.has_ehr[row], self.labels[row]
+        both = has_ct & has_ehr
+        if kind == "barlow_twins":
+            z_c, z_e = self.net.f_c(self.ct[row, view][both]), self.net.f_e(self.ehr[row][both])
+            return barlow_twins(z_c.float(), z_e.float(), self.options.get("off_diagonal", 0.005))
+        z_c, z_e = self.net.embed(self.ct[row, view], self.ehr[row])
+        z_c, z_e = z_c.float(), z_e.float()
+        if kind == "supervised_contrastive":
+            z = torch.cat([z_c[has_ct], z_e[has_ehr]])
+            same = torch.cat([labels[has_ct], labels[has_ehr]])
+            return supervised_contrastive(
+                z, same, self.options.get("temperature", 0.8), self.options.get("reduction", "mean")
+            )
+        if kind == "info_nce":
+            scale: Tensor | float = 1 / float(self.options.get("temperature", 0.1))
+        else:  # CLIP learns its temperature; its scale is held below 100
+            scale = self.net.log_scale.exp().clamp_max(100.0)
+        return info_nce(z_c[both], z_e[both], scale, self.options.get("weight", 0.5))
+
+    def configure_optimizers(self) -> Any:
+        """SGD on all weights (Sect. 3.2)."""
+        rate = float(self.settings["learning_rate"])
+        optimiser = self._optimiser([{"params": self.net.parameters(), "lr": rate}])
+        return self._steps(optimiser, [int(self.settings.get("decay_epochs", 0))])
+
+
+class Finetuning(_OnExams):
+    """Cross-entropy of each branch on its own: they share no weight, so one loop trains both."""
+
+    def loss(self, row: Tensor, view: Tensor) -> Tensor:
+        """Return the sum of both cross-entropies, each over the exams that have the modality."""
+        logits = self.net(self.ct[row, view], self.ehr[row])
+        total = logits[0].new_zeros(())
+        for logit, there in zip(logits, (self.has_ct[row], self.has_ehr[row])):
+            losses = F.cross_entropy(logit.float(), self.labels[row], reduction="none")
+            total = total + (losses * there).sum() / there.sum().clamp_min(1)
+        return total
+
+    def configure_optimizers(self) -> Any:
+        """SGD with a rate and a StepLR of its own for each branch (Sect. 3.2)."""
+        rates, epochs = self.settings["rates"], self.settings["decay_epochs"]
+        parts = {"ct": (self.net.f_c, self.net.head_c), "ehr": (self.net.f_e, self.net.head_e)}
+        groups = [
+            {"params": [p for part in parts[name] for p in part.parameters()], "lr": float(rates[name])}
+            for name in parts
+        ]
+        return self._steps(self._optimiser(groups), [int(epochs[name]) for name in parts])
+
+
+def plan(job: Job) -> Plan:
+    """Return module and samples of one stage of a learned method."""
+    model = job.method_options.get("model")
+    if model == "penet":
+        from mlmi2023.papers.pecon.backbone import plan_backbone
+
+        return plan_backbone(job)
+    if model != "branches":
+        raise InputError(f"config key methods.{job.method}.model is {model!r}; choose penet or branches")
+    data = load_exam_data(job)
+    net = build_branches(job.method_options, data.ct.shape[2], data.ehr.shape[1])
+    if job.previous:
+        load_weights(net, job.previous)
+    out = excluded(job.method_options, job.stage)
+    rows, val = data.rows("train", out), AllRows(data.rows("val", out))
+    module: _OnExams
+    if job.stage == "pretrain":
+        module = Pretraining(net, data, job.method_options, job.train)
+    elif job.stage == "finetune":
+        module = Finetuning(net, data, job.train)
+    else:
+        raise InputError(
+            f"config key methods.{job.method}.stages: unknown '{job.stage}'; use pretrain, finetune"
+        )
+    return Plan(module, ExamRows(rows, data.ct.shape[1]), val if len(val) else None)
