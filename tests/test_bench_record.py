@@ -119,5 +119,7 @@ def test_the_code_hash_follows_imports(tmp_path, monkeypatch):
     assert hash_after("other.py") == before
     assert hash_after("papers/two/train.py") == before
     assert hash_after("papers/one/figures.py") == before
+    (package / "deep.py").write_text('"""Says."""\n\n# why\nx = 1\n')
+    assert sources.code_hash("one") == before
     assert hash_after("deep.py") != before
     assert sources.code_hash("one", ["other.py"]) != sources.code_hash("one")

@@ -104,7 +104,7 @@ def test_a_cohort_may_be_like_another_and_a_paper_like_another_scale():
     assert chosen.fingerprint("defxattn_reg") != demo.fingerprint("defxattn_reg")
     with pytest.raises(InputError, match="did you mean 'brain_adults'"):
         settings(cohorts={"own": {"like": "brain_adult"}}).cohort("own")
-    with pytest.raises(InputError, match="overrides.defxattn_reg.like"):
+    with pytest.raises(InputError, match=r"overrides\.defxattn_reg\.like"):
         settings(overrides={"defxattn_reg": {"like": "small"}}).paper("defxattn_reg")
 
 

@@ -1,8 +1,9 @@
 """How much the trainer adds to a step: seconds per step through ``fit`` over those of a bare loop.
 
-    python tests/benchmarks/training_step.py defxattn_reg ixi voxelmorph --data results/demo/cohorts/brain_adults/packed
+    packed=results/demo/cohorts/brain_adults/packed
+    python tests/benchmarks/training_step.py defxattn_reg ixi voxelmorph --data $packed
 
-Both train the same network on the same samples with the same optimiser, one after the other, on the same device.
+Both train the same network on the same samples with the same optimiser, one after the other, on one device.
 The bare loop has a fixed batch and neither logging, sampling, validation nor checkpoints.
 """
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.files import content_hash, file_hash
+from mlmi2023.files import content_hash
 
 PACKAGE = Path(__file__).resolve().parent
 #: Modules of a paper and of the trunk that decide its numbers.
@@ -69,7 +69,7 @@ def code_hash(paper: str, more: Iterable[str] = ()) -> str:
     """Return 12 hex digits over the source files that a paper's numbers depend on.
 
     Those are the paper's own, the links of the chain, and what they import; pages and plots are not among
-    them, so a new look of the report makes no result old.
+    them, so a new look of the report makes no result old, nor do comments, docstrings and line breaks.
 
     Args:
         paper: its slug.
@@ -78,4 +78,13 @@ def code_hash(paper: str, more: Iterable[str] = ()) -> str:
     patterns = [pattern.format(paper=paper) for pattern in ROOTS] + sorted(more)
     roots = [file for pattern in patterns for file in PACKAGE.glob(pattern)]
     roots = [file for file in roots if file.name != "figures.py"]
-    return content_hash(sorted((f.relative_to(PACKAGE).as_posix(), file_hash(f)) for f in closure(roots)))
+    return content_hash(sorted((f.relative_to(PACKAGE).as_posix(), statements(f)) for f in closure(roots)))
+
+
+def statements(file: Path) -> str:
+    """Return a file's syntax tree as text, without docstrings; comments and line breaks are no part of it."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)

@@ -1,12 +1,16 @@
 # What jobs need: CPU threads, memory, time, a GPU, and what a cluster calls these.
 import math
 import os
+import sys
 
-from mlmi2023.cluster import wants_gpu
+from mlmi2023.cluster import slurm_is_meant, wants_gpu
 
 # The one place where rules ask for a GPU. Decided where the workflow is started, and handed to the jobs by the
 # environment: on another machine they must not come to another answer.
-GPU = int(os.environ.setdefault("MLMI2023_GPU", str(int(wants_gpu(SETTINGS.device)))))
+if "MLMI2023_GPU" not in os.environ:
+    ON_SLURM = slurm_is_meant(sys.argv, os.environ)
+    os.environ["MLMI2023_GPU"] = str(int(wants_gpu(SETTINGS.device, ON_SLURM)))
+GPU = int(os.environ["MLMI2023_GPU"])
 
 
 def in_cohort(wildcards):
