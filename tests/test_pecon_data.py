@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pecon_data import CONFIG, SCAN, TASK, packed_cohort, raw_cohort
 
 from mlmi2023.cohorts.exams import open_exams
 from mlmi2023.cohorts.forms import exams as form
@@ -19,6 +18,7 @@ from mlmi2023.cohorts.simulators.pulmonary_ct.scanner import scan
 from mlmi2023.errors import InputError
 from mlmi2023.papers.pecon.record import fit_preparation
 from mlmi2023.papers.pecon.scans import Cut, ScanStore, windows_of
+from pecon_data import CONFIG, SCAN, TASK, packed_cohort, raw_cohort
 
 OPTIONS = read_options({})
 
@@ -100,7 +100,7 @@ def test_packing_twice_gives_the_same_hash(tmp_path):
     assert open_exams(tmp_path / "again").content_hash == open_exams(packed_cohort()).content_hash
 
 
-# --- RadFusion as published ------------------------------------------------------------------------------------
+# --- RadFusion as published -----------------------------------------------------------------------
 
 
 def release(root: Path, exams: int = 3) -> Path:
@@ -176,7 +176,7 @@ def test_slices_of_many_sizes_need_one(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-# --- fitted on training exams alone ----------------------------------------------------------------------------
+# --- fitted on training exams alone ---------------------------------------------------------------
 
 
 def with_record(exams, record, labels=None):
@@ -229,7 +229,7 @@ def test_selection_keeps_fewer_columns_and_says_when_none_is_left():
         fit_preparation(exams, {"selection": {"c": 1e-9}})
 
 
-# --- sub-volumes -----------------------------------------------------------------------------------------------
+# --- sub-volumes ----------------------------------------------------------------------------------
 
 
 def test_sub_volumes_cover_a_scan():

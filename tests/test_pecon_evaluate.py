@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pecon_data import BRANCHES, PENET, TASK, job, packed_cohort
 
 from mlmi2023.chain import draw, train
 from mlmi2023.cohorts.exams import open_exams
@@ -24,6 +23,7 @@ from mlmi2023.papers.pecon.gradcam import Explainer
 from mlmi2023.papers.pecon.penet import build_penet
 from mlmi2023.papers.pecon.scans import Cut
 from mlmi2023.papers.pecon.train import Finetuning, Pretraining
+from pecon_data import BRANCHES, PENET, TASK, job, packed_cohort
 
 STEPS = {"steps": 4, "epoch_steps": 2, "batch": 12}
 STAGES = {
@@ -39,7 +39,7 @@ STAGES = {
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory):
-    """Backbone, fused method, RadFusion and controls, trained for a few steps; folders of predictions by method."""
+    """Train backbone and fused method a little, run the others; return predictions and weights by method."""
     root = tmp_path_factory.mktemp("pecon")
     left, weights = {}, {}
     rates = {**STEPS, "learning_rate": 0.001, "monitor": "val_loss", "mode": "min"}
@@ -121,7 +121,7 @@ def test_branches_are_those_of_the_fused_method(chain):
     assert np.allclose(fused["p"][both], mixed[both], atol=1e-7)
 
 
-# --- missing modalities ----------------------------------------------------------------------------------------
+# --- missing modalities ---------------------------------------------------------------------------
 
 
 def test_fusion_falls_back_on_what_is_there():
@@ -171,7 +171,7 @@ def test_a_missing_modality_neither_trains_nor_counts(chain):
         module.ehr[module.has_ehr] = 1 - module.ehr[module.has_ehr]
 
 
-# --- leakage ---------------------------------------------------------------------------------------------------
+# --- leakage --------------------------------------------------------------------------------------
 
 
 def test_nothing_that_is_chosen_depends_on_test_exams(chain, tmp_path, monkeypatch):
@@ -214,7 +214,7 @@ def test_excluded_types_do_not_train(chain):
     assert "subsegmental" not in kinds and "subsegmental" in [data.exams.types[i] for i in data.rows("train")]
 
 
-# --- backbone --------------------------------------------------------------------------------------------------
+# --- backbone -------------------------------------------------------------------------------------
 
 
 def test_features_are_the_mean_over_sub_volumes(chain):
@@ -246,7 +246,7 @@ def test_features_of_another_cohort_are_refused(chain, tmp_path):
     left, _ = chain
     shutil.copytree(left["penet"], tmp_path / "f")
     np.savez(tmp_path / "f/features.npz", features=np.zeros((2, 1, 3)))
-    with pytest.raises(InputError, match="delete .* and predict again"):
+    with pytest.raises(InputError, match=r"delete .* and predict again"):
         load_exam_data(job("pecon", BRANCHES, used={"penet": Used(tmp_path / "f")}))
     with pytest.raises(InputError, match="also under 'uses'"):
         load_exam_data(job("pecon", BRANCHES))
@@ -296,7 +296,7 @@ def test_pointing_game_tells_hits_from_misses(monkeypatch):
     assert explainer.points_at_defect(negative, 1) is None
 
 
-# --- figures, mistakes -----------------------------------------------------------------------------------------
+# --- figures, mistakes ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,5 @@ def test_mistakes_are_one_line(chain, tmp_path):
     assert not (tmp_path / "x").exists()
     used = {"penet": Used(left["penet"])}
     with pytest.raises(InputError, match=r"pretraining\.loss is 'triplet'"):
-        train(
-            job("x", {**BRANCHES, "pretraining": {"loss": "triplet"}}, stage="pretrain", used=used, train=STEPS),
-            tmp_path, tmp_path / "x",
-        )  # fmt: skip
+        odd = {**BRANCHES, "pretraining": {"loss": "triplet"}}
+        train(job("x", odd, stage="pretrain", used=used, train=STEPS), tmp_path, tmp_path / "x")

@@ -29,8 +29,8 @@ def by_the_letter(z, labels, tau):
 
 
 def test_equation_1_by_hand():
-    # two patients of different class: z of scan and record coincide within a patient, patients are at right angles.
-    # Each anchor has one positive (its partner, similarity 1) and two negatives (similarity 0):
+    # two patients of different class: z of scan and record coincide within a patient, patients are at right
+    # angles. Each anchor has one positive (its partner, similarity 1) and two negatives (similarity 0):
     # -log(e / (e + 2)) at tau = 1, four times
     z = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
     got = supervised_contrastive(z, torch.tensor([1, 0, 1, 0]), temperature=1.0, reduction="sum")

@@ -11,9 +11,10 @@ from mlmi2023.papers.pecon.checkpoint import load_release
 from mlmi2023.papers.pecon.penet import PENet, build_penet
 from pecon_data import NET
 
-# Counts by hand. A bottleneck with w channels, c in and 2w out, 32 groups, no bias, norms with 2 values a channel:
-#   c w + 2w (reduce), 27 w w / 32 + 2w (spatial), 2 w w + 4w (expand), gate of 2w channels, 16 times narrower:
-#   2 * (2w)^2 / 16 + 2w / 16 + 2w; a skip, in the first of a stage: c 2w + 4w
+# Counts by hand. A bottleneck with w channels, c in and 2w out, 32 groups, no bias, norms with 2 values a
+# channel:
+#   c w + 2w (reduce), 27 w w / 32 + 2w (spatial), 2 w w + 4w (expand), gate of 2w channels, 16 times
+#   narrower: 2 * (2w)^2 / 16 + 2w / 16 + 2w; a skip, in the first of a stage: c 2w + 4w
 
 
 def bottleneck(c, w, first):

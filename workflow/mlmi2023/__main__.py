@@ -86,7 +86,7 @@ def _used(
     seeds: tuple[int, int],
     fold: int,
 ) -> dict[str, Used]:
-    """Return what the methods that this one uses have left; those that run once have it under the first seed."""
+    """Return what used methods have left; those that run once have it under the first seed."""
     found = {}
     for name in settings.uses(args.paper, dataset, method):
         own, first = seeds

@@ -303,7 +303,7 @@ class Settings:
         return list(self.method(paper, dataset, method).get("uses", []))
 
     def seeds(self, paper: str, dataset: str, method: str) -> list[int]:
-        """Return the seeds that a method runs with: the first alone if neither it nor what it uses is trained."""
+        """Return the seeds of a method: the first alone if neither it nor what it uses is trained."""
         seeds = list(self.paper(paper)["seeds"])
         if self.stages(paper, dataset, method):
             return seeds

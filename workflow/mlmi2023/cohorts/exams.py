@@ -1,8 +1,8 @@
 """A packed cohort of the form ``exams``: a stack of slices and a row of a health record per exam.
 
-The folder holds ``slices.npy`` (S, H, W) int16 in Hounsfield units, all exams one after the other; ``defects.npy``
-(S, H, W) uint8 where the truth is known, 0 or 1 + the number of the defect; ``record.csv``; and ``cohort.json``.
-Nothing in it is fitted: scaling, imputation and selection belong to those who train.
+The folder holds ``slices.npy`` (S, H, W) int16 in Hounsfield units, all exams one after the other;
+``defects.npy`` (S, H, W) uint8 where the truth is known, 0 or 1 + the number of the defect; ``record.csv``;
+and ``cohort.json``. Nothing in it is fitted: scaling, imputation and selection belong to those who train.
 """
 
 from pathlib import Path

@@ -7,8 +7,8 @@
     <0..7>/<idx>.npy                 scans, (slice, row, column)
     truth/<idx>.npz                  stand-ins only: masks of the filling defects
 
-Tables may carry an unnamed index column and a column ``split``, and a table may list an exam twice: the first row
-counts. An exam that no table lists has no record; one without a file has no scan.
+Tables may carry an unnamed index column and a column ``split``, and a table may list an exam twice: the
+first row counts. An exam that no table lists has no record; one without a file has no scan.
 """
 
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ def read_exams(where: str, root: Path, parts: list[str] | None = None) -> RawExa
     } or {file.stem: file for file in sorted(base.glob("*.npy"))}
     if not found:
         raise InputError(
-            f"{where}: no scan in {base}: looked for {base}/0/<idx>.npy to {base}/7/<idx>.npy; unpack the scans there"
+            f"{where}: no scan in {base}: looked for 0/<idx>.npy to 7/<idx>.npy there; unpack the scans"
         )
     if parts:
         labels = labels[labels["idx"].isin(found)].reset_index(drop=True)
@@ -125,7 +125,8 @@ def _table(file: Path, needed: tuple[str, ...]) -> pd.DataFrame:
     lost = [column for column in needed if column not in frame.columns]
     if lost:
         raise InputError(
-            f"{file}: no column '{lost[0]}'; it has {', '.join(map(str, frame.columns[:6]))}; use the release's file"
+            f"{file}: no column '{lost[0]}', it has {', '.join(map(str, frame.columns[:6]))}; "
+            "use the release's file"
         )
     frame["idx"] = frame["idx"].str.strip().str.removesuffix(".0")
     return frame.drop_duplicates("idx").reset_index(drop=True)

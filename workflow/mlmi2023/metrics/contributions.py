@@ -2,8 +2,8 @@
 
 AUROC and F1 belong to a set, not to a case. Each function here returns one number per case whose mean is the
 score and whose spread is that of the score: the score plus the case's influence on it. Means, paired
-differences and a bootstrap over cases then work as they do for accuracy. For AUROC the variance of the mean is
-DeLong's; for F1 it is that of the delta method.
+differences and a bootstrap over cases then work as they do for accuracy. For AUROC the variance of the mean
+is DeLong's; for F1 it is that of the delta method.
 """
 
 import numpy as np

@@ -2,8 +2,8 @@
 
 The raw root is in the layout in which RadFusion is published, whether real or made by a simulator (see
 :mod:`mlmi2023.cohorts.radfusion`). The key ``read`` may set ``hu_offset`` (added to the stored values to get
-Hounsfield units), ``size`` ([rows, columns] that slices are resized to) and ``parts`` (only these of the folders
-of scans).
+Hounsfield units), ``size`` ([rows, columns] that slices are resized to) and ``parts`` (only these of the
+folders of scans).
 """
 
 from collections import Counter

@@ -1,8 +1,8 @@
 """PECon, contrastive pretraining of CT and health-record features (Sanjeev et al., MLMI 2023): paper to code.
 
-A frozen 3D network makes one feature vector of a scan, a record is another. Two projection networks are pretrained
-so that embeddings of one class lie together across modalities and patients, then fine-tuned to classify; the
-weighted mean of both answers is the diagnosis.
+A frozen 3D network makes one feature vector of a scan, a record is another. Two projection networks are
+pretrained so that embeddings of one class lie together across modalities and patients, then fine-tuned to
+classify; the weighted mean of both answers is the diagnosis.
 
 ====================================  ==================================================================
 In the paper                          Here

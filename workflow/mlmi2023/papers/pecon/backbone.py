@@ -63,7 +63,7 @@ class WindowClassifier(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Lay the weights out for fast 3D convolutions on a GPU."""
         if self.device.type == "cuda":
-            self.net.to(memory_format=torch.channels_last_3d)
+            self.net.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def _take(self, batch: dict[str, Tensor]) -> Tensor:
         if self._store is None:

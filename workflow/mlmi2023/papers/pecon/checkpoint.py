@@ -46,8 +46,8 @@ def load_release(net: PENet, path: str, sha256: str | None = None) -> None:
     file = expand(path)
     if not file.is_file():
         raise InputError(
-            f"{file}: no such file; ask for PENet's weights at {SOURCE} and put them there, set the method's key "
-            "'weights.path' to where they are, or give it 'kind: learned' to train the network here"
+            f"{file}: no such file; ask for PENet's weights at {SOURCE} and put them there, set the method's "
+            "key 'weights.path' to where they are, or give it 'kind: learned' to train the network here"
         )
     if sha256:
         with open(file, "rb") as stream:

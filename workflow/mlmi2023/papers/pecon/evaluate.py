@@ -2,7 +2,7 @@
 
 A method's ``kind`` is
 
-``learned``       with ``model: penet`` the backbone, which leaves features for others, with ``model: branches`` PECon
+``learned``       with ``model: penet`` the backbone, which leaves features for others; with ``branches`` PECon
                   and all that differs from it in its losses or data;
 ``pretrained``    the backbone with its authors' weights;
 ``elasticnet``    logistic regression with an elastic net on the record;
@@ -27,7 +27,7 @@ from mlmi2023.metrics.classification import measure
 from mlmi2023.papers.pecon.fusion import LAMBDAS, choose, fuse
 
 KINDS = ("learned", "pretrained", "elasticnet", "late_fusion", "branch", "prevalence", "truth")
-SETTINGS = {"with-subsegmental": (), "without-subsegmental": ("subsegmental",)}
+SETTINGS: dict[str, tuple[str, ...]] = {"with-subsegmental": (), "without-subsegmental": ("subsegmental",)}
 TABLE, OPERATING, POINTING = "probabilities.csv", "operating.json", "pointing.csv"
 
 
@@ -45,7 +45,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     kind = job.method_options.get("kind")
     if kind not in KINDS:
         raise InputError(f"config key methods.{job.method}.kind is {kind!r}; choose {', '.join(KINDS)}")
-    if kind in ("learned", "pretrained") and kind == "learned" and weights is None:
+    if kind == "learned" and weights is None:
         raise InputError(f"method '{job.method}' is learned: give the weights that training wrote")
     with atomic(out) as part:
         part.mkdir()
@@ -130,8 +130,8 @@ def score(job: Job, predictions: Path) -> list[dict[str, Any]]:
 
     ``acc``, ``f1`` (of embolism) and ``auroc`` have one value per case, whose mean is the score (see
     :mod:`mlmi2023.metrics.contributions`); ``auprc``, ``sens``, ``spec``, ``brier`` and ``ece`` one per run.
-    Each comes with and without sub-segmental cases. ``pointing`` is 1 for each positive scan whose heat map points
-    at a defect.
+    Each comes with and without sub-segmental cases. ``pointing`` is 1 for each positive scan whose heat map
+    points at a defect.
     """
     exams = open_exams(job.data)
     place = {case: row for row, case in enumerate(exams.cases)}

@@ -52,7 +52,8 @@ def load_exam_data(job: Job) -> ExamData:
     backbone = job.method_options.get("backbone")
     if backbone not in job.used:
         raise InputError(
-            f"config key methods.{job.method}: 'backbone' is {backbone!r}; name a method that is also under 'uses'"
+            f"config key methods.{job.method}: 'backbone' is {backbone!r}; name a method that is "
+            "also under 'uses'"
         )
     exams = open_exams(job.data)
     features = read_features(job.used[backbone].predictions, exams)

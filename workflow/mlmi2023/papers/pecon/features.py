@@ -32,8 +32,8 @@ def extract(
         device: to run on.
 
     Returns:
-        Features (N, 1 + views, F) float32, view 0 plain; NaN for exams without a scan and for views of exams that
-        do not train. Probabilities (N,) of an embolism by the network's own classifier: that of the most
+        Features (N, 1 + views, F) float32, view 0 plain; NaN for exams without a scan and for views of exams
+        that do not train. Probabilities (N,) of an embolism by the network's own classifier: that of the most
         suspicious sub-volume of the plain view, NaN without a scan.
     """
     features = np.full((len(exams), 1 + views, net.features), np.nan, np.float32)
@@ -92,6 +92,7 @@ def read_features(folder: Path, exams: Exams) -> np.ndarray:
         ) from error
     if len(features) != len(exams):
         raise InputError(
-            f"{folder / FILE}: {len(features)} exams, the cohort has {len(exams)}; delete {folder} and predict again"
+            f"{folder / FILE}: {len(features)} exams, the cohort has {len(exams)}; "
+            f"delete {folder} and predict again"
         )
     return features

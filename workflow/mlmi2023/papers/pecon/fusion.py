@@ -15,7 +15,8 @@ LAMBDAS = tuple(step / 8 for step in range(9))
 def fuse(ct: np.ndarray, ehr: np.ndarray, weight: float, prior: float) -> np.ndarray:
     """Return weight * ct + (1 - weight) * ehr, (N,); NaN marks a modality that is missing.
 
-    An exam with one modality has that one's probability, whatever the weight; an exam with none has ``prior``.
+    An exam with one modality has that one's probability, whatever the weight; an exam with none has
+    ``prior``.
     """
     both = weight * ct + (1 - weight) * ehr
     one = np.where(np.isfinite(ct), ct, ehr)
@@ -30,7 +31,8 @@ class Operating:
     Attributes:
         threshold: a probability from here on is a positive decision.
         weight: lambda of Eq. 2, the weight of CT.
-        sweep: F1 and AUROC on validation exams for each lambda that was tried: (lambda, threshold, F1, AUROC).
+        sweep: F1 and AUROC on validation exams for each lambda that was tried: (lambda, threshold, F1,
+            AUROC).
     """
 
     threshold: float
@@ -39,7 +41,7 @@ class Operating:
 
 
 def operating_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the threshold with the largest Youden index, to two digits; 0.5 where the scores do not differ."""
+    """Return the threshold with the largest Youden index, to two digits; 0.5 where all scores are equal."""
     if len(np.unique(scores)) < 2:
         return 0.5
     return round(youden_threshold(labels, scores), 2)
@@ -48,7 +50,7 @@ def operating_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
 def choose(
     labels: np.ndarray, ct: np.ndarray, ehr: np.ndarray, prior: float, weights: Sequence[float] = LAMBDAS
 ) -> Operating:
-    """Choose lambda by the F1 at its own operating point, ties by AUROC; one weight leaves only the threshold.
+    """Choose lambda by F1 at its own operating point, ties by AUROC; one weight leaves only the threshold.
 
     Args:
         labels: (N,) of the validation exams.

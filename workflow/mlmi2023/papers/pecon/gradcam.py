@@ -56,10 +56,10 @@ class Explainer:
         self.store = ScanStore(exams, cut, device)
 
     def heat(self, row: int) -> np.ndarray:
-        """Return the heat map of a scan, (D, crop, crop) float32 at least 0, on the middle crop of its slices.
+        """Return the heat map of a scan, (D, crop, crop) float32 from 0 up, on the middle crop of its slices.
 
-        Channels are weighted by the mean of their gradient, summed, negatives dropped (Selvaraju et al., 2017). All
-        sub-volumes share one scale, so that the map says which of them counts.
+        Channels are weighted by the mean of their gradient, summed, negatives dropped (Selvaraju et al.,
+        2017). All sub-volumes share one scale, so that the map says which of them counts.
         """
         depth = self.exams.depth(row)
         starts = self.cut.starts(depth)

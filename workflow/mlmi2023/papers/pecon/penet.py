@@ -1,7 +1,7 @@
 """PENet, the image encoder (Sect. 3.2; Huang et al. 2020): a 3D residual network with squeeze and excitation.
 
-At the paper's size: a 7 x 7 x 7 convolution to 64 channels, four encoder stages of 3, 4, 6 and 3 bottlenecks of
-width 128 to 1024 with grouped 3 x 3 x 3 convolutions, and 2048 features per sub-volume of 24 slices.
+At the paper's size: a 7 x 7 x 7 convolution to 64 channels, four encoder stages of 3, 4, 6 and 3 bottlenecks
+of width 128 to 1024 with grouped 3 x 3 x 3 convolutions, and 2048 features per sub-volume of 24 slices.
 """
 
 from collections.abc import Mapping, Sequence

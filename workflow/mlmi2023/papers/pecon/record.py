@@ -1,7 +1,7 @@
 """Preparation of the health record: imputation, scaling to [0, 1], selection; all fitted on training rows.
 
-Sect. 3.1: the record is normalised to [0, 1]. Missing values and the choice of columns are not described; see the
-deviations.
+Sect. 3.1: the record is normalised to [0, 1]. Missing values and the choice of columns are not described;
+see the deviations.
 """
 
 from collections.abc import Mapping

@@ -48,8 +48,8 @@ class Cut:
         cut = cls(**{**own, "hu": tuple(own.get("hu", cls.hu))})
         if cut.crop > min(exams.slice_shape):
             raise InputError(
-                f"config key task.scan.crop is {cut.crop}, slices of cohort '{exams.name}' have {exams.slice_shape}; "
-                "lower it"
+                f"config key task.scan.crop is {cut.crop}, slices of cohort '{exams.name}' have "
+                f"{exams.slice_shape}; lower it"
             )
         return cut
 
@@ -83,7 +83,7 @@ def windows_of(exams: Exams, rows: Sequence[int] | np.ndarray, cut: Cut) -> Wind
 
     Where the defects are not known slice by slice, a sub-volume has the label of its exam.
     """
-    found: list[tuple[int, int, float]] = []
+    rows_found, starts, labels = [], [], []
     for row in rows:
         if not exams.has_scan(row):
             continue
@@ -95,9 +95,10 @@ def windows_of(exams: Exams, rows: Sequence[int] | np.ndarray, cut: Cut) -> Wind
                 label = float(shown >= min(cut.positive_slices, (truth > 0).any(axis=(1, 2)).sum()))
             else:
                 label = float(exams.labels[row])
-            found.append((int(row), start, label))
-    exam, start, label = zip(*found) if found else ((), (), ())
-    return Windows(np.array(exam, int), np.array(start, int), np.array(label, np.float32))
+            rows_found.append(int(row))
+            starts.append(start)
+            labels.append(label)
+    return Windows(np.array(rows_found, int), np.array(starts, int), np.array(labels, np.float32))
 
 
 class ScanStore:

@@ -21,6 +21,12 @@ LOSSES = ("supervised_contrastive", "info_nce", "clip", "barlow_twins")
 class _OnExams(pl.LightningModule):
     """A module that trains the branches on rows of :class:`ExamData`, kept on its device."""
 
+    ct: Tensor
+    ehr: Tensor
+    labels: Tensor
+    has_ct: Tensor
+    has_ehr: Tensor
+
     def __init__(self, net: Branches, data: ExamData, train: dict[str, Any]) -> None:
         super().__init__()
         self.net, self.settings = net, train
@@ -66,7 +72,7 @@ class Pretraining(_OnExams):
         self.options = dict(options.get("pretraining", {}))
         if self.options.get("loss") not in LOSSES:
             raise InputError(
-                f"config key pretraining.loss is {self.options.get('loss')!r}; choose one of {', '.join(LOSSES)}"
+                f"config key pretraining.loss is {self.options.get('loss')!r}; choose {', '.join(LOSSES)}"
             )
 
     def loss(self, row: Tensor, view: Tensor) -> Tensor:

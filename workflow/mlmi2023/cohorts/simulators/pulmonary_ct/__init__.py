@@ -1,4 +1,4 @@
-"""Stand-in CT pulmonary angiograms with health records: emboli in an arterial tree, and rows that share a cause.
+"""Stand-in CT pulmonary angiograms with records: emboli in an arterial tree, and rows that share a cause.
 
 A patient has a latent severity. It decides, in part, both how much clot the arteries hold and how far vital
 signs and laboratory values are off, so that image and record say partly the same and partly their own. The

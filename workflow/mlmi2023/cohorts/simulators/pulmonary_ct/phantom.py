@@ -44,8 +44,8 @@ class Canvas:
     def tube(self, start: np.ndarray, end: np.ndarray, radius: np.ndarray, hu: float) -> tuple[Any, Any]:
         """Paint a tapered tube.
 
-        The blurred value on the axis is that of a disc seen through a Gaussian, 1 - exp(-r^2 / 2 sigma^2); away
-        from it, it falls off as a blurred edge does.
+        The blurred value on the axis is that of a disc seen through a Gaussian, 1 - exp(-r^2 / 2 sigma^2);
+        away from it, it falls off as a blurred edge does.
 
         Returns:
             The box that was touched, as slices, and the tube's share of each voxel in it.
@@ -78,7 +78,8 @@ def paint_chest(canvas: Canvas, rng: np.random.Generator, hu: dict[str, float], 
     Args:
         canvas: filled with soft tissue.
         rng: of the patient.
-        hu: contrast of ``aorta`` and ``cava``; the right heart has that of ``artery``, the left that of ``vein``.
+        hu: contrast of ``aorta`` and ``cava``; the right heart has that of ``artery``, the left that of
+            ``vein``.
         strain: growth of the right ventricle over the left, as a share of its radius.
     """
     size = 1 + 0.06 * rng.standard_normal()

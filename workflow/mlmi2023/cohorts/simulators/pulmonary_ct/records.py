@@ -1,7 +1,7 @@
 """Health records: demographics, vital signs, diagnoses, medications, laboratory values.
 
-About a dozen columns carry signal. Some follow the latent severity, which the image shows too; others follow a
-predisposition that the image knows nothing of. All else is noise, and laboratory values are missing where
+About a dozen columns carry signal. Some follow the latent severity, which the image shows too; others follow
+a predisposition that the image knows nothing of. All else is noise, and laboratory values are missing where
 nobody ordered the test.
 """
 
@@ -50,8 +50,8 @@ def draw_records(exams: Sequence[Exam], seed: int, options: dict[str, Any]) -> d
         options: the part ``records`` of the options.
 
     Returns:
-        Tables by name (``Demographics``, ``Vitals``, ``ICD``, ``INP_MED``, ``OUT_MED``, ``LABS``), each with the
-        column ``idx`` first.
+        Tables by name (``Demographics``, ``Vitals``, ``ICD``, ``INP_MED``, ``OUT_MED``, ``LABS``), each with
+        the column ``idx`` first.
     """
     rng = np.random.default_rng([seed, 2])
     label = np.array([exam.label for exam in exams], float)
@@ -122,7 +122,7 @@ def _codes(
     for name, (odds, shift) in signal.items():
         columns[f"{prefix}:{name}"] = _chance(rng, odds + shift * risk)
     for number in range(max(count - len(signal), 0)):
-        rate = rng.uniform(*rates) ** 1.5
+        rate = rng.uniform(rates[0], rates[1]) ** 1.5
         columns[f"{prefix}:{number:03d}"] = (rng.random(len(risk)) < rate).astype(int)
     return pd.DataFrame(columns)
 

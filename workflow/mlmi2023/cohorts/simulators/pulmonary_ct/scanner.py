@@ -20,8 +20,8 @@ def scan(exam: Exam, seed: int, options: dict[str, Any]) -> tuple[np.ndarray, np
         options: complete options.
 
     Returns:
-        The volume (D, H, W) int16 in Hounsfield units, and the mask (D, H, W) uint8 of its filling defects: 0, or
-        1 + the defect's number (at most 254).
+        The volume (D, H, W) int16 in Hounsfield units, and the mask (D, H, W) uint8 of its filling defects:
+        0, or 1 + the defect's number (at most 254).
     """
     rng = np.random.default_rng([seed, 1, exam.idx])
     canvas = Canvas(options["shape"], options["spacing"], options["psf"])

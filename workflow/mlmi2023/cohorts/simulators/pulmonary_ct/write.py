@@ -1,4 +1,4 @@
-"""The files of a stand-in cohort, in the layout in which RadFusion is published, with the truth beside them."""
+"""The files of a stand-in cohort: RadFusion's published layout, with the truth beside it."""
 
 from collections.abc import Sequence
 from pathlib import Path
