@@ -1,4 +1,4 @@
-"""Faults at the edges: full and read-only disks, broken GPUs, odd names: one clear line, nothing half written."""
+"""Faults at the edges: full and read-only disks, broken GPUs, odd names: one clear line, nothing half done."""
 
 import errno
 import json

@@ -48,7 +48,7 @@ class Job:
         )
 
     def about(self) -> dict[str, Any]:
-        """Return what a record says of the job: which run it is, its slice of the config, the slice's hash."""
+        """Return what a record says of the job: which run it is, its slice of the config and the hash."""
         run = {k: getattr(self, k) for k in ("paper", "dataset", "method", "seed", "fold", "stage")}
         config = {"task": self.task, "method": self.method_options, "train": self.train}
         return {**run, "config": config, "config_hash": self.key()}
