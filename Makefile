@@ -1,6 +1,8 @@
 # make demo   set up .venv, run the workflow at scale demo, say where the report is
 # make test   set up .venv, run all tests
 # make lint   style, types, workflow
+# make reproduce   run papers twice in fresh folders and compare, or with AGAINST=resources/bench once, beside
+#             their published records; ARGS goes to snakemake: make reproduce ARGS='--config scale=bench'
 # make clean  remove what was made (not .venv)
 SHELL := /bin/bash
 VENV := .venv
@@ -16,7 +18,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' envs/lock.txt)
 TORCH_INDEX ?=
 
-.PHONY: demo test lint clean env
+.PHONY: demo test lint reproduce clean env
 .DEFAULT_GOAL := demo
 
 env: $(VENV)/.installed
@@ -45,6 +47,11 @@ lint: env
 	@$(BIN)/snakefmt --check workflow
 	@$(BIN)/mypy
 	@$(BIN)/snakemake --lint > /dev/null
+
+reproduce: env
+	@$(BIN)/snakemake check_reproducible --cores $(CORES) \
+		$(if $(AGAINST),--config against=$(AGAINST)) $(ARGS); status=$$?; \
+		cat $$(ls -t results/*/reproduce/verdicts.txt 2>/dev/null | head -1); exit $$status
 
 clean:
 	rm -rf results .snakemake .pytest_cache .ruff_cache .mypy_cache

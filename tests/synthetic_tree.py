@@ -138,7 +138,12 @@ def _reported(number: int, size: Size) -> dict:
         ],
         "figures": [{"id": "fig1", "shows": "nothing"}],
         "claims": [
-            {"id": f"c{k}", "says": "it is better", "check": f"dice[{methods[0]}] > dice[{m}]", "margin": 0.01}
+            {
+                "id": f"c{k}",
+                "says": "it is better",
+                "check": f"dice[{methods[0]}] > dice[{m}]",
+                "margin": 0.01,
+            }
             for k, m in enumerate(methods[1:], 1)
         ],
     }

@@ -1,4 +1,4 @@
-"""Faults at the edges: full and read-only disks, broken GPUs, odd names. One clear line, and nothing half written."""
+"""Faults at the edges: full and read-only disks, broken GPUs, odd names: one clear line, nothing half done."""
 
 import errno
 import json
@@ -57,14 +57,18 @@ def write_image(path):
         nib.save(nib.Nifti1Image(noise, np.eye(4)), part)
 
 
-WRITERS = {"last.ckpt": write_checkpoint, "weights.safetensors": write_weights, "sub-1_T1w.nii.gz": write_image}
+WRITERS = {
+    "last.ckpt": write_checkpoint,
+    "weights.safetensors": write_weights,
+    "sub-1_T1w.nii.gz": write_image,
+}
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_full_disk_ends_with_one_line_and_leaves_what_was_there(disk, name):
     path = disk.place / name
     path.write_text("what was there before")
-    with pytest.raises(InputError, match="No space left on device.*free space") as caught:
+    with pytest.raises(InputError, match=r"No space left on device.*free space") as caught:
         WRITERS[name](path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     assert [p.name for p in disk.place.iterdir()] == [name]

@@ -1,4 +1,4 @@
-"""Faults of the workflow as a whole: killed, started twice, no place to write. The job is a stub that waits."""
+"""Faults of the workflow as a whole: killed, started twice, no place to write. The job is a waiting stub."""
 
 import os
 import shutil

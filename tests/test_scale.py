@@ -9,6 +9,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 import scale
+
 from synthetic_tree import Size, make_tree, write
 
 SMALL = Size(papers=3, seeds=2, cohorts=2, subjects=30)
@@ -94,12 +95,11 @@ def test_a_change_of_a_cohorts_grid_leaves_the_steps_before_it_alone(finished, c
 @pytest.mark.slow
 @pytest.mark.xdist_group("scale")
 def test_the_whole_proceedings_are_planned_in_seconds(tmp_path):
-    """More than 20,000 jobs. The bounds are wide enough for a busy machine of a third of a desktop's speed."""
+    """More than 20,000 jobs; bounds for a machine that is busy with other things."""
     place = make_tree(tmp_path / "tree", Size())
     scale.REPORT.unlink(missing_ok=True)
     done = scale.plan(place)
     print(scale.note("dry run, nothing made", done))
     assert done.jobs["total"] > 20_000
-    speed = scale.loop_seconds() / 0.5  # of this machine, 1 for a desktop
-    assert done.cpu < 25 * max(1.0, speed), f"{done.cpu:.0f} s of CPU at {speed:.1f} times a desktop's loop"
+    assert done.cpu < 90, done.cpu
     assert done.memory < 650

@@ -1,8 +1,8 @@
 """Make a tree look finished: `python finish.py <snakemake arguments>`, run in the repository.
 
 For every job of the DAG the outputs are made as empty files and recorded by Snakemake's own bookkeeping
-(``persistence.finished``, which runs after each real job), in the order of the dependencies. Only the scripts and
-the waiting are left out, so what a later run makes of the tree is what it would make of a real one.
+(``persistence.finished``, which runs after each real job), in the order of the dependencies. Only the scripts
+and the waiting are left out, so what a later run makes of the tree is what it would make of a real one.
 """
 
 import sys

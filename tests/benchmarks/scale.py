@@ -1,8 +1,8 @@
 """How long Snakemake takes to plan the whole proceedings: `python tests/benchmarks/scale.py`.
 
-Prints and writes (build/benchmarks/scale.tsv) the time and memory of a dry run over 46 papers x 3 datasets x 8
-methods x 5 seeds and the preprocessing of nine cohorts, more than 20,000 jobs, and of `nothing to do` in the same
-tree when it is finished. Machines differ, so the seconds of a fixed loop stand beside: a desktop needs about 0.5.
+Prints and writes (build/benchmarks/scale.tsv) the time and memory of a dry run over 46 papers x 3 datasets
+x 8 methods x 5 seeds and the preprocessing of nine cohorts, more than 20,000 jobs, and of `nothing to do` in the
+same tree when it is finished. Machines differ, so the seconds of a fixed loop stand beside them.
 """
 
 import os
@@ -79,7 +79,9 @@ def note(what: str, measure: Measure) -> str:
     if not REPORT.exists():
         REPORT.write_text("what\tjobs\twall_s\tcpu_s\tmemory_mb\tloop_s\n")
     jobs = measure.jobs.get("total", 0)
-    line = f"{what}\t{jobs}\t{measure.wall:.1f}\t{measure.cpu:.1f}\t{measure.memory:.0f}\t{loop_seconds():.2f}"
+    line = (
+        f"{what}\t{jobs}\t{measure.wall:.1f}\t{measure.cpu:.1f}\t{measure.memory:.0f}\t{loop_seconds():.2f}"
+    )
     with open(REPORT, "a") as stream:
         print(line, file=stream)
     return line

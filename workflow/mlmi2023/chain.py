@@ -4,6 +4,7 @@ The same functions serve the workflow's scripts and ``python -m mlmi2023``, whic
 """
 
 import importlib
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -71,15 +72,32 @@ def evaluate(job: Job, weights: Path | None, predictions: Path, scores: Path) ->
         job: what to run.
         weights: final weights of a trained method, None for the others.
         predictions: folder of the paper's own making, written whole or not at all.
-        scores: csv file of tidy rows.
+        scores: csv file of tidy rows; where they come from is written beside it, to ``.json``.
     """
+    from mlmi2023.cohorts.packed import open_packed
+    from mlmi2023.files import file_hash, write_json
+    from mlmi2023.provenance import provenance
     from mlmi2023.reporting.metrics import write_metrics
+    from mlmi2023.training.device import describe, pick_device
+
+    started = time.perf_counter()
+    record = provenance(job.threads, describe(pick_device(job.device)))
 
     module = part(job.paper, "evaluate")
     print(f"predict: {job.dataset} {job.method} seed {job.seed} fold {job.fold}", flush=True)
     module.predict(job, weights, predictions)
     print("score", flush=True)
     write_metrics(module.score(job, predictions), scores)
+    write_json(
+        scores.with_suffix(".json"),
+        {
+            **job.about(),
+            "data_hash": open_packed(job.data).content_hash,
+            "weights_file_hash": file_hash(weights) if weights else "",
+            "seconds": round(time.perf_counter() - started, 2),
+            "provenance": record,
+        },
+    )
 
 
 def draw(

@@ -157,7 +157,9 @@ class Settings:
             over = dict(self.raw["overrides"].get(slug, {}))
             start = over.pop("like", self.scale)
             if start not in SCALES:
-                raise InputError(f"config: key 'overrides.{slug}.like' is {start!r}; choose {', '.join(SCALES)}")
+                raise InputError(
+                    f"config: key 'overrides.{slug}.like' is {start!r}; choose {', '.join(SCALES)}"
+                )
             merged = merge(at_scale(read_yaml(file), start), over)
             if self.raw["seeds"]:
                 merged["seeds"] = self.raw["seeds"]

@@ -13,7 +13,6 @@ from typing import Any
 
 from mlmi2023.errors import InputError
 
-
 # what an operating system says when a disk is full, over quota, read-only or someone else's
 _REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 

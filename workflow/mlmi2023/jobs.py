@@ -61,3 +61,9 @@ class Job:
         return content_hash(
             {k: v for k, v in asdict(self).items() if k not in ("data", "device", "previous", "used")}
         )
+
+    def about(self) -> dict[str, Any]:
+        """Return what a record says of the job: which run it is, its slice of the config and the hash."""
+        run = {k: getattr(self, k) for k in ("paper", "dataset", "method", "seed", "fold", "stage")}
+        config = {"task": self.task, "method": self.method_options, "train": self.train}
+        return {**run, "config": config, "config_hash": self.key()}

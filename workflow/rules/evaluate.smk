@@ -11,6 +11,7 @@ rule evaluate:
     output:
         predictions=directory(f"{PAPER}/predictions/{RUN}"),
         scores=f"{PAPER}/scores/{RUN}.csv",
+        record=f"{PAPER}/scores/{RUN}.json",
     log:
         f"{LOGS}/evaluate/{{paper}}/{RUN}.log",
     benchmark:

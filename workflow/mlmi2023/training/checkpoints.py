@@ -9,7 +9,7 @@ from mlmi2023.files import atomic
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Write a checkpoint beside its place and rename it, so that the one before stays until the new one is whole."""
+    """Write a checkpoint beside its place and rename it: the one before stays until the new one is whole."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write ``checkpoint`` to ``path``.

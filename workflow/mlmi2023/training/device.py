@@ -10,8 +10,7 @@ from mlmi2023.errors import InputError
 def pick_device(name: str = "auto") -> torch.device:
     """Return the device for ``auto``, ``cpu`` or ``cuda``.
 
-    A GPU is tried before it is returned: a broken one must end the job on this node, and not half an hour later
-    or, unnoticed, on the CPU.
+    A GPU is tried before it is returned: a broken one must end the job on this node at once.
 
     Raises:
         InputError: ``cuda`` is asked for and no GPU is usable, or the GPU of ``auto`` is broken.
@@ -23,8 +22,8 @@ def pick_device(name: str = "auto") -> torch.device:
     node = platform.node()
     if not torch.cuda.is_available():
         raise InputError(
-            f"node {node}: this job was to use a GPU but torch {torch.__version__} finds none that works; keep "
-            "jobs off this node, or set device: cpu"
+            f"node {node}: this job was to use a GPU but torch {torch.__version__} finds none that works; "
+            "keep jobs off this node, or set device: cpu"
         )
     device = torch.device("cuda")
     try:

@@ -141,7 +141,7 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     digest = save_weights(net, out / "weights.safetensors")  # type: ignore[arg-type]
     rate = progress.timed_steps / max(progress.seconds, 1e-9)
     report = {
-        **{k: getattr(job, k) for k in ("paper", "dataset", "method", "seed", "fold", "stage")},
+        **job.about(),
         "steps": schedule.steps,
         "seconds": round(progress.seconds, 2),
         "steps_per_second": round(rate, 4),
@@ -151,7 +151,6 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
         "parameters": sum(p.numel() for p in net.parameters()),  # type: ignore[union-attr, misc]
         "weights_hash": digest,
         "selected_by": schedule.monitor or "last step",
-        "config_hash": job.key(),
         "data_hash": data_hash,
         "provenance": record,
     }
