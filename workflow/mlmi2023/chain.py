@@ -74,7 +74,7 @@ def evaluate(job: Job, weights: Path | None, predictions: Path, scores: Path) ->
         predictions: folder of the paper's own making, written whole or not at all.
         scores: csv file of tidy rows; where they come from is written beside it, to ``.json``.
     """
-    from mlmi2023.cohorts.packed import open_packed
+    from mlmi2023.cohorts.packed import data_hash
     from mlmi2023.files import file_hash, write_json
     from mlmi2023.provenance import provenance
     from mlmi2023.reporting.metrics import write_metrics
@@ -92,7 +92,7 @@ def evaluate(job: Job, weights: Path | None, predictions: Path, scores: Path) ->
         scores.with_suffix(".json"),
         {
             **job.about(),
-            "data_hash": open_packed(job.data).content_hash,
+            "data_hash": data_hash(job.data),
             "weights_file_hash": file_hash(weights) if weights else "",
             "seconds": round(time.perf_counter() - started, 2),
             "provenance": record,

@@ -66,7 +66,7 @@ def _refusal(error: Exception, folder: Path) -> str:
     Writers in other languages (torch, safetensors) raise errors of their own without the system's number.
     """
     if isinstance(error, OSError) and error.errno in _REFUSED:
-        return error.strerror
+        return error.strerror or os.strerror(error.errno)
     if isinstance(error, OSError):
         return ""
     full = os.strerror(errno.ENOSPC)

@@ -85,6 +85,6 @@ def statements(file: Path) -> str:
     """Return a file's syntax tree as text, without docstrings; comments and line breaks are no part of it."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            node.body = node.body[ast.get_docstring(node) is not None :]
     return ast.dump(tree)

@@ -25,10 +25,9 @@ rule ro_crate:
         f"{BENCHMARKS}/ro_crate/{{paper}}.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: need("report", "threads")
+    threads: config["resources"]["report"]["threads"]
     resources:
-        mem_mb=need("report", "mem_mb"),
-        runtime=need("report", "runtime"),
+        **needs("report"),
     params:
         scale=SETTINGS.scale,
     message:

@@ -9,8 +9,7 @@ rule check_reproducible:
         "../../envs/torch.yaml"
     threads: workflow.cores or 1
     resources:
-        mem_mb=need("report", "mem_mb"),
-        runtime=need("train", "runtime"),
+        **needs("train", subjects=lambda w: 0),
     params:
         papers=SETTINGS.papers,
         config=dict(config),

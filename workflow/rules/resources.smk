@@ -13,8 +13,19 @@ if "MLMI2023_GPU" not in os.environ:
 GPU = int(os.environ["MLMI2023_GPU"])
 
 
+def number_of(cohort, *splits):
+    """Return how many subjects a cohort has in these splits, or in all.
+
+    Of other forms than volumes only those that the config plans are known before their files are read.
+    """
+    if in_volumes(cohort):
+        return sum(not splits or r.split in splits for r in records(cohort))
+    planned = ask(SETTINGS.cohort, cohort).get("subjects", {})
+    return sum(n for s, n in planned.items() if not splits or s in (*splits, "all"))
+
+
 def in_cohort(wildcards):
-    return len(records(wildcards.cohort))
+    return number_of(wildcards.cohort)
 
 
 def in_batch(wildcards):
@@ -23,11 +34,11 @@ def in_batch(wildcards):
 
 def for_training(wildcards):
     """Return the number of training and validation subjects."""
-    return sum(r.split in ("train", "val") for r in records(cohort_of(wildcards)))
+    return number_of(cohort_of(wildcards), "train", "val")
 
 
 def for_test(wildcards):
-    return sum(r.split == "test" for r in records(cohort_of(wildcards)))
+    return number_of(cohort_of(wildcards), "test")
 
 
 def is_trained(wildcards):

@@ -72,7 +72,7 @@ def compare_runs(first: Path, second: Path, reported: Reported) -> list[Verdict]
 def is_timed(row: dict[str, str], timed: Iterable[str]) -> bool:
     """Return whether a row of a metrics, table or claims file is about a time."""
     check = row.get("check", "")
-    return row.get("metric") in timed or any(f"{metric}[" in check for metric in timed)
+    return row.get("metric", "") in timed or any(f"{metric}[" in check for metric in timed)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
