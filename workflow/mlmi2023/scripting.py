@@ -1,8 +1,10 @@
 """What the workflow's scripts have in common: logs and one-line errors."""
 
+import logging
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,13 @@ def share_package() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([place, *others])
 
 
+def _quiet_hints() -> None:
+    """Keep out of the logs what libraries say about their other products and about each other."""
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    for text in (r"The `srun` command is available", r"`isinstance\(treespec, LeafSpec\)` is deprecated"):
+        warnings.filterwarnings("ignore", message=text)
+
+
 @contextmanager
 def logged(snakemake: Any) -> Iterator[Any]:
     """Send all output of the block, that of C libraries too, to the rule's log; yield ``snakemake``.
@@ -29,6 +38,7 @@ def logged(snakemake: Any) -> Iterator[Any]:
         os.environ[name] = str(snakemake.threads)
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(snakemake.threads)
     os.environ.setdefault("MPLBACKEND", "Agg")
+    _quiet_hints()
     log = Path(snakemake.log[0])
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
