@@ -95,10 +95,10 @@ def test_runs_a_paper(undisturbed: Path) -> None:
         assert job["MinMemoryNode"] == "1800M" and job["TimeLimit"] == "00:20:00"
     others = [job for job in jobs if not job["Comment"].startswith(("rule_train", "rule_evaluate"))]
     assert others and not any("TresPerJob" in job for job in others)
-    # 4 steps x 2 batches, 8 scores, 6 reports
+    # 4 steps x 2 batches and 6 reports are one submission each time; every method is evaluated by itself
     sent = [job["Comment"] for job in jobs]
     assert sum(name.startswith("rule_preprocess_") for name in sent) == 2
-    assert sum(name.startswith("rule_score_") for name in sent) == 1
+    assert sum(name.startswith("rule_evaluate") for name in sent) == 8
     assert sum(name.startswith("rule_report_") for name in sent) == 1
 
 
