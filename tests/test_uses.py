@@ -67,8 +67,8 @@ def test_the_whole_paper_runs_without_the_workflow_engine(tmp_path):
     file = tmp_path / "tiny.yaml"
     file.write_text(yaml.safe_dump(own))
     asked = argparse.Namespace(
-        paper="pecon", data=packed_cohort(), out=tmp_path / "out", scale="demo", configfile=[file], datasets=None,
-        methods=None, seeds=None, threads=1, device="cpu",
+        paper="pecon", data=packed_cohort(), out=tmp_path / "out", scale="demo", configfile=[file],
+        datasets=None, methods=None, seeds=None, threads=1, device="cpu",
     )  # fmt: skip
     run(asked)
     tables = {f.parent.name: pd.read_csv(f) for f in (tmp_path / "out/scores").rglob("*.csv")}
