@@ -1,4 +1,4 @@
-"""Methods that take what other methods have left: config, seeds, and a whole paper without the workflow engine."""
+"""Methods that take what others have left: config, seeds, and a whole paper without the workflow engine."""
 
 import argparse
 from pathlib import Path
@@ -30,9 +30,7 @@ def test_a_method_runs_with_every_seed_if_what_it_uses_does():
 
 
 def test_unknown_and_circular_uses_are_refused():
-    with pytest.raises(
-        InputError, match=r"methods\.radfusion\.uses: unknown method 'pennet'; did you mean 'penet'"
-    ):
+    with pytest.raises(InputError, match=r"radfusion\.uses: unknown method 'pennet'; did you mean 'penet'"):
         settings(radfusion={"uses": ["pennet"]}).paper("pecon")
     with pytest.raises(InputError, match="break the circle"):
         settings(penet={"uses": ["radfusion"]}).paper("pecon")
@@ -44,7 +42,8 @@ def test_the_paper_scale_has_the_printed_settings():
     finetune = made.schedule("pecon", "radfusion", "pecon", "finetune")
     assert pretrain["learning_rate"] == 0.1 and pretrain["batch"] == 128
     assert pretrain["steps"] / pretrain["epoch_steps"] == 100
-    assert finetune["rates"] == {"ct": 0.01, "ehr": 0.1} and finetune["decay_epochs"] == {"ct": 20, "ehr": 10}
+    assert finetune["rates"] == {"ct": 0.01, "ehr": 0.1}
+    assert finetune["decay_epochs"] == {"ct": 20, "ehr": 10}
     assert finetune["steps"] / finetune["epoch_steps"] == 25
     options = made.method("pecon", "radfusion", "pecon")
     assert options["pretraining"] == {
@@ -61,14 +60,15 @@ def test_the_whole_paper_runs_without_the_workflow_engine(tmp_path):
     brief = {"pretrain": {"steps": 2, "epoch_steps": 1}, "finetune": {"steps": 2, "epoch_steps": 1}}
     names = ("pecon", "pecon_in_in", "pecon_in_out", "pecon_out_in", "convirt", "barlow", "release")
     methods = {name: {"stages": brief, "branches": {"ct_hidden": [8], "embedding": 8}} for name in names}
-    methods["penet"] = {"net": {**NET, "drop_path": 0.0}, "train": {"steps": 2, "epoch_steps": 1, "batch": 4}}
+    short = {"steps": 2, "epoch_steps": 1, "batch": 4}
+    methods["penet"] = {"net": {**NET, "drop_path": 0.0}, "train": short}
     task = {"scan": SCAN, "selection": {"c": 1.0}}
     own = {"overrides": {"pecon": {"methods": methods, "datasets": {"radfusion": {"task": task}}}}}
     file = tmp_path / "tiny.yaml"
     file.write_text(yaml.safe_dump(own))
     asked = argparse.Namespace(
-        paper="pecon", data=packed_cohort(), out=tmp_path / "out", scale="demo", configfile=[file], datasets=None,
-        methods=None, seeds=None, threads=1, device="cpu",
+        paper="pecon", data=packed_cohort(), out=tmp_path / "out", scale="demo", configfile=[file],
+        datasets=None, methods=None, seeds=None, threads=1, device="cpu",
     )  # fmt: skip
     run(asked)
     tables = {f.parent.name: pd.read_csv(f) for f in (tmp_path / "out/scores").rglob("*.csv")}

@@ -188,7 +188,8 @@ class Settings:
         for used in own.get("uses", []):
             where = f"config of paper '{slug}': methods.{method}.uses"
             if used not in config["methods"]:
-                raise InputError(f"{where}: unknown method '{used}'{suggest(used, list(config['methods']))}")
+                names = list(config["methods"])
+                raise InputError(f"{where}: unknown method '{used}'{suggest(used, names)}")
             if used in (method, *above):
                 raise InputError(f"{where}: '{used}' uses '{method}' in turn; break the circle")
             self._check_uses(slug, config, dataset, used, (*above, method))

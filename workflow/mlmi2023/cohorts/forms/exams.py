@@ -6,6 +6,7 @@ Hounsfield units), ``size`` ([rows, columns] that slices are resized to) and ``p
 folders of scans).
 """
 
+import itertools
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,7 +115,7 @@ def _stack(raw: "RawExams", read: dict[str, Any], part: Path) -> tuple[list[int]
 
 def _facts(raw: "RawExams", offsets: list[int], shape: list[int]) -> list[tuple[str, str]]:
     kinds = Counter(kind or "negative" for kind in raw.types)
-    depths = sorted({b - a for a, b in zip(offsets, offsets[1:]) if b > a})
+    depths = sorted({b - a for a, b in itertools.pairwise(offsets) if b > a})
     deep = f"{depths[0]}" if len(depths) == 1 else f"{depths[0]} to {depths[-1]}"
     without = sum(scan is None for scan in raw.scans)
     return [

@@ -1,6 +1,7 @@
 """The two trainable branches: projection heads f_c and f_e (Sect. 2, 3.2) and their classifiers."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ def projection(sizes: Sequence[int], dropout: float) -> nn.Sequential:
         dropout: probability.
     """
     layers: list[nn.Module] = []
-    for number, (before, after) in enumerate(zip(sizes, sizes[1:])):
+    for number, (before, after) in enumerate(pairwise(sizes)):
         linear = nn.Linear(before, after)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
         nn.init.zeros_(linear.bias)

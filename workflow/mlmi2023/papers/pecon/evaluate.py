@@ -2,8 +2,8 @@
 
 A method's ``kind`` is
 
-``learned``       with ``model: penet`` the backbone, which leaves features for others; with ``branches`` PECon
-                  and all that differs from it in its losses or data;
+``learned``       with ``model: penet`` the backbone, which leaves features for others, with ``branches``
+                  PECon and all that differs from it in its losses or data;
 ``pretrained``    the backbone with its authors' weights;
 ``elasticnet``    logistic regression with an elastic net on the record;
 ``late_fusion``   the mean of two methods' probabilities;
