@@ -2,7 +2,7 @@
 # make test   set up .venv, run all tests
 # make lint   style, types, workflow
 # make reproduce   run papers twice in fresh folders and compare, or with AGAINST=resources/bench once, beside
-#             their published records; ARGS goes to snakemake: make reproduce ARGS='--config scale=bench'
+#             their published records; more config keys: make reproduce CONFIG=scale=bench
 # make clean  remove what was made (not .venv)
 SHELL := /bin/bash
 VENV := .venv
@@ -49,8 +49,8 @@ lint: env
 	@$(BIN)/snakemake --lint > /dev/null
 
 reproduce: env
-	@$(BIN)/snakemake check_reproducible --cores $(CORES) \
-		$(if $(AGAINST),--config against=$(AGAINST)) $(ARGS); status=$$?; \
+	@$(BIN)/snakemake check_reproducible --cores $(CORES) --config scale=demo \
+		$(if $(AGAINST),against=$(AGAINST)) $(CONFIG); status=$$?; \
 		cat $$(ls -t results/*/reproduce/verdicts.txt 2>/dev/null | head -1); exit $$status
 
 clean:

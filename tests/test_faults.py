@@ -1,4 +1,4 @@
-"""Faults at the edges: full and read-only disks, broken GPUs, odd names: one clear line, nothing half done."""
+"""Faults at the edges: full disks, broken GPUs, odd names: one clear line, and nothing half written."""
 
 import errno
 import json

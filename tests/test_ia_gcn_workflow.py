@@ -49,7 +49,9 @@ def place(tmp_path):
 
 def snakemake(place, *args):
     command = [str(Path(sys.executable).with_name("snakemake")), "--cores", "2", "--configfile", "mine.yaml"]
-    return subprocess.run([*command, "--config", "scale=demo", *args], cwd=place, capture_output=True, text=True)
+    return subprocess.run(
+        [*command, "--config", "scale=demo", *args], cwd=place, capture_output=True, text=True
+    )
 
 
 @pytest.mark.slow
@@ -78,6 +80,12 @@ def test_a_missing_table_and_a_missing_release_are_one_line_before_anything_runs
     (place / "visits.csv").unlink()
     run = snakemake(place, "-n")
     assert run.returncode != 0 and "cohort 'mine': no such file" in run.stdout + run.stderr
-    command = [str(Path(sys.executable).with_name("snakemake")), "-n", "--config", "scale=paper", "papers=[ia_gcn]"]
+    command = [
+        str(Path(sys.executable).with_name("snakemake")),
+        "-n",
+        "--config",
+        "scale=paper",
+        "papers=[ia_gcn]",
+    ]
     run = subprocess.run(command, cwd=place, capture_output=True, text=True)
     assert run.returncode != 0 and "TADPOLE" in run.stdout + run.stderr

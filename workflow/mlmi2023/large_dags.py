@@ -1,7 +1,7 @@
 """Spare Snakemake what it finds out again for each job although it is the same for all jobs of a rule.
 
-With tens of thousands of jobs this is a third of the time that a dry run takes. What Snakemake decides does not
-change, and where another version has no such functions nothing is done.
+With tens of thousands of jobs this is a third of the time that a dry run takes. What Snakemake decides does
+not change, and where another version has no such functions nothing is done.
 """
 
 import inspect
@@ -28,7 +28,7 @@ def speed_up() -> None:
 
 
 def _signatures(original: Any) -> Any:
-    """Return ``original``, which reads a function's parameters, with a memory: it is asked 25 times per job."""
+    """Return ``original``, which reads a function's parameters, with a memory: each job asks 25 times."""
 
     @cache
     def parameters(function: Any, bound: bool) -> Any:
