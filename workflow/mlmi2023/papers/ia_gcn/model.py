@@ -138,8 +138,8 @@ class Member(nn.Module):
         self.register_buffer("columns", torch.zeros(columns, dtype=torch.long))
 
     def see(self, x: Tensor) -> Tensor:
-        """Return the member's part (N, d) of all features (N, D)."""
-        return x[:, self.columns]
+        """Return the member's part (N, d) of all features (N, D); itself if that is all of them."""
+        return x if len(self.columns) == x.shape[1] else x[:, self.columns]
 
 
 def build_net(features: int, classes: int, options: dict[str, Any]) -> Any:
