@@ -11,6 +11,8 @@ from mlmi2023.files import content_hash
 PACKAGE = Path(__file__).resolve().parent
 #: Modules of a paper and of the trunk that decide its numbers.
 ROOTS = ("papers/{paper}/*.py", "chain.py", "training/fit.py", "reporting/metrics.py")
+#: What these do to numbers stands in the hash of the configuration, or they do nothing to them.
+WITHOUT_EFFECT = ("config.py", "errors.py", "provenance.py")
 
 
 def cohort_sources(cohort: Mapping[str, Any]) -> list[str]:
@@ -78,7 +80,8 @@ def code_hash(paper: str, more: Iterable[str] = ()) -> str:
     patterns = [pattern.format(paper=paper) for pattern in ROOTS] + sorted(more)
     roots = [file for pattern in patterns for file in PACKAGE.glob(pattern)]
     roots = [file for file in roots if file.name != "figures.py"]
-    return content_hash(sorted((f.relative_to(PACKAGE).as_posix(), statements(f)) for f in closure(roots)))
+    names = {file.relative_to(PACKAGE).as_posix(): file for file in closure(roots)}
+    return content_hash([(n, statements(names[n])) for n in sorted(names) if n not in WITHOUT_EFFECT])
 
 
 def statements(file: Path) -> str:

@@ -7,10 +7,11 @@ from mlmi2023.cluster import slurm_is_meant, wants_gpu
 
 # The one place where rules ask for a GPU. Decided where the workflow is started, and handed to the jobs by the
 # environment: on another machine they must not come to another answer.
-if "MLMI2023_GPU" not in os.environ:
-    ON_SLURM = slurm_is_meant(sys.argv, os.environ)
-    os.environ["MLMI2023_GPU"] = str(int(wants_gpu(SETTINGS.device, ON_SLURM)))
-GPU = int(os.environ["MLMI2023_GPU"])
+GPU = os.environ.get("MLMI2023_GPU")
+if GPU is None:
+    GPU = int(wants_gpu(SETTINGS.device, slurm_is_meant(sys.argv, os.environ)))
+    os.environ.setdefault("MLMI2023_GPU", str(GPU))
+GPU = int(GPU)
 
 
 def number_of(cohort, *splits):
