@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlmi2023.cohorts.about import data_hash
 from mlmi2023.cohorts.folds import hold_out, stratified_folds
 from mlmi2023.cohorts.forms import load_form, raw_files
 from mlmi2023.cohorts.forms.table import draw_samples, pack
-from mlmi2023.cohorts.packed import data_hash
 from mlmi2023.cohorts.rawtables import Column, RawTable, write_tidy
 from mlmi2023.cohorts.tables import open_table
 from mlmi2023.errors import InputError

@@ -63,7 +63,9 @@ def test_every_requirement_is_locked():
 
 # what the scripts load by name
 PLUGINS = {
-    "simulate": ["cohorts/simulators/**/*.py"],
+    "simulate": ["cohorts/simulators/**/*.py", "cohorts/packaged/*.py"],
+    "pack": ["cohorts/forms/*.py", "cohorts/importers/*.py"],
+    "qc": ["cohorts/forms/*.py"],
     "preprocess": ["imaging/*.py"],
     "train": ["papers/*/train.py", "papers/*/model.py"],
     "evaluate": ["papers/*/evaluate.py"],

@@ -57,7 +57,7 @@ def train(job: Job, runs: Path, out: Path) -> dict[str, Any]:
     """
     import lightning.pytorch as pl
 
-    from mlmi2023.cohorts.packed import data_hash
+    from mlmi2023.cohorts.about import data_hash
     from mlmi2023.training.fit import fit
 
     pl.seed_everything(job.seed, verbose=False)  # initial weights

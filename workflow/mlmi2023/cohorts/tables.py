@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mlmi2023.cohorts.packed import about_packed
+from mlmi2023.cohorts.about import about_packed
 from mlmi2023.cohorts.rawtables import Column
 from mlmi2023.errors import InputError
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from mlmi2023.cohorts.about import about_packed
 from mlmi2023.cohorts.forms import VOLUMES, form_of
-from mlmi2023.cohorts.packed import about_packed
 from mlmi2023.errors import InputError
 
 COLUMNS = ["subject", "step", "metric", "value"]
