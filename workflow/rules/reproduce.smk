@@ -7,7 +7,7 @@ rule check_reproducible:
     localrule: True
     conda:
         "../../envs/torch.yaml"
-    threads: workflow.cores or 1
+    threads: workflow.resource_settings.cores or 1
     resources:
         **needs("train", subjects=lambda w: 0),
     params:
