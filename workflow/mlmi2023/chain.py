@@ -74,7 +74,7 @@ def evaluate(job: Job, weights: Path | None, predictions: Path, scores: Path) ->
         predictions: folder of the paper's own making, written whole or not at all.
         scores: csv file of tidy rows; where they come from is written beside it, to ``.json``.
     """
-    from mlmi2023.cohorts.packed import data_hash
+    from mlmi2023.cohorts.about import data_hash
     from mlmi2023.files import file_hash, write_json
     from mlmi2023.provenance import provenance
     from mlmi2023.reporting.metrics import write_metrics

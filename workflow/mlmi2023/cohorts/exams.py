@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlmi2023.cohorts.packed import about_packed
+from mlmi2023.cohorts.about import about_packed
 from mlmi2023.errors import InputError
 
 

@@ -137,10 +137,11 @@ def score(job: Job, predictions: Path) -> list[dict[str, Any]]:
             "seed": job.seed,
             "label": "",
         }
-        for number, own in part.groupby("fold"):
-            case = {**key, "fold": number, "case": f"fold-{int(number):02d}"}
+        for number in map(int, part["fold"].unique()):
+            own = part[part["fold"] == number]
+            case = {**key, "fold": number, "case": f"fold-{number:02d}"}
             rows += fold_scores(own, labels, case)
-            rows += attention_scores(table, target, str(setting), int(number), inside, case)
+            rows += attention_scores(table, target, str(setting), number, inside, case)
         if job.method_options["kind"] not in CONTROLS:
             rows += pooled_scores(
                 part[part["part"] == "test"], labels, {**key, "fold": 0, "case": "all folds"}
