@@ -177,10 +177,10 @@ def test_settings_lay_their_keys_on_the_method():
     options = {
         "kind": "learned",
         "loss": LOSS,
-        "settings": {"alpha=0": {"loss": {"alpha_ce": 0.0}}, "rest": None},
+        "settings": {"alpha_0": {"loss": {"alpha_ce": 0.0}}, "rest": None},
     }
     found = settings(options)
-    assert found["alpha=0"]["loss"] == {**LOSS, "alpha_ce": 0.0} and found["rest"]["loss"] == LOSS
+    assert found["alpha_0"]["loss"] == {**LOSS, "alpha_ce": 0.0} and found["rest"]["loss"] == LOSS
     assert list(settings({"kind": "majority"})) == [""]
 
 
@@ -282,7 +282,7 @@ def test_a_run_gives_the_same_bytes_twice_and_after_a_kill(packed, tmp_path):
 
 
 def test_the_attention_learns_and_settings_differ(packed, tmp_path):
-    sweep = {"alpha=0": {"loss": {"alpha_ce": 0.0, "alpha_mask": 1.0}}, "alpha=0.6": {}}
+    sweep = {"alpha_0": {"loss": {"alpha_ce": 0.0, "alpha_mask": 1.0}}, "alpha_0.6": {}}
     work = job(packed, "ia_gcn_alpha", kind="learned", net=NET, loss=LOSS, settings=sweep)
     trained(work, tmp_path)
     evaluate.predict(work, tmp_path / "weights.safetensors", tmp_path / "predictions")
@@ -291,10 +291,10 @@ def test_the_attention_learns_and_settings_differ(packed, tmp_path):
     for row in rows:
         values.setdefault((row["setting"], row["metric"]), []).append(row["value"])
     mean = {key: np.mean(own) for key, own in values.items()}
-    assert mean["alpha=0", "avg4"] < 0.2 < mean["alpha=0.6", "avg4"]
-    assert mean["alpha=0.6", "acc"] > 57.2 + 5  # the largest class
-    assert mean["alpha=0.6", "mask_auc"] > 60
-    assert len(values["alpha=0.6", "acc"]) == 2 and len(values["alpha=0.6", "auc_all"]) == 1
+    assert mean["alpha_0", "avg4"] < 0.2 < mean["alpha_0.6", "avg4"]
+    assert mean["alpha_0.6", "acc"] > 57.2 + 5  # the largest class
+    assert mean["alpha_0.6", "mask_auc"] > 60
+    assert len(values["alpha_0.6", "acc"]) == 2 and len(values["alpha_0.6", "auc_all"]) == 1
 
 
 def test_attended_features_are_chosen_inside_the_fold(packed, tmp_path):
