@@ -75,7 +75,7 @@ def wait_for(path):
 
 
 def log_of(place, results="results"):
-    return place / results / "demo/logs/simulate/brain_adults.log"
+    return place / results / "demo/logs/simulate/brain_adults/bids.log"
 
 
 def test_a_killed_snakemake_says_how_to_unlock_and_then_goes_on(checkout):
