@@ -18,6 +18,8 @@ ROOT = HERE.parents[1]
 RUNS = [(method, seed) for method in ("voxelmorph", "tm_dca") for seed in (0, 1)]
 
 reason = slurm_cluster.missing()
+if not os.environ.get("MLMI2023_TEST_SLURM"):
+    reason = "takes ten minutes of a quiet machine: bash tests/slurm/run"
 pytestmark = [
     pytest.mark.slurm,
     pytest.mark.xdist_group("slurm"),
