@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mlmi2023.reporting.metrics import COLUMNS
+from test_cohort_index import ixi_release, oasis_release
 
 ROOT = Path(__file__).parents[1]
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake"))]
@@ -70,6 +72,20 @@ def test_missing_data_are_named_with_their_source(checkout):
     said = run.stdout + run.stderr
     assert "IXI" in said and "config" in said, said[-1500:]
     assert "licence" in said.lower(), said[-1500:]
+
+
+def test_the_paper_scale_is_planned_on_trees_of_empty_files(checkout):
+    """Every file of IXI and OASIS as released, without a byte in it."""
+    ixi_release(checkout / "data/ixi")
+    oasis_release(checkout / "data/oasis")
+    before = os.times()
+    run = snakemake("-n", "--config", "scale=paper", "papers=[defxattn_reg]", cwd=checkout)
+    after = os.times()
+    shutil.rmtree(checkout / "data")
+    assert run.returncode == 0, say(run)
+    # 577 images of IXI and 414 of OASIS, eight to a job
+    assert re.search(r"^grid +125$", run.stdout + run.stderr, flags=re.M), say(run)
+    print(f"planned in {after.children_user - before.children_user:.1f} s of CPU")
 
 
 def test_any_file_can_be_asked_for_by_path(checkout):
