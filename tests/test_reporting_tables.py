@@ -163,3 +163,25 @@ def test_a_method_with_settings_of_its_own_is_no_row_of_a_table_without():
     values = {name: own for name, own in VALUES.items() if name != "ref"}
     result = build_table(paper(), "table1", pd.concat([frame(values), extra]))
     assert "ref" not in set(result.frame["method"])
+
+
+def settings_table(*rows):
+    tables = copy.deepcopy(PAPER["tables"])
+    tables[0]["rows"] = [{"method": "a", "setting": {"r": r}, "values": {"dice": 0.5}} for r in (2, 4)]
+    return build_table(paper(tables=tables, claims=CLAIM), "table1", pd.concat(rows))
+
+
+def test_a_control_without_settings_stands_once_and_brackets_all_of_them():
+    rows = [frame({"a": [[0.6, 0.8]]}, setting="r=2"), frame({"a": [[0.3, 0.5]]}, setting="r=4")]
+    result = settings_table(*rows, frame({"low": [[0.1, 0.1]], "high": [[1.0, 1.0]]}))
+    assert list(result.frame[result.frame["metric"] == "dice"]["method"]) == ["a", "a", "low", "high"]
+    assert result.status == "ok"
+    broken = settings_table(*rows, frame({"low": [[0.45, 0.45]], "high": [[1.0, 1.0]]}))
+    assert broken.status == "broken" and len(broken.reasons) == 1 and "r=4" in broken.reasons[0]
+    # where a control has a value of its own, that one counts
+    own = settings_table(
+        *rows,
+        frame({"low": [[0.45, 0.45]], "high": [[1.0, 1.0]]}),
+        frame({"low": [[0.2, 0.2]]}, setting="r=4"),
+    )
+    assert own.status == "ok"

@@ -90,9 +90,13 @@ def _rows(reported: Reported, table: Table, samples: Samples) -> list[Row]:
     others = [m for m in reported.methods.values() if m.id in run and m.id not in there]
     others.sort(key=lambda m: (order.get(m.role, 0), m.control == "ceiling"))
     for method in others:
-        for setting, label in conditions:
+        unnamed = samples.unnamed(table.dataset, method.id)
+        own = conditions
+        if method.role == "control" and unnamed:  # a control without settings has a row in every table
+            own = list(dict.fromkeys([("", label) for _, label in conditions] + conditions))
+        for setting, label in own:
             row = Row(method.id, {}, setting, label)
-            if not setting and not samples.unnamed(table.dataset, method.id):
+            if not setting and not unnamed:
                 continue  # its mean over settings of its own is no row of this table
             if any(samples.get(_selector(table, row, metric)) for metric in table.columns):
                 rows.append(row)
@@ -130,7 +134,8 @@ def check_controls(reported: Reported, table: Table, frame: pd.DataFrame) -> tup
     """Return whether floor and ceiling bracket every method, and where they do not.
 
     A control speaks for the metrics in its ``brackets``, or for the table's first column: doing nothing is
-    the worst for overlap and yet the best for folding. Compared are means under one setting and label.
+    the worst for overlap and yet the best for folding. Compared are means under one setting and label; a
+    control's value under no setting counts wherever it has none of its own.
     """
     if not frame["mean"].notna().any():
         return NOT_RUN, []
@@ -146,7 +151,10 @@ def check_controls(reported: Reported, table: Table, frame: pd.DataFrame) -> tup
                 if metric == table.columns[0] and bounds.empty:
                     missing.append(f"{end} {control.name} has no {metric}")
                 for bound in bounds.to_dict("records"):
-                    same = rows[(rows["setting"] == bound["setting"]) & (rows["label"] == bound["label"])]
+                    there = rows["setting"] == bound["setting"]
+                    if not bound["setting"]:
+                        there |= ~rows["setting"].isin(bounds["setting"])
+                    same = rows[there & (rows["label"] == bound["label"])]
                     others = same[same["role"] != "control"]
                     checked += 1
                     reasons += _outside(reported.metrics[metric], control, bound["mean"], others)

@@ -52,10 +52,12 @@ def _mask(context: dict[str, Any]) -> Any:
     left.set_ylabel("attention m'", fontsize=9)
     left.set_title(f"{context['name']}: the {len(order)} features with most attention", fontsize=9)
     right.scatter(context["correlation"], mean, c=colours, s=14, edgecolors="none", alpha=0.85)
-    for i in order[:TOP]:
+    for rank, i in enumerate(order[:TOP]):
+        # names one below the other beside the plot's right edge, since the points lie close together
         right.annotate(
             context["columns"][i].name, (context["correlation"][i], mean[i]), fontsize=6.5,
-            xytext=(4, 2), textcoords="offset points",
+            xytext=(0.99, 0.97 - 0.06 * rank), textcoords="axes fraction", ha="right", va="top",
+            arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.6},
         )  # fmt: skip
     right.set_ylim(-0.02, 1.05)
     right.set_xlabel(f"|Pearson r| with {context['target']}", fontsize=9)
@@ -67,7 +69,7 @@ def _mask(context: dict[str, Any]) -> Any:
             (FAINT, "noise"),
         ):
             right.scatter([], [], c=colour, s=14, label=text)
-        right.legend(fontsize=7, frameon=False, loc="upper left")
+        right.legend(fontsize=7, frameon=False, loc="lower right")
     return figure
 
 
