@@ -23,7 +23,7 @@ if not os.environ.get("MLMI2023_TEST_SLURM"):
 pytestmark = [
     pytest.mark.slurm,
     pytest.mark.xdist_group("slurm"),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(bool(reason), reason=reason),
 ]
 
@@ -37,21 +37,27 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield root / "work"
 
 
-def command(work: Path, *config: str, target: str = "all") -> list[str]:
+def copy_cohorts(done: Path, results: Path) -> None:
+    """Spare another run the making of its data."""
+    shutil.copytree(done / "demo/cohorts", results / "demo/cohorts")
+
+
+def command(work: Path, *config: str, target: str = "all", retries: int = 3) -> list[str]:
     """Return the README's command, with a status check every few seconds."""
     return [
         *(sys.executable, "-m", "snakemake", "--workflow-profile", "slurm", "--directory", str(work)),
         *("--configfile", str(HERE / "tiny.yaml"), "--slurm-init-seconds-before-status-checks", "3"),
         *("--seconds-between-status-checks", "3", "--max-status-checks-per-second", "1"),
+        *("--retries", str(retries)),
         *(("--config", *config) if config else ()),
         *("--", target),
     ]
 
 
-def snakemake(work: Path, *config: str, target: str = "all") -> subprocess.CompletedProcess:
+def snakemake(work: Path, *config: str, target: str = "all", retries: int = 3) -> subprocess.CompletedProcess:
     """Run it to its end."""
     return subprocess.run(
-        command(work, *config, target=target),
+        command(work, *config, target=target, retries=retries),
         cwd=ROOT,
         text=True,
         stdout=subprocess.PIPE,
@@ -90,24 +96,32 @@ def test_runs_a_paper(undisturbed: Path) -> None:
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     trainings = [job for job in jobs if job["Comment"].startswith("rule_train")]
     assert len(trainings) == len(RUNS)
-    # this machine may have no GPU, as a login node has none: the cluster has, and each training takes one
     for job in trainings:
-        assert (job["Partition"], job["NodeList"]) == ("gpu", "gpu1")
-        assert "gres:gpu:1" in job["TresPerJob"] and job["NumCPUs"] == "1"
-        assert job["MinMemoryNode"] == "1800M" and job["TimeLimit"] == "00:20:00"
-    others = [job for job in jobs if not job["Comment"].startswith(("rule_train", "rule_evaluate"))]
-    assert others and not any("TresPerJob" in job for job in others)
+        assert (job["NumCPUs"], job["MinMemoryNode"], job["TimeLimit"]) == ("1", "1800M", "00:20:00")
+    assert not any("TresPerJob" in job for job in jobs)
     # 4 steps x 2 batches and 6 reports are one submission each time; every method is evaluated by itself
     sent = [job["Comment"] for job in jobs]
     assert sum(name.startswith("rule_preprocess_") for name in sent) == 2
-    assert sum(name.startswith("rule_evaluate") for name in sent) == 8
+    assert sum(name.startswith("rule_evaluate") for name in sent) == 7
     assert sum(name.startswith("rule_report_") for name in sent) == 1
+
+
+def test_networks_take_a_gpu_of_the_cluster(work: Path, undisturbed: Path) -> None:
+    """This machine need not have a GPU, as a login node has none: the cluster says that it has one."""
+    copy_cohorts(undisturbed, work / "gpu")
+    before = {job["JobId"] for job in slurm_cluster.jobs()}
+    target = "gpu/demo/defxattn_reg/models/ixi/voxelmorph/seed-0_fold-0/main/train.json"
+    done = snakemake(work, "results=gpu", "device=auto", target=target, retries=0)
+    (job,) = [job for job in slurm_cluster.jobs() if job["JobId"] not in before]
+    assert (job["Partition"], job["NodeList"], job["TresPerJob"]) == ("gpu", "gpu1", "gres:gpu:1")
+    # the resource is a stand-in: where no real GPU is behind it, the job says so and names the node
+    if done.returncode:
+        assert "this job was to use a GPU but torch" in done.stdout
 
 
 def test_survives_faults(work: Path, undisturbed: Path) -> None:
     results, faults = work / "faults", work / "orders"
-    (results / "demo").mkdir(parents=True)
-    shutil.copytree(undisturbed / "demo/cohorts", results / "demo/cohorts")
+    copy_cohorts(undisturbed, results)
     faults.mkdir()
     orders = {
         "ixi-voxelmorph-0": "memory",
@@ -120,10 +134,9 @@ def test_survives_faults(work: Path, undisturbed: Path) -> None:
     paths = [str(HERE / "faults"), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = {**os.environ, "MLMI2023_TEST_FAULTS": str(faults), "PYTHONPATH": os.pathsep.join(paths)}
     log = work / "faults.log"
-    # without a GPU the trainings run on both nodes
     with open(log, "w") as stream:
         running = subprocess.Popen(
-            command(work, "results=faults", "device=cpu"),
+            command(work, "results=faults", target="faults/demo/defxattn_reg/metrics.csv"),
             cwd=ROOT,
             env=env,
             stdout=stream,
@@ -131,10 +144,11 @@ def test_survives_faults(work: Path, undisturbed: Path) -> None:
         )
     try:
         _disturb(faults, orders, running, log)
-        assert running.wait(timeout=400) == 0, log.read_text()
+        assert running.wait(timeout=900) == 0, log.read_text()
     finally:
-        running.terminate()
-        running.wait(timeout=60)
+        running.kill()
+        running.wait()
+        subprocess.run(["scancel", "--user=root"], check=False)
     said = log.read_text()
     assert said.count("Trying to restart job") >= 4
     for word in ("CANCELLED", "TIMEOUT", "NODE_FAIL"):
@@ -161,7 +175,7 @@ def _disturb(faults: Path, orders: dict[str, str], running: subprocess.Popen, lo
     number = {}
     for name in orders:
         mark = faults / f"{name}.reached"
-        for _ in range(2400):
+        for _ in range(6000):
             if mark.exists():
                 break
             assert running.poll() is None, log.read_text()
@@ -185,7 +199,7 @@ def _disturb(faults: Path, orders: dict[str, str], running: subprocess.Popen, lo
     ],
 )  # fmt: skip
 def test_says_what_the_cluster_lacks(work: Path, undisturbed: Path, config: str, line: str) -> None:
-    done = snakemake(work, config, "results=lacks")
+    done = snakemake(work, config, "results=lacks", "device=auto")
     assert done.returncode == 1
     assert line in done.stdout
     assert "sbatch" not in done.stdout

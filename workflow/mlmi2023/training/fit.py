@@ -9,6 +9,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader
 
 from mlmi2023.errors import InputError
@@ -56,7 +57,8 @@ def _trainer(
         gradient_clip_val=schedule.clip or None,
         # the order matters: the curve must be complete before the checkpoint is written
         callbacks=[SeedEachEpoch(seed), StopOnNaN(), progress, keep],
-        plugins=[AtomicCheckpoints()],
+        # one process, in a Slurm job too: there Lightning would requeue a killed run by itself
+        plugins=[AtomicCheckpoints(), LightningEnvironment()],
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
