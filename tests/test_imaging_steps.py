@@ -158,6 +158,17 @@ def test_unusable_images_stop_every_step_with_one_line(tmp_path, step, spoil, wo
     assert not list((tmp_path / "out").iterdir()), "something half-written was left"
 
 
+def test_a_grid_with_axes_in_another_order_is_refused(tmp_path):
+    slab = np.random.default_rng(0).random((40, 6, 44)) + 1  # thin from front to back
+    fits = {"shape": [40, 6, 44], "spacing": 4.0, "centre": "volume"}
+    run_step("grid", one(tmp_path, slab), tmp_path, tmp_path / "out/good", fits, 1)
+    with pytest.raises(InputError, match=r"sub\.nii\.gz: of the image, only 14% .* right, front and up"):
+        run_step(
+            "grid", one(tmp_path, slab), tmp_path, tmp_path / "out/bad", {**fits, "shape": [40, 44, 6]}, 1
+        )
+    assert not (tmp_path / "out/bad").exists()
+
+
 @pytest.mark.parametrize("step", ["n4", "grid"])
 def test_a_file_cut_short_is_named(tmp_path, step):
     records = one(tmp_path, ball())

@@ -26,6 +26,9 @@ DEFAULTS: dict[str, Any] = {
     "mask": True,  # zero outside of the brain mask, if the record has one
 }
 
+#: Shares of the brain, or of an image without brain mask, that must lie inside the grid.
+BRAIN_INSIDE, IMAGE_INSIDE = 0.5, 0.15
+
 
 def run(records: list[Record], out: Path, options: dict[str, Any], threads: int) -> list[Record]:
     """Resample images, labels, mask and landmarks of every subject.
@@ -79,18 +82,20 @@ def _resample(record: Record, out: Path, options: dict[str, Any]) -> Record:
     target = grid_affine(shape, options["spacing"], centre)
     done = {**record, "images": {}, "landmarks": None}
 
+    pull = np.linalg.inv(move) @ target  # the grid's voxels to native mm
     mask = None
     if record.get("mask"):
         native, affine = read_labels(record["mask"])
         check_same_grid(main, (native, affine), record["mask"])
         mask = resample((native > 0).astype(np.float32), affine, shape, target, move) >= 0.5
-        if not mask.any():
-            raise InputError(f"{file}: no part of the brain lies inside the grid; check preprocess.grid")
+        check_inside(native > 0, affine, mask, pull, BRAIN_INSIDE, f"{file}: of the brain")
         name = "space-grid_desc-brain_mask.nii.gz"
         done["mask"] = _write(mask.astype(np.uint8), target, out, subject, name)
     for modality, path in record["images"].items():
         native, affine = main if path == file else read_volume(path)
         image = resample(native, affine, shape, target, move, options["order"])
+        if mask is None:
+            check_inside(native != 0, affine, image != 0, pull, IMAGE_INSIDE, f"{path}: of the image")
         image = normalise(image, mask, options["low"], options["high"], path)
         if mask is not None and options["mask"]:
             image = np.where(mask, image, np.float32(0))
@@ -108,6 +113,32 @@ def _resample(record: Record, out: Path, options: dict[str, Any]) -> Record:
         _write_table(place, names, voxels)
         done["landmarks"] = str(place)
     return done
+
+
+def check_inside(
+    native: np.ndarray, affine: np.ndarray, inside: np.ndarray, target: np.ndarray, least: float, what: str
+) -> None:
+    """Refuse a grid that cuts most of the subject off, such as one with axes in another order.
+
+    Args:
+        native: bool (X, Y, Z), what there is.
+        affine: voxel to native mm, 4x4.
+        inside: bool (X', Y', Z'), what the grid holds of it.
+        target: voxel of the grid to native mm, 4x4.
+        least: smallest share of the volume that will do.
+        what: file and part, for the message.
+
+    Raises:
+        InputError: less than that lies inside.
+    """
+    volumes = [
+        np.count_nonzero(a) * abs(np.linalg.det(m[:3, :3])) for a, m in ((native, affine), (inside, target))
+    ]
+    if volumes[1] < least * volumes[0]:
+        raise InputError(
+            f"{what}, only {volumes[1] / volumes[0]:.0%} lies inside the grid; check preprocess.grid: shape and "
+            "spacing count along right, front and up, whatever the order in the file"
+        )
 
 
 def normalise(
