@@ -136,8 +136,8 @@ def check_inside(
     ]
     if volumes[1] < least * volumes[0]:
         raise InputError(
-            f"{what}, only {volumes[1] / volumes[0]:.0%} lies inside the grid; check preprocess.grid: shape and "
-            "spacing count along right, front and up, whatever the order in the file"
+            f"{what}, only {volumes[1] / volumes[0]:.0%} lies inside the grid; check preprocess.grid: shape "
+            "and spacing count along right, front and up, whatever the order in the file"
         )
 
 
