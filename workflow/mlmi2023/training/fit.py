@@ -63,7 +63,7 @@ def _trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        deterministic="warn" if device.type == "cuda" else True,
+        deterministic=device.type == "cpu",
         default_root_dir=run_dir,
         use_distributed_sampler=False,
     )
