@@ -29,17 +29,20 @@ PACKAGES = [
 def code_version() -> tuple[str, bool]:
     """Return the git commit of this checkout and whether it has uncommitted changes.
 
-    Outside a checkout the commit is that of the environment variable ``MLMI2023_VERSION``, else ``unknown``.
+    The environment variable ``MLMI2023_VERSION`` names the commit of a tree that was copied without its
+    history. Without either it is ``unknown``.
     """
+    if copied := os.environ.get("MLMI2023_VERSION"):
+        return copied, False
     root = Path(__file__).resolve().parents[2]
     git = ["git", "-C", str(root), "-c", f"safe.directory={root}"]
     try:
         commit = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
         status = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True)
     except FileNotFoundError:
-        return os.environ.get("MLMI2023_VERSION", "unknown"), False
+        return "unknown", False
     if commit.returncode:
-        return os.environ.get("MLMI2023_VERSION", "unknown"), False
+        return "unknown", False
     return commit.stdout.strip(), bool(status.stdout.strip())
 
 
