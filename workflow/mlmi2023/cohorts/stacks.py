@@ -1,8 +1,8 @@
 """A packed cohort of the form ``ct_stacks``: CT volumes as stacks of thick slices, some with a reference.
 
 The folder holds ``<volume>_<n>.npy`` (Z, Y, X) int16 in Hounsfield units for each stack of a volume,
-``<volume>_reference.npy`` (Z, Y, X) with cubic voxels where there is one, and ``cohort.json``. Axes run to the
-head, to the front, to the left or right.
+``<volume>_reference.npy`` (Z, Y, X) with cubic voxels where there is one, and ``cohort.json``. Axes run to
+the head, to the front, to the left or right.
 """
 
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class Volume:
     reference_file: Path | None
 
     def reference(self) -> np.ndarray | None:
-        """Return the volume with cubic voxels, (rows, Y, X) int16 Hounsfield units; None if it is not known."""
+        """Return the volume with cubic voxels, (rows, Y, X) int16 Hounsfield units; None if not known."""
         return None if self.reference_file is None else _load(self.reference_file)
 
 

@@ -1,11 +1,11 @@
 """Thickness and spacing of slices as exact linear operators along one axis, with their adjoints.
 
-An axis holds ``n`` samples at the centres of pixels of one size. A slice of a scan is the mean over a box: its
-thickness; the distance between centres is its spacing; what exceeds the spacing is overlap. All positions are
-mm from the lower edge of the first pixel, so that grids of any two sizes lie on each other by where they are,
-not by the ends of their arrays.
+An axis holds ``n`` samples at the centres of pixels of one size. A slice of a scan is the mean over a box:
+its thickness; the distance between centres is its spacing; what exceeds the spacing is overlap. All positions
+are mm from the lower edge of the first pixel, so that grids of any two sizes lie on each other by where they
+are, not by the ends of their arrays.
 
-``integrate``   samples -> slices of any thickness and spacing: exact mean of the linear interpolant over each box
+``integrate``   samples -> slices of any thickness and spacing: exact mean of the linear interpolant over each
 ``interpolate`` slices -> samples, linear between slice centres
 ``convolve``    samples -> means of so many pixels, so many pixels apart: what a strided convolution can do
 """
@@ -54,7 +54,7 @@ class SliceOperator:
 
 
 def _band(matrix: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return, per row, the columns that are not zero and their weights, (rows, widest); short rows are padded."""
+    """Return columns that are not zero and their weights, (rows, widest) each; short rows are padded."""
     used = matrix != 0
     width = max(int(used.sum(axis=1).max(initial=0)), 1)
     columns = np.argsort(~used, axis=1, kind="stable")[:, :width]
@@ -99,9 +99,9 @@ def integrate(
 ) -> SliceOperator:
     """Return the operator from ``count`` samples to slices.
 
-    The samples are joined by straight lines (beyond the outer ones their values hold on); a slice is the mean of
-    that function over its thickness. With ``points``, it is the mean of so many points spread evenly over the
-    thickness instead.
+    The samples are joined by straight lines (beyond the outer ones their values hold on); a slice is the mean
+    of that function over its thickness. With ``points``, it is the mean of so many points spread evenly over
+    the thickness instead.
 
     Args:
         count: samples.
@@ -145,7 +145,7 @@ def interpolate(centres: np.ndarray, count: int, pixel: float) -> SliceOperator:
 
 
 def convolve(count: int, width: int, stride: int) -> tuple[SliceOperator, np.ndarray]:
-    """Return the operator of a box filter ``width`` pixels wide with a stride, and its rows' centres in pixels.
+    """Return the operator of a strided box filter ``width`` pixels wide, and its rows' centres in pixels.
 
     Only whole filters count; the rows lie in the middle of the axis, as those of :func:`slice_centres` do.
 

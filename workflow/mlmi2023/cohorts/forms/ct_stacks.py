@@ -7,8 +7,8 @@ A made cohort brings scans and references. Of any other, the key ``read`` says:
 ``thickness``     of a slice in mm; without it the DICOM header's, or the distance of slices in NIfTI
 ``pixel``         mm; slices are brought to such pixels by averaging; without it they stay as they are
 ``acquisitions``  [thickness, overlap] of scans to be formed from each volume along its own slice axis, the
-                  volume itself being the reference (or such lists by id); without it each volume is itself the
-                  scan, without reference
+                  volume itself being the reference (or such lists by id); without it each volume is
+                  itself the scan, without reference
 
 Scans are formed by exact integration over each slice of the volume's own thin slices.
 """

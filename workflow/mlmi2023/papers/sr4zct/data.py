@@ -16,7 +16,7 @@ from mlmi2023.papers.sr4zct.operators import degradation, upscaling
 
 
 def scaled(hu: Any, task: dict[str, Any]) -> Tensor:
-    """Return Hounsfield units as float32 in [0, 1]: the ends of ``task.window`` are 0 and 1, the rest is clipped."""
+    """Return Hounsfield units as float32 in [0, 1]: ``task.window`` with both ends, the rest is clipped."""
     low, high = task["window"]
     values = torch.from_numpy(np.array(hu)).float()
     return ((values - low) / (high - low)).clamp_(0, 1)
@@ -38,7 +38,7 @@ def volume_of(images: Tensor, view: str) -> Tensor:
 
 
 class Draws(Dataset):
-    """Running numbers of training pairs, with a random place for a crop; the module makes the images itself."""
+    """Running numbers of training pairs, with a random place for a crop; the module makes the images."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -101,7 +101,9 @@ class Pairs(nn.Module):
         sums = []
         for part in draw.split(8):
             found = self(part, torch.full((len(part), 2), 0.5))
-            sums.append(torch.stack([f(x, (1, 2, 3)) for x in found for f in (_mean, _square)], -1) * len(part))
+            sums.append(
+                torch.stack([f(x, (1, 2, 3)) for x in found for f in (_mean, _square)], -1) * len(part)
+            )
         first, second, third, fourth = (torch.stack(sums).sum(0) / len(draw)).T
         spread = [(b - a**2).clamp_min(1e-8).sqrt() for a, b in ((first, second), (third, fourth))]
         return torch.stack([first, spread[0], third, spread[1]], -1).float()
@@ -124,7 +126,11 @@ class OffAxisPairs(Pairs):
     matrices: Tensor
 
     def __init__(
-        self, images: Sequence[Tensor], own: Sequence[Tensor], crop: int | None, matrices: Sequence[np.ndarray]
+        self,
+        images: Sequence[Tensor],
+        own: Sequence[Tensor],
+        crop: int | None,
+        matrices: Sequence[np.ndarray],
     ) -> None:
         super().__init__(images, own, crop)
         self.register_buffer("matrices", torch.from_numpy(np.stack(matrices)), persistent=False)
@@ -247,6 +253,6 @@ def same_scan(volume: Volume, stack: Stack) -> Stack:
         if (own.thickness, own.overlap) == (stack.thickness, stack.overlap):
             return own
     raise InputError(
-        f"volume {volume.name} has no scan of {stack.thickness:g} mm with {stack.overlap:g} mm overlap to learn "
-        "from; give all volumes of the cohort the same acquisitions"
+        f"volume {volume.name} has no scan of {stack.thickness:g} mm with {stack.overlap:g} mm overlap to "
+        "learn from; give all volumes of the cohort the same acquisitions"
     )

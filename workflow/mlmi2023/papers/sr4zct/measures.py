@@ -21,7 +21,7 @@ Box = tuple[slice, slice, slice]
 
 
 def central_box(reference: Tensor) -> Box:
-    """Return the part of a volume (rows, Y, X) that is scored: the body's box, without both ends of the rows."""
+    """Return the part of a volume (rows, Y, X) that is scored: the body's box, without both ends in z."""
     body = (reference > EMPTY).numpy()
     rows = len(body)
     cut = round(TRIM * rows)

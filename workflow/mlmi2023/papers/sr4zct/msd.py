@@ -1,9 +1,9 @@
 """Mixed-scale dense networks (Pelt and Sethian, 2018), many small ones side by side.
 
-Layer i sees all maps before it, the image among them, through 3 x 3 filters whose dilation cycles through 1 to
-10, and adds one map. The last layer is a weighted sum of all maps. A network of depth 100 has 45 652 weights, so
-that one alone leaves a GPU idle: the networks of all volumes and settings of a method are trained at once, each
-with weights of its own, and come out as if trained alone.
+Layer i sees all maps before it, the image among them, through 3 x 3 filters whose dilation cycles through 1
+to 10, and adds one map. The last layer is a weighted sum of all maps. A network of depth 100 has 45 652
+weights, so that one alone leaves a GPU idle: the networks of all volumes and settings of a method are trained
+at once, each with weights of its own, and come out as if trained alone.
 """
 
 from typing import Any
@@ -16,13 +16,15 @@ from torch import Tensor, nn
 class _DenseMaps(torch.autograd.Function):
     """All maps of the networks, written into one array, without a copy per layer.
 
-    A dilated filter with one output map is a product of its 9 x C weights with the C maps, followed by a sum of
-    the nine results, each shifted (``fold``). The product reads every map once, where a convolution would
+    A dilated filter with one output map is a product of its 9 x C weights with the C maps, followed by a sum
+    of the nine results, each shifted (``fold``). The product reads every map once, where a convolution would
     read it nine times.
     """
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, weights: Tensor, biases: Tensor, dilations: tuple[int, ...]) -> Tensor:
+    def forward(
+        ctx: Any, image: Tensor, weights: Tensor, biases: Tensor, dilations: tuple[int, ...]
+    ) -> Tensor:
         """Return the maps (M, B, 1 + depth, H, W) of images (M, B, H, W)."""
         members, batch, height, width = image.shape
         depth = len(dilations)

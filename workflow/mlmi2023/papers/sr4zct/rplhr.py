@@ -1,8 +1,9 @@
 """TVSRN, the transformer of RPLHR-CT (Yu et al., 2022), from its description.
 
-An encoder with windowed attention reads the thick slices; a decoder gets their tokens in their places, a learned
-mask token in the place of every row that is missing, and attends along the slices in coronal and sagittal
-windows by turns. It is learned on thick slices that are means of k thin ones, side by side, without overlap.
+An encoder with windowed attention reads the thick slices; a decoder gets their tokens in their places, a
+learned mask token in the place of every row that is missing, and attends along the slices in coronal and
+sagittal windows by turns. It is learned on thick slices that are means of k thin ones, side by side, without
+overlap.
 """
 
 import torch
@@ -62,7 +63,7 @@ class Tvsrn(nn.Module):
     def forward(self, stack: Tensor) -> Tensor:
         """Return the volume (k Z, Y, X) of a stack (Z, Y, X) of at least ``slices``."""
         count = len(stack)
-        starts = list(range(0, count - self.slices, self.slices)) + [count - self.slices]
+        starts = [*range(0, count - self.slices, self.slices), count - self.slices]
         rows: list[Tensor] = []
         for start in starts:
             part = self.part(stack[start : start + self.slices])

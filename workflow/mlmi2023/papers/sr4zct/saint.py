@@ -53,7 +53,7 @@ class Saint(nn.Module):
         self.width = width
 
     def view(self, images: Tensor) -> Tensor:
-        """Return images (N, k Z, X) of one view of (N, Z, X): row k z is slice z, the others lie behind it."""
+        """Return images (N, k Z, X) of one view of (N, Z, X): row k z is slice z, others lie behind it."""
         features = self.marginal(images[:, None])
         k = self.factor
         places = torch.stack([torch.arange(k) / k, torch.full((k,), 1 / k)], dim=1).to(features)

@@ -1,4 +1,4 @@
-"""SAINT and RPLHR: networks on whole stacks, learned on other volumes as if slices never overlapped (Fig. 7)."""
+"""SAINT and RPLHR: networks on stacks, learned on other volumes as if slices never overlapped (Fig. 7)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,8 +37,8 @@ def factor_of(job: Job, found: list[Member]) -> int:
     factors = {max(round(m.stack.spacing / m.stack.pixel), 1) for m in found}
     if len(factors) != 1:
         raise InputError(
-            f"config key methods.{job.method}.settings: scans have {', '.join(map(str, sorted(factors)))} rows "
-            "per slice; name scans with one spacing"
+            f"config key methods.{job.method}.settings: scans have {', '.join(map(str, sorted(factors)))} "
+            "rows per slice; name scans with one spacing"
         )
     return factors.pop()
 
@@ -103,8 +103,8 @@ def plan_slabs(job: Job) -> Plan:
     usable = [v for v in cohort.volumes if v.name not in tested and v.reference_file and v.split != "test"]
     if not usable:
         raise InputError(
-            f"cohort '{cohort.name}': method '{job.method}' learns from volumes that are not tested and have a "
-            "reference, and there are none; give some the split train, or leave the method out"
+            f"cohort '{cohort.name}': method '{job.method}' learns from volumes that are not tested and have "
+            "a reference, and there are none; give some the split train, or leave the method out"
         )
     volumes = [scaled(v.reference(), job.task).half() for v in usable]
     rows = factor * int(job.method_options["net"].get("slices", job.train.get("slices", 8)))

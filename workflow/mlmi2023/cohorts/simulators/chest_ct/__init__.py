@@ -1,8 +1,8 @@
 """Stand-in chest CT: a continuous phantom, scanned at any slice thickness and overlap by integrating it.
 
-Each volume comes as a reference with cubic voxels and as scans of the same chest with thick, overlapping slices.
-All are integrals of one finely sampled phantom with its noise, so that no scan is a resampled reference. Axes are
-(z, y, x): to the head, to the front, to the left. The files, in the order of the work:
+Each volume comes as a reference with cubic voxels and as scans of the same chest with thick, overlapping
+slices. All are integrals of one finely sampled phantom with its noise, so that no scan is a resampled
+reference. Axes are (z, y, x): to the head, to the front, to the left. The files, in the order of the work:
 
 ======== ======================================================================
 options  the simulator's parameters and their defaults
@@ -27,8 +27,8 @@ def simulate(
     """Write a stand-in cohort of CT volumes, in the layout of :mod:`mlmi2023.cohorts.forms.ct_stacks`.
 
     Args:
-        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (volumes per split) and ``options`` (see
-            :mod:`mlmi2023.cohorts.simulators.chest_ct.options`).
+        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (volumes per split) and ``options``
+            (see :mod:`mlmi2023.cohorts.simulators.chest_ct.options`).
         out: folder; made if absent.
         threads: worker processes; the bytes do not depend on their number.
         progress: called with volumes done, volumes in all, and the volume just done.

@@ -1,7 +1,7 @@
 """All volumes of a cohort, in parallel processes, and the files that they become."""
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -39,18 +39,22 @@ def simulate_cohort(
     rows = plan(config, options)
     out.mkdir(parents=True, exist_ok=True)
     jobs = [(number, row, int(config["seed"]), options, out) for number, row in enumerate(rows)]
-    if threads < 2 or len(jobs) < 2:
-        made = map(_make, jobs)
-    else:
-        # fork: a spawned worker would run the calling script again
-        pool = ProcessPoolExecutor(min(threads, len(jobs)), mp_context=multiprocessing.get_context("fork"))
-        made = pool.map(_make, jobs)
-    done = []
-    for row in made:
+    done: list[dict[str, Any]] = []
+    for row in _each(jobs, threads):
         done.append(row)
         (progress or _say)(len(done), len(rows), row["subject"])
     write_json(out / "volumes.json", done)
     write_json(out / "cohort.json", {"config": {**config, "options": options}, "seed": config["seed"]})
+
+
+def _each(jobs: list[Any], threads: int) -> Iterator[dict[str, Any]]:
+    if threads < 2 or len(jobs) < 2:
+        yield from map(_make, jobs)
+        return
+    # fork: a spawned worker would run the calling script again
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(min(threads, len(jobs)), mp_context=context) as pool:
+        yield from pool.map(_make, jobs)
 
 
 def _make(job: tuple[int, dict[str, Any], int, dict[str, Any], Path]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """The chest as a continuous phantom, sampled so finely that sums over the samples are its integrals.
 
-Organs scale with the field of view, so that small volumes show a whole chest; what is fine (vessels, fissures,
-cortical bone, nodules) keeps its size in mm.
+Organs scale with the field of view, so that small volumes show a whole chest; what is fine (vessels,
+fissures, cortical bone, nodules) keeps its size in mm.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,8 @@ def _bones(
         shell = np.array([1.5, 0.0, 0.0])
         canvas.tube(ends[0] + shell, ends[1] - shell, np.array([wide - 1.2] * 2), MARROW)
     canal = np.array([0.0, behind - 0.12 * size[1], 0.0])
-    canvas.tube(canal - [2 * top, 0, 0], canal + [2 * top, 0, 0], np.array([3.0, 3.0]), TISSUE)
+    along = np.array([2 * top, 0.0, 0.0])
+    canvas.tube(canal - along, canal + along, np.array([3.0, 3.0]), TISSUE)
     ring = np.array([body[1], body[2]]) - 6.5
     phase = rng.uniform(0, ribs["spacing"])
     for level in np.arange(-top - 60 + phase, top + 60, ribs["spacing"]):
@@ -140,7 +142,7 @@ def _bones(
                 axis=1,
             )
             for radius, hu in ((ribs["radius"], CORTEX), (ribs["radius"] - 1.0, MARROW)):
-                for start, end in zip(points, points[1:]):
+                for start, end in itertools.pairwise(points):
                     if min(abs(start[0]), abs(end[0])) < top + 10:
                         canvas.tube(start, end, np.array([radius, radius]), max(hu, BONE / 2))
 
@@ -148,7 +150,7 @@ def _bones(
 def _texture(
     rng: np.random.Generator, hu: np.ndarray, step: np.ndarray, options: dict[str, Any]
 ) -> np.ndarray:
-    """Return texture that is alike along all axes: a smooth random field, weaker in soft tissue than in lung."""
+    """Return texture that is alike along all axes: a smooth random field, with a strength for each tissue."""
     coarse = 0.5  # mm; the field is smooth on this grid and joined linearly between its points
     shape = [int(np.ceil(n * s / coarse)) + 1 for n, s in zip(hu.shape, step)]
     field = gaussian_filter(

@@ -19,8 +19,8 @@ def grow(
         radii: of the ellipsoid, (3,) mm.
         root: where the tree enters the lung.
         options: the part ``vessels``. A branch is ``length`` times its radius long, its children turn away by
-            ``spread`` and shrink by about ``taper`` (Murray's law: 0.79 for equal ones). ``lean`` in [0, 1] pulls
-            all branches towards the z axis.
+            ``spread`` and shrink by about ``taper`` (Murray's law: 0.79 for equal ones). ``lean`` in
+            [0, 1] pulls all branches towards the z axis.
     """
     tubes: list[Tube] = []
     first = _unit(centre - root + 0.3 * radii * rng.standard_normal(3))
