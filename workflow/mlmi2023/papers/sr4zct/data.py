@@ -184,8 +184,8 @@ def stacked(blocks: Sequence[Tensor]) -> Tensor:
 def build_pairs(job: Job, cohort: Stacks, found: Sequence[Member]) -> Pairs:
     """Return the training pairs of a method's members.
 
-    ``source: self`` trains on the test scan's own axial slices and on nothing else; ``source: others`` on scan
-    and reference of the other volumes.
+    ``source: self`` trains on the test scan's own axial slices and on nothing else; ``source: others`` on
+    scan and reference of the other volumes.
 
     Raises:
         InputError: an unknown source, or no other volume with a reference.

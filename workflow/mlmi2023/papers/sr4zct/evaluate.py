@@ -2,7 +2,7 @@
 
 A method's ``kind`` is
 
-``learned``       networks on coronal and sagittal images (``model: msd``), or on stacks (``saint``, ``rplhr``);
+``learned``       networks on coronal and sagittal images (``model: msd``) or on stacks (``saint``, ``rplhr``)
 ``interpolation`` the scan itself, interpolated linearly: the tables' "original";
 ``merged``        the mean of another method's coronal and sagittal results;
 ``mean``          the floor: one grey value everywhere;
@@ -37,9 +37,9 @@ Result = tuple[Member, dict[str, Tensor]]
 def predict(job: Job, weights: Path | None, out: Path) -> None:
     """Enhance all test scans and write the folder ``out``.
 
-    ``scores.csv`` has case, label, setting, metric and value, where there is a reference. ``<scan>.npz`` holds
-    the volumes ``cor`` and ``sag``, (rows, Y, X) float16 in [0, 1]; only of scans that the method's ``keep``
-    names ([thickness, overlap] pairs, of the first volume; ``all`` keeps everything).
+    ``scores.csv`` has case, label, setting, metric and value, where there is a reference. ``<scan>.npz``
+    holds the volumes ``cor`` and ``sag``, (rows, Y, X) float16 in [0, 1]; only of scans that the method's
+    ``keep`` names ([thickness, overlap] pairs, of the first volume; ``all`` keeps everything).
 
     Raises:
         InputError: an unknown kind, missing weights, or a cohort that does not serve.
@@ -195,7 +195,7 @@ def read_scores(folder: Path) -> pd.DataFrame:
 
 
 def score(job: Job, predictions: Path) -> list[dict[str, Any]]:
-    """Return the tidy rows of :func:`predict`'s folder: a case per volume, its label the kind of stress test."""
+    """Return the tidy rows of :func:`predict`'s folder: a case per volume, its label the kind of test."""
     same = {"dataset": job.dataset, "method": job.method, "seed": job.seed, "fold": job.fold}
     found = read_scores(predictions).to_dict("records")
     return [same | {str(key): value for key, value in row.items()} for row in found]

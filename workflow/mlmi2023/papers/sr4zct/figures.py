@@ -207,7 +207,7 @@ def _coronal(context: Context, method: str) -> Any:
 
 
 def _assumptions(context: Context) -> Any:
-    """Fig. 6: patches for the right assumption and for the smallest errors, above their difference from truth."""
+    """Fig. 6: patches for the right assumption and for the smallest errors, above their differences."""
     import matplotlib.pyplot as plt
 
     wrong = context.first("sr4zct_mis")

@@ -6,10 +6,10 @@ weights, so that one alone leaves a GPU idle: the networks of all volumes and se
 at once, each with weights of its own, and come out as if trained alone.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -17,8 +17,8 @@ class _DenseMaps(torch.autograd.Function):
     """All maps of the networks, written into one array, without a copy per layer.
 
     A dilated filter with one output map is a product of its 9 x C weights with the C maps, followed by a sum
-    of the nine results, each shifted (``fold``). The product reads every map once, where a convolution would
-    read it nine times.
+    of the nine results, each shifted. The product reads every map once, where a convolution would read it
+    nine times. Beyond its borders a map is mirrored.
     """
 
     @staticmethod
@@ -34,8 +34,9 @@ class _DenseMaps(torch.autograd.Function):
         for i, dilation in enumerate(dilations):
             own = weights[:, start : start + 9 * (i + 1)].view(members, 1, 9, i + 1)
             start += 9 * (i + 1)
-            taps = torch.matmul(own, maps[:, :, : i + 1]).view(members * batch, 9, -1)
-            summed = F.fold(taps, (height, width), 3, dilation, dilation).view(members, batch, -1)
+            taps = torch.matmul(own, maps[:, :, : i + 1]).view(members, batch, 3, 3, height, width)
+            columns = _gather(taps.unbind(3), dilation, -1)
+            summed = _gather(columns.unbind(2), dilation, -2).flatten(2)
             maps[:, :, i + 1] = summed.add_(biases[:, i, None, None]).relu_()
         ctx.save_for_backward(maps, weights)
         ctx.dilations, ctx.size = dilations, (height, width)
@@ -55,14 +56,37 @@ class _DenseMaps(torch.autograd.Function):
             own = weights[:, start:end].view(members, 1, 9, i + 1)
             below = grads[:, :, i + 1] * (maps[:, :, i + 1] > 0)
             by_bias[:, i] = below.sum(dim=(1, 2))
-            image = below.view(members * batch, 1, height, width)
-            taps = F.unfold(image, 3, dilation, dilation).view(members, batch, 9, -1)
+            rows = _spread(below.view(members, batch, height, width), dilation, -2, 2)
+            taps = _spread(rows, dilation, -1, 3).view(members, batch, 9, -1)
             earlier = maps[:, :, : i + 1]
             by_weight[:, start:end] = torch.matmul(taps, earlier.mT).sum(dim=1).flatten(1)
             grads[:, :, : i + 1] += torch.matmul(own.mT, taps)
             end = start
         image_grad = grads[:, :, 0].view(members, batch, height, width) if ctx.needs_input_grad[0] else None
         return image_grad, by_weight, by_bias, None
+
+
+def _gather(three: Sequence[Tensor], step: int, axis: int) -> Tensor:
+    """Return a[i - step] + b[i] + c[i + step] along an axis, mirrored beyond its ends."""
+    before, here, behind = three
+    size = here.shape[axis]
+    total = here.clone()
+    total.narrow(axis, step, size - step).add_(before.narrow(axis, 0, size - step))
+    total.narrow(axis, 0, step).add_(before.narrow(axis, 1, step).flip(axis))
+    total.narrow(axis, 0, size - step).add_(behind.narrow(axis, step, size - step))
+    total.narrow(axis, size - step, step).add_(behind.narrow(axis, size - 1 - step, step).flip(axis))
+    return total
+
+
+def _spread(grad: Tensor, step: int, axis: int, new: int) -> Tensor:
+    """Return the gradients of the three terms of :func:`_gather`, stacked along a new axis."""
+    size = grad.shape[axis]
+    before, behind = torch.zeros_like(grad), torch.zeros_like(grad)
+    before.narrow(axis, 0, size - step).copy_(grad.narrow(axis, step, size - step))
+    before.narrow(axis, 1, step).add_(grad.narrow(axis, 0, step).flip(axis))
+    behind.narrow(axis, step, size - step).copy_(grad.narrow(axis, 0, size - step))
+    behind.narrow(axis, size - 1 - step, step).add_(grad.narrow(axis, size - step, step).flip(axis))
+    return torch.stack([before, grad, behind], dim=new)
 
 
 class MSDNets(nn.Module):

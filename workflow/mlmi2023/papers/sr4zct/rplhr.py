@@ -69,10 +69,11 @@ class Tvsrn(nn.Module):
             part = self.part(stack[start : start + self.slices])
             behind = len(rows) - start * self.factor  # the last part reaches back into the one before
             rows += list(part[max(behind, 0) :])
-        return torch.stack(rows)
+        between = F.interpolate(stack.flatten(1).T[None], scale_factor=self.factor, mode="linear")[0].T
+        return torch.stack(rows) + between.view(-1, *stack.shape[1:])
 
     def part(self, stack: Tensor) -> Tensor:
-        """Return the rows (k Z, Y, X) of ``slices`` slices (Z, Y, X)."""
+        """Return what is added to interpolated rows, (k Z, Y, X), of ``slices`` slices (Z, Y, X)."""
         z, height, width = stack.shape
         side = self.window
         padded = F.pad(stack[:, None], (0, -width % side, 0, -height % side), mode="replicate")
@@ -97,8 +98,7 @@ class Tvsrn(nn.Module):
             cut = block(cut).view(lines, across // side, rows, side, channels).permute(2, 0, 1, 3, 4)
             turned = cut.reshape(rows, lines, across, channels)
             whole = turned if number % 2 == 0 else turned.transpose(1, 2)
-        detail = self.head(whole)[..., 0][:, :height, :width]
-        return stack.repeat_interleave(self.factor, dim=0) + detail
+        return self.head(whole)[..., 0][:, :height, :width]
 
     def places(self, centres: Tensor, spacing: float) -> Tensor:
         """Return where the rows of the result lie, mm, given the slices' centres."""
