@@ -186,7 +186,9 @@ def test_published_layouts_are_planned_from_empty_files(tmp_path):
     base = merge(read_yaml(ROOT / "config/config.yaml"), {"scale": "paper", "papers": ["sr4zct"]})
     trees = {
         "msd_lung": [f"Task06_Lung/imagesTr/lung_{n:03d}.nii.gz" for n in (6, 14, 22, 23)],
-        "ldct_l291": [f"{p}/{n}.IMA" for p in ("L291/full_3mm", "L067/full_1mm", "L096/full_1mm") for n in "12"],
+        "ldct_l291": [
+            f"{p}/{n}.IMA" for p in ("L291/full_3mm", "L067/full_1mm", "L096/full_1mm") for n in "12"
+        ],
     }
     for name, files in trees.items():
         config = Settings(base, ROOT).cohort(name)

@@ -61,14 +61,18 @@ def test_adjoints_by_dot_products(thickness, spacing, axis):
     for operator in [*pair, pair[1] @ pair[0]]:
         rows, columns = operator.matrix.shape
         shape = [3, 4, 5]
-        x, y = (torch.randn([*shape[:axis], n, *shape[axis + 1 :]], dtype=torch.float64) for n in (columns, rows))
+        x, y = (
+            torch.randn([*shape[:axis], n, *shape[axis + 1 :]], dtype=torch.float64) for n in (columns, rows)
+        )
         assert torch.sum(operator(x, axis) * y).item() == pytest.approx(
             torch.sum(x * operator.adjoint(y, axis)).item(), rel=1e-10
         )
 
 
 def test_banded_application_is_the_matrix_product():
-    operator = interpolate(slice_centres(30, 5, 2.5), 30, 1.0) @ integrate(30, 1.0, slice_centres(30, 5, 2.5), 5)
+    operator = interpolate(slice_centres(30, 5, 2.5), 30, 1.0) @ integrate(
+        30, 1.0, slice_centres(30, 5, 2.5), 5
+    )
     x = torch.randn(2, 30, 7, dtype=torch.float64)
     assert torch.allclose(operator(x), torch.from_numpy(operator.matrix) @ x)
     with pytest.raises(ValueError, match="takes 30 rows"):
@@ -81,7 +85,9 @@ def test_centres_fit_and_lie_in_the_middle():
     assert centres[0] - 3.125 >= -1e-9 and centres[-1] + 3.125 <= 64 + 1e-9
     assert centres[0] + centres[-1] == pytest.approx(64.0)
     # spacing is thickness less overlap: more overlap, more slices
-    assert len(slice_centres(64, 5, 5 - 3)) > len(slice_centres(64, 5, 5 - 2)) > len(slice_centres(64, 5, 5 + 2))
+    assert (
+        len(slice_centres(64, 5, 5 - 3)) > len(slice_centres(64, 5, 5 - 2)) > len(slice_centres(64, 5, 5 + 2))
+    )
     with pytest.raises(InputError, match="do not fit"):
         slice_centres(4.0, 5.0, 2.5)
     with pytest.raises(InputError, match="positive"):

@@ -53,7 +53,9 @@ def _coarsest(context: Context) -> Member:
         if all((folder / f"{member.file}.npz").exists() for folder in context.predictions.values()):
             shared.append(member)
     if not shared:
-        raise InputError("no scan of the first volume was kept by all methods; set their key 'keep'")
+        raise InputError(
+            f"no scan of the first volume was kept by all of {', '.join(context.predictions)}; set their key 'keep'"
+        )
     return max(shared, key=lambda m: (m.stack.thickness, m.stack.spacing))
 
 

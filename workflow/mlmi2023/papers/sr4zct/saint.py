@@ -51,6 +51,9 @@ class Saint(nn.Module):
         self.filters = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, width * 9))
         self.fusion = nn.Sequential(_trunk(2, width, blocks), nn.Conv2d(width, 1, 3, padding=1))
         self.width = width
+        for last in (self.filters[-1], self.fusion[-1]):  # starts as interpolation
+            nn.init.zeros_(last.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
     def view(self, images: Tensor) -> Tensor:
         """Return images (N, k Z, X) of one view of (N, Z, X): row k z is slice z, others lie behind it."""
