@@ -192,13 +192,13 @@ def test_published_layouts_are_planned_from_empty_files(tmp_path):
     }
     for name, files in trees.items():
         config = Settings(base, ROOT).cohort(name)
-        with pytest.raises(InputError, match="access: (open|registration)"):
+        with pytest.raises(InputError, match=r"access: (open|registration)"):
             raw_files(name, config, tmp_path / name)
         for file in files:
             (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name / file).touch()
         assert len(raw_files(name, config, tmp_path / name)) == len(files)
-        with pytest.raises(InputError, match="empty|series"):
+        with pytest.raises(InputError, match=r"empty|series"):
             form.pack(config, tmp_path / name, tmp_path / "out", name)
 
 

@@ -173,8 +173,8 @@ def test_mistakes_are_one_line(chain, tmp_path):
         predict(job(), None, tmp_path / "p")
     with pytest.raises(InputError, match="missing under 'uses'"):
         predict(job(options={"kind": "merged", "of": "sr4zct"}), None, tmp_path / "p")
-    with pytest.raises(InputError, match="3 rows per slice|2, 3 rows"):
+    with pytest.raises(InputError, match="2, 3 rows"):
         train(job(options={**METHODS["saint"], "settings": None}), tmp_path / "r", tmp_path / "o")
     assert not (tmp_path / "p").exists()
-    with pytest.raises(InputError, match="no such figure|sr4zct draws"):
+    with pytest.raises(InputError, match="sr4zct draws"):
         draw("fig9", {"sr4zct": job()}, {}, {"sr4zct": left["sr4zct"]}, {}, tmp_path / "f")

@@ -23,7 +23,7 @@ def nets(members=3, depth=7, dilations=4):
 
 
 def plain(net, images, member):
-    """An MS-D network as its authors describe it: dilated convolutions of everything before, mirrored borders."""
+    """An MS-D network as its authors describe it: dilated convolutions of all before, mirrored borders."""
     mean_in, sd_in, mean_out, sd_out = net.scale[member]
     maps, start = ((images - mean_in) / sd_in)[:, None], 0
     for i in range(net.depth):

@@ -1,4 +1,4 @@
-"""A real-looking CT of the user's own, from NIfTI to page, by config alone; and the paper scale without data."""
+"""A CT of the user's own, from NIfTI to page, by config alone; and the paper scale without data."""
 
 import csv
 import os

@@ -54,7 +54,8 @@ def _coarsest(context: Context) -> Member:
             shared.append(member)
     if not shared:
         raise InputError(
-            f"no scan of the first volume was kept by all of {', '.join(context.predictions)}; set their key 'keep'"
+            "no scan of the first volume was kept by all methods of the figure "
+            f"({', '.join(context.predictions)}); set their key 'keep'"
         )
     return max(shared, key=lambda m: (m.stack.thickness, m.stack.spacing))
 
@@ -232,7 +233,8 @@ def _assumptions(context: Context) -> Any:
     )  # fmt: skip
     _row(grid[0], True, columns, true, where)
     if true is not None:
-        for axes, (_, images) in zip(grid[1], columns):
+        grid[1, -1].set_axis_off()
+        for axes, (_, images) in zip(grid[1], columns[:-1]):
             axes.imshow((images - true)[where].numpy(), cmap="RdBu_r", vmin=-0.1, vmax=0.1, origin="lower")
             axes.set_xticks([])
             axes.set_yticks([])
