@@ -37,7 +37,7 @@ class Stack:
     @property
     def overlap(self) -> float:
         """What neighbouring slices share, mm; negative where there are gaps."""
-        return round(self.thickness - self.spacing, 6)
+        return round(self.thickness - self.spacing, 3)
 
     @property
     def rows(self) -> int:

@@ -22,6 +22,7 @@ class _DenseMaps(torch.autograd.Function):
     """
 
     @staticmethod
+    @torch.amp.custom_fwd(device_type="cuda", cast_inputs=torch.float32)
     def forward(
         ctx: Any, image: Tensor, weights: Tensor, biases: Tensor, dilations: tuple[int, ...]
     ) -> Tensor:
@@ -43,6 +44,7 @@ class _DenseMaps(torch.autograd.Function):
         return maps.view(members, batch, depth + 1, height, width)
 
     @staticmethod
+    @torch.amp.custom_bwd(device_type="cuda")
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         """Go back layer by layer, adding to the gradients of earlier maps in place."""
         maps, weights = ctx.saved_tensors
