@@ -230,8 +230,8 @@ def _from_others(job: Job, cohort: Stacks, found: Sequence[Member]) -> Pairs:
             key = (volume.name, stack.file, member.view)
             if key not in places:
                 start = sum(map(len, targets))
-                targets.append(images_of(scaled(volume.reference(), job.task), member.view))
-                inputs.append(images_of(upscaled(stack, job.task), member.view))
+                targets.append(images_of(scaled(volume.reference(), job.task), member.view).half())
+                inputs.append(images_of(upscaled(stack, job.task), member.view).half())
                 places[key] = start + torch.arange(len(targets[-1]))
             taken.append(places[key])
         if not taken:

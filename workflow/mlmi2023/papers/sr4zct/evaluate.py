@@ -70,7 +70,7 @@ def _results(job: Job, weights: Path | None, cohort: Stacks) -> Iterator[Result]
         return
     simple: dict[str, Callable[[Member], Tensor]] = {
         "interpolation": lambda m: upscaled(m.stack, job.task),
-        "mean": lambda m: torch.full_like(u := upscaled(m.stack, job.task), float(u.mean())),
+        "mean": lambda m: _grey(upscaled(m.stack, job.task)),
         "truth": lambda m: scaled(m.volume.reference(), job.task),
         "merged": lambda m: _merged(job, m),
     }
@@ -78,6 +78,10 @@ def _results(job: Job, weights: Path | None, cohort: Stacks) -> Iterator[Result]
         if kind == "truth" and member.volume.reference_file is None:
             continue
         yield member, dict.fromkeys(VIEWS, simple[kind](member))
+
+
+def _grey(volume: Tensor) -> Tensor:
+    return torch.full_like(volume, float(volume.mean()))
 
 
 def _merged(job: Job, member: Member) -> Tensor:

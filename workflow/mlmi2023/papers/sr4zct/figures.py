@@ -119,9 +119,7 @@ def _patches(context: Context) -> Any:
     found = {method: _volumes(context, method, member) for method in methods}
     reference = _reference(context, member)
     count = len(methods) + (reference is not None)
-    figure, grid = plt.subplots(
-        2, count, figsize=(2.3 * count, 4.9), squeeze=False, layout="constrained"
-    )  # fmt: skip
+    figure, grid = plt.subplots(2, count, figsize=(2.3 * count, 4.9), squeeze=False, layout="constrained")
     for row, view in zip(grid, VIEWS):
         where = busiest(images_of(found["original"][view], view))
         true = None if reference is None else images_of(reference, view)
@@ -149,9 +147,8 @@ def _sagittal(context: Context) -> Any:
     columns += [] if true is None else [("Truth", true)]
     where = busiest(dict(columns)[context.names["original"]])
     whole = (where[0], slice(None), slice(None))
-    figure, grid = plt.subplots(
-        2, len(columns), figsize=(2.1 * len(columns), 4.6), squeeze=False, layout="constrained"
-    )  # fmt: skip
+    wide = 2.1 * len(columns)
+    figure, grid = plt.subplots(2, len(columns), figsize=(wide, 4.6), squeeze=False, layout="constrained")
     _row(grid[0], True, columns, true, whole)
     _row(grid[1], False, columns, true, where)
     for axes in grid[0]:
@@ -227,10 +224,10 @@ def _assumptions(context: Context) -> Any:
     titles = [f"{m.resolution:g} mm / {m.overlap:g} mm" for _, m in shown]
     titles[0] += " (right)"
     columns = list(zip(titles, found)) + ([] if true is None else [("Truth", true)])
+    rows, size = (1, 2.6) if true is None else (2, 4.6)
     figure, grid = plt.subplots(
-        1 if true is None else 2, len(columns), figsize=(2.1 * len(columns), 2.6 if true is None else 4.6),
-        squeeze=False, layout="constrained",
-    )  # fmt: skip
+        rows, len(columns), figsize=(2.1 * len(columns), size), squeeze=False, layout="constrained"
+    )
     _row(grid[0], True, columns, true, where)
     if true is not None:
         grid[1, -1].set_axis_off()

@@ -93,7 +93,7 @@ def _sheet(
     """Paint a plane of some thickness, blurred by the scanner, where it lies inside an ellipsoid."""
     normal = normal / np.linalg.norm(normal)
     centre, radii = lung
-    box = canvas._box(centre - radii, centre + radii)
+    box = canvas.box(centre - radii, centre + radii)
     z, y, x = (axis[part] for axis, part in zip(canvas.axes, box))
     away = (
         (z[:, None, None] - point[0]) * np.float32(normal[0])
