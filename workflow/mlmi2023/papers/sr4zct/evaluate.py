@@ -28,6 +28,8 @@ from mlmi2023.papers.sr4zct.members import VIEWS, Member, members
 from mlmi2023.training.device import make_deterministic, pick_device
 
 KINDS = ("learned", "interpolation", "merged", "mean", "truth")
+#: kinds whose score is the same for all scans of a volume; it stands under no setting
+CONTROLS = ("mean", "truth")
 SCORES = "scores.csv"
 
 #: member, and the volumes (rows, Y, X) in [0, 1] of the views that it answers for
@@ -74,9 +76,11 @@ def _results(job: Job, weights: Path | None, cohort: Stacks) -> Iterator[Result]
         "truth": lambda m: scaled(m.volume.reference(), job.task),
         "merged": lambda m: _merged(job, m),
     }
+    done = set()
     for member in members(job, cohort):
-        if kind == "truth" and member.volume.reference_file is None:
+        if kind in CONTROLS and (member.volume.name in done or member.volume.reference_file is None):
             continue
+        done.add(member.volume.name)
         yield member, dict.fromkeys(VIEWS, simple[kind](member))
 
 
@@ -141,12 +145,19 @@ def _scored(job: Job, member: Member, found: dict[str, Tensor]) -> Iterator[dict
     reference = scaled(member.volume.reference(), job.task)
     box = central_box(reference)
     with_ssim = bool(job.method_options.get("ssim", True))
-    for view, volume in found.items():
-        for metric, value in view_scores(volume, reference, view, box, with_ssim):
+    each = {
+        view: dict(view_scores(volume, reference, view, box, with_ssim)) for view, volume in found.items()
+    }
+    settings = {member.setting(view): scores for view, scores in each.items()}
+    if job.method_options["kind"] in CONTROLS:
+        shared = set.intersection(*(set(scores) for scores in each.values()))
+        settings = {"": {m: float(np.mean([each[v][m] for v in each])) for m in sorted(shared)}}
+    for setting, scores in settings.items():
+        for metric, value in scores.items():
             yield {
                 "case": member.volume.name,
                 "label": member.volume.label,
-                "setting": member.setting(view),
+                "setting": setting,
                 "metric": metric,
                 "value": value,
             }
