@@ -29,14 +29,14 @@ class Canvas:
         centre, radii = np.asarray(centre, float), np.asarray(radii, float)
         # three standard deviations beyond the shortest radius, where the edge is softest
         reach = radii * (1 + 3 * self.sigma / radii.min())
-        box = self._box(centre - reach, centre + reach)
+        box = self.box(centre - reach, centre + reach)
         z, y, x = (((axis[part] - c) / r) ** 2 for axis, part, c, r in zip(self.axes, box, centre, radii))
         distance = np.sqrt(z[:, None, None] + y[None, :, None] + x[None, None, :])
         inside = ndtr((1 - distance) * np.float32(radii.min() / self.sigma))
         view = self.hu[box]
         view += (hu - view) * inside
 
-    def _box(self, low: np.ndarray, high: np.ndarray) -> tuple[slice, ...]:
+    def box(self, low: np.ndarray, high: np.ndarray) -> tuple[slice, ...]:
         """Return the voxels whose centres lie between two corners."""
         ends = (np.searchsorted(axis, [a, b]) for axis, a, b in zip(self.axes, low, high))
         return tuple(slice(int(a), int(b)) for a, b in ends)
@@ -51,7 +51,7 @@ class Canvas:
             The box that was touched, as slices, and the tube's share of each voxel in it.
         """
         reach = float(max(radius)) + 3 * self.sigma
-        where = self._box(np.minimum(start, end) - reach, np.maximum(start, end) + reach)
+        where = self.box(np.minimum(start, end) - reach, np.maximum(start, end) + reach)
         z, y, x = (axis[part] - np.float32(a) for axis, part, a in zip(self.axes, where, start))
         if not (len(z) and len(y) and len(x)):
             return where, None

@@ -1,0 +1,134 @@
+"""SAINT and RPLHR: networks on stacks, learned on other volumes as if slices never overlapped (Fig. 7)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from mlmi2023.cohorts.stacks import Stacks, open_stacks
+from mlmi2023.errors import InputError
+from mlmi2023.imaging.slice_profile import interpolate
+from mlmi2023.jobs import Job
+from mlmi2023.papers.sr4zct.data import scaled
+from mlmi2023.papers.sr4zct.members import VIEWS, Member, members
+from mlmi2023.papers.sr4zct.rplhr import Tvsrn
+from mlmi2023.papers.sr4zct.saint import Saint
+from mlmi2023.training.plan import Plan
+
+
+def build_slab_net(options: dict[str, Any], factor: int) -> nn.Module:
+    """Return an untrained network that puts ``factor`` rows in the place of a slice."""
+    net = {key: value for key, value in options["net"].items() if key != "slices"}
+    if options["model"] == "saint":
+        return Saint(factor, **net)
+    return Tvsrn(factor, slices=int(options["net"]["slices"]), **net)
+
+
+def factor_of(job: Job, found: list[Member]) -> int:
+    """Return the whole number of rows that comes closest to the spacing of slices.
+
+    Raises:
+        InputError: the scans differ in it; a network serves one factor.
+    """
+    factors = {max(round(m.stack.spacing / m.stack.pixel), 1) for m in found}
+    if len(factors) != 1:
+        raise InputError(
+            f"config key methods.{job.method}.settings: scans have {', '.join(map(str, sorted(factors)))} "
+            "rows per slice; name scans with one spacing"
+        )
+    return factors.pop()
+
+
+class SlabSamples(Dataset):
+    """Random blocks of the references of other volumes, thin slices on the device of the module."""
+
+    def __init__(self, sizes: list[tuple[int, ...]], rows: int, crop: int) -> None:
+        self.sizes, self.rows, self.crop = sizes, rows, crop
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        room = [n - m + 1 for n, m in zip(self.sizes[index], (self.rows, self.crop, self.crop))]
+        corner = [int(torch.randint(max(r, 1), (1,))) for r in room]
+        return {"volume": index, "corner": torch.tensor(corner)}
+
+
+class SlabLearning(pl.LightningModule):
+    """Mean absolute error on all thin slices, from a stack without overlap."""
+
+    def __init__(self, net: nn.Module, volumes: list[Tensor], rows: int, crop: int, train: dict[str, Any]):
+        super().__init__()
+        self.net, self.rows, self.crop, self.settings = net, rows, crop, train
+        for number, volume in enumerate(volumes):
+            self.register_buffer(f"volume_{number}", volume, persistent=False)
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss over a batch of blocks."""
+        losses = []
+        for number, (z, y, x) in zip(batch["volume"].tolist(), batch["corner"].tolist()):
+            volume: Any = getattr(self, f"volume_{number}")
+            true = volume[z : z + self.rows, y : y + self.crop, x : x + self.crop].float()
+            losses.append((self.net(thinned(true, self.net)) - true).abs().mean())
+        loss = torch.stack(losses).mean()
+        self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(losses))
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """Adam with a constant rate."""
+        return torch.optim.Adam(self.net.parameters(), lr=float(self.settings["learning_rate"]))
+
+
+def thinned(thin: Tensor, net: Any) -> Tensor:
+    """Return the stack that a network learns from: every k-th thin slice, or means of k side by side."""
+    if net.thins == "every":
+        return thin[:: net.factor]
+    return thin.unflatten(0, (-1, net.factor)).mean(dim=1)
+
+
+def plan_slabs(job: Job) -> Plan:
+    """Return module and samples of SAINT or RPLHR.
+
+    Raises:
+        InputError: no other volume has a reference.
+    """
+    cohort = open_stacks(job.data)
+    found = members(job, cohort)
+    net = build_slab_net(job.method_options, factor := factor_of(job, found))
+    tested = {m.volume.name for m in found}
+    usable = [v for v in cohort.volumes if v.name not in tested and v.reference_file and v.split != "test"]
+    if not usable:
+        raise InputError(
+            f"cohort '{cohort.name}': method '{job.method}' learns from volumes that are not tested and have "
+            "a reference, and there are none; give some the split train, or leave the method out"
+        )
+    volumes = [scaled(v.reference(), job.task).half() for v in usable]
+    rows = factor * int(job.method_options["net"].get("slices", job.train.get("slices", 8)))
+    crop = min(int(job.train.get("crop") or 64), *(min(v.shape[1:]) for v in volumes))
+    if min(len(v) for v in volumes) < rows:
+        raise InputError(f"config key methods.{job.method}: {rows} rows exceed a reference; lower net.slices")
+    samples = SlabSamples([tuple(v.shape) for v in volumes], rows, crop)
+    return Plan(SlabLearning(net, volumes, rows, crop, job.train), samples)
+
+
+def enhanced(
+    job: Job, weights: Path, cohort: Stacks, device: torch.device
+) -> Iterator[tuple[Member, dict[str, Tensor]]]:
+    """Yield each member and its volume, the same for both views."""
+    from mlmi2023.training.weights import load_weights
+
+    found = members(job, cohort)
+    net = build_slab_net(job.method_options, factor_of(job, found))
+    load_weights(net, weights)
+    net.to(device).eval()
+    with torch.inference_mode():
+        for member in found:
+            stack = member.stack
+            rows = net(scaled(stack.array(), job.task).to(device)).clamp(0, 1).cpu()
+            places = net.places(torch.from_numpy(stack.centres()), stack.spacing)  # type: ignore[operator]
+            volume = interpolate(places.numpy(), stack.rows, stack.pixel)(rows, 0)
+            yield member, dict.fromkeys(VIEWS, volume)

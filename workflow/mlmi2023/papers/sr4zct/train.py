@@ -1,0 +1,65 @@
+"""Training (Eq. 1): all members of a method side by side, each on its own pairs."""
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+
+from mlmi2023.cohorts.stacks import open_stacks
+from mlmi2023.errors import InputError
+from mlmi2023.jobs import Job
+from mlmi2023.papers.sr4zct.data import Draws, Pairs, build_pairs
+from mlmi2023.papers.sr4zct.members import members
+from mlmi2023.papers.sr4zct.msd import MSDNets
+from mlmi2023.training.plan import Plan
+
+
+class Enhancement(pl.LightningModule):
+    """Members with their pairs; the sum of their losses leaves each alone, since they share no weight."""
+
+    def __init__(self, net: MSDNets, pairs: Pairs, train: dict[str, Any]) -> None:
+        super().__init__()
+        self.net, self.pairs, self.settings = net, pairs, train
+
+    def losses(self, draw: Tensor, spot: Tensor) -> Tensor:
+        """Return the mean squared error of each member, (M,), for pairs (B,) cropped at places (B, 2)."""
+        degraded, target = self.pairs(draw, spot)
+        return (self.net(degraded) - target).square().mean(dim=(1, 2, 3))
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the sum over members; logged is their mean."""
+        losses = self.losses(batch["draw"], batch["spot"])
+        self.log("loss", losses.detach().mean(), on_step=False, on_epoch=True, batch_size=len(batch["draw"]))
+        return losses.sum()
+
+    def configure_optimizers(self) -> Any:
+        """Adam with a constant rate."""
+        return torch.optim.Adam(self.net.parameters(), lr=float(self.settings["learning_rate"]))
+
+
+def build_net(job: Job, count: int) -> MSDNets:
+    """Return untrained networks for ``count`` members."""
+    own = job.method_options["net"]
+    return MSDNets(count, int(own["depth"]), int(own["dilations"]), job.seed)
+
+
+def plan(job: Job) -> Plan:
+    """Return module and samples of a learned method.
+
+    Raises:
+        InputError: the model is unknown, or the cohort does not serve.
+    """
+    model = job.method_options.get("model")
+    if model in ("saint", "rplhr"):
+        from mlmi2023.papers.sr4zct.slabs import plan_slabs
+
+        return plan_slabs(job)
+    if model != "msd":
+        raise InputError(f"config key methods.{job.method}.model is {model!r}; choose msd, saint or rplhr")
+    cohort = open_stacks(job.data)
+    found = members(job, cohort)
+    pairs = build_pairs(job, cohort, found)
+    net = build_net(job, len(found))
+    net.scale.copy_(pairs.statistics())
+    return Plan(Enhancement(net, pairs, job.train), Draws(len(pairs)))
