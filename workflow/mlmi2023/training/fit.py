@@ -118,7 +118,9 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     trainer, keep, progress = _trainer(schedule, plan.repeats, device, run_dir, job.seed)
     if last.exists():
         step = done * schedule.epoch_steps
-        print(f"resume from the checkpoint {last} at step {step} of {schedule.steps * plan.repeats}", flush=True)
+        print(
+            f"resume from the checkpoint {last} at step {step} of {schedule.steps * plan.repeats}", flush=True
+        )
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     record = provenance(job.threads, describe(device))

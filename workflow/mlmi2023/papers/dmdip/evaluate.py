@@ -91,7 +91,9 @@ def _image(job: Job, slices: Slices, r: int, fits: dict[str, np.ndarray] | None)
         return (replace(raw, low) if options["replacement"] else raw).numpy()
     if options["kind"] == "truth":
         if slices.truth is None:
-            raise InputError(f"dataset '{job.dataset}' has no truth; remove the method '{job.method}' from it")
+            raise InputError(
+                f"dataset '{job.dataset}' has no truth; remove the method '{job.method}' from it"
+            )
         return slices.truth.numpy()
     if options.get("by") not in METHODS:
         raise InputError(

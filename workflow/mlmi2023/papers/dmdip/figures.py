@@ -50,7 +50,11 @@ def _slices(context: Context, figure_id: str) -> Any:
     columns = {title: first} | {context.names[m]: image.astype(np.float32) for m, image in made.items()}
     count = len(slices.modalities)
     figure, grid = plt.subplots(
-        2 * count, len(columns), figsize=(1.75 * len(columns), 3.6 * count), squeeze=False, layout="constrained"
+        2 * count,
+        len(columns),
+        figsize=(1.75 * len(columns), 3.6 * count),
+        squeeze=False,
+        layout="constrained",
     )
     for place, (name, images) in enumerate(columns.items()):
         for m, modality in enumerate(slices.modalities):
@@ -68,7 +72,7 @@ def _slices(context: Context, figure_id: str) -> Any:
                 value = psnr(image, first[m], data_range=1.0)
                 part.set_xlabel(f"{value:.2f} dB", fontsize=8)
             if place == 0:
-                whole.set_ylabel(modality.replace("w", "w").capitalize(), fontsize=9)
+                whole.set_ylabel(modality.capitalize(), fontsize=9)
         grid[0, place].set_title(name, fontsize=8)
     age = "" if np.isnan(slices.ages[s]) else f", {slices.ages[s]:g} months"
     figure.suptitle(f"slice {slices.cases[s]}{age}, factor {r}", fontsize=9)
@@ -146,20 +150,22 @@ def _iterations(context: Context, figure_id: str) -> Any:
 
 
 def _ages(context: Context, figure_id: str) -> Any:
-    """Fig. 6: PSNR of the last outcome over age; bars are standard deviations over slices."""
+    """Fig. 6: PSNR of the last outcome over age; bars are standard deviations over slices.
+
+    Where ages are unknown, subjects take their place.
+    """
     slices, ages = context.slices, np.array(context.slices.ages)
-    known = np.unique(ages[~np.isnan(ages)])
-    if not len(known):
-        raise InputError("figure 'fig6': no age is known; set task.ages, or remove the figure")
+    aged = not np.isnan(ages).any()
+    owner = ages if aged else np.array(slices.subjects)
+    known = np.unique(owner)
     figure, grid = _grid(context)
     for axes, (r, m, title) in zip(grid, _panels(context)):
         for shift, (method, folder) in enumerate(context.predictions.items()):
             image = read_arrays(folder / IMAGES)[f"image_{r}"].astype(np.float32)
             values = np.array([psnr(image[s, m], slices.truth[s, m], 1.0) for s in range(len(slices))])
-            groups = [values[ages == age] for age in known]
-            place = np.arange(len(known)) + 0.08 * (shift - 1.5)
+            groups = [values[owner == who] for who in known]
             axes.errorbar(
-                place,
+                np.arange(len(known)) + 0.08 * (shift - 1.5),
                 [g.mean() for g in groups],
                 [g.std() for g in groups],
                 marker="o",
@@ -169,11 +175,11 @@ def _ages(context: Context, figure_id: str) -> Any:
                 label=context.names[method],
                 **LINES[method],
             )
-        axes.set_xticks(range(len(known)), [f"{age:g}" for age in known])
+        axes.set_xticks(range(len(known)), [f"{who:g}" if aged else str(who) for who in known])
         axes.set_title(title, fontsize=9)
         axes.set_ylabel("PSNR, dB")
         axes.grid(axis="y", color=FAINT, linewidth=0.5)
     for axes in grid[-len(slices.modalities) :]:
-        axes.set_xlabel("age, months")
+        axes.set_xlabel("age, months" if aged else "subject")
     grid[0].legend(fontsize=7)
     return figure

@@ -55,9 +55,7 @@ class SkipNet(nn.Module):
         outputs: channels of the image; 0: feature maps of ``width`` channels.
     """
 
-    def __init__(
-        self, count: int, inputs: int, levels: int, width: int, skip: int, outputs: int = 0
-    ) -> None:
+    def __init__(self, count: int, inputs: int, levels: int, width: int, skip: int, outputs: int = 0) -> None:
         super().__init__()
         block = None
         for level in reversed(range(levels)):

@@ -1,5 +1,6 @@
 """The slices of a cohort and what is known of them at low resolution (Sect. 3.1)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +49,8 @@ def load_slices(data: Path, task: Mapping[str, Any]) -> Slices:
 
     ``task`` has ``modalities``, ``plane``, ``slices`` (per subject), ``slice_seed``, ``least_brain`` (share of a
     slice that must be brighter than background), ``factors``, ``beyond`` (true: the slices themselves are the
-    input and nothing is known beyond them), optionally ``subjects`` (only these places of the split, from 0) and
-    ``ages`` (months of the split's subjects, in their order or by subject).
+    input and nothing is known beyond them), ``subjects`` (``all`` or ``oldest``) and optionally ``ages``: months of
+    the split's subjects, in their order or by subject, or ``session``: as BIDS sessions such as 12mo or 2wk say.
 
     Raises:
         InputError: the cohort lacks a modality or enough slices, or a key does not fit.
@@ -61,19 +62,14 @@ def load_slices(data: Path, task: Mapping[str, Any]) -> Slices:
     axis = AXES[task["plane"]]
     found: list[np.ndarray] = []
     cases, subjects, ages = [], [], []
-    rows = packed.indices("test")
-    places = task.get("subjects", range(len(rows)))
-    if not rows or max(places) >= len(rows):
-        raise InputError(f"cohort '{packed.name}' has {len(rows)} subjects in its split 'test', too few")
-    for place in places:
-        row = rows[place]
+    for row, age in _chosen_subjects(packed, task):
         volumes = [np.moveaxis(np.asarray(image[row], np.float32), axis, 0) for image in images]
         for number in _choose(volumes, packed, row, task):
             # up is the first axis' end, as one looks at a slice
             found.append(np.stack([volume[number].T[::-1] for volume in volumes]))
             cases.append(f"{packed.subjects[row]}-{number:03d}")
             subjects.append(packed.subjects[row])
-            ages.append(_age(task.get("ages"), packed.subjects[row], place))
+            ages.append(age)
     native = torch.from_numpy(np.stack(found))
     native = native / native.amax((2, 3), keepdim=True).clamp_min(1e-6)
     names = [modality.lower() for modality in task["modalities"]]
@@ -109,9 +105,32 @@ def _choose(volumes: Sequence[np.ndarray], packed: Packed, row: int, task: Mappi
     return sorted(int(k) for k in random.choice(fit, count, replace=False))
 
 
+def _chosen_subjects(packed: Packed, task: Mapping[str, Any]) -> list[tuple[int, float]]:
+    """Return row and age of the subjects that are used."""
+    rows = packed.indices("test")
+    if not rows:
+        raise InputError(f"cohort '{packed.name}' has nobody in its split 'test'; change the cohort's split")
+    known = [(row, _age(task.get("ages"), packed.subjects[row], place)) for place, row in enumerate(rows)]
+    if task["subjects"] not in ("all", "oldest"):
+        raise InputError(f"config key task.subjects is {task['subjects']!r}; choose all or oldest")
+    if task["subjects"] == "all":
+        return known
+    return [max(known, key=lambda subject: -1.0 if np.isnan(subject[1]) else subject[1])]
+
+
 def _age(given: Any, subject: str, place: int) -> float:
+    """Return an age in months, NaN if none is given."""
     if given is None:
         return float("nan")
+    if given == "session":
+        found = re.search(r"ses(\d+)(mo|wk)$", subject)
+        if found is None:
+            raise InputError(
+                f"config key task.ages is session, but subject {subject} does not end like ses12mo or ses2wk; "
+                "give the months by subject"
+            )
+        # weeks to half a month, as the paper's ages are
+        return float(found[1]) if found[2] == "mo" else round(float(found[1]) / 4.345 * 2) / 2
     try:
         return float(given[subject] if isinstance(given, Mapping) else given[place])
     except (KeyError, IndexError) as error:

@@ -75,7 +75,12 @@ class Fit(pl.LightningModule):
     truth: Tensor
 
     def __init__(
-        self, slices: Slices, groups: list[list[Item]], options: dict[str, Any], train: dict[str, Any], seed: int
+        self,
+        slices: Slices,
+        groups: list[list[Item]],
+        options: dict[str, Any],
+        train: dict[str, Any],
+        seed: int,
     ) -> None:
         super().__init__()
         schedule = Schedule.from_config(train)
