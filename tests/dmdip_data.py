@@ -22,8 +22,8 @@ TASK = {
     "subjects": "all",
     "ages": [3, 12],
 }
-ALONE = {"kind": "learned", "modalities": "alone", "replacement": False, "net": NET, "noise": 0.1, "jitter": 0.03,
-         "timed": 1}  # fmt: skip
+ALONE = {"kind": "learned", "modalities": "alone", "replacement": False, "net": NET, "noise": 0.1,
+         "jitter": 0.03, "timed": 1}  # fmt: skip
 TOGETHER = {**ALONE, "modalities": "together", "replacement": True, "net": {**NET, "trunk": 1}}
 
 

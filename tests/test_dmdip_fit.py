@@ -162,7 +162,7 @@ def test_the_jitter_is_the_items_own():
     assert torch.equal(first, again) and not torch.equal(first, later)
     assert first.std().item() == pytest.approx(1, abs=0.05) and not torch.equal(first[0], first[1])
     assert (
-        0 <= module.noise.min()
+        module.noise.min() >= 0
         and module.noise.max() <= 0.1
         and module.noise.mean() == pytest.approx(0.05, abs=0.01)
     )

@@ -3,8 +3,9 @@
     python tests/benchmarks/side_by_side.py                          # the paper's networks and size, 8 slices
     python tests/benchmarks/side_by_side.py --size 64 --width 16 --levels 4 --steps 5
 
-Both fit the same number of networks to noise with Adam, in full precision: a bank of ``--count`` in one step, or as
-many banks of one in turn. Printed are seconds per iteration of a slice, their ratio, and on a GPU the peak memory.
+Both fit the same number of networks to noise with Adam, in full precision: a bank of ``--count`` in one step,
+or as many banks of one in turn. Printed are seconds per iteration of a slice, their ratio, and on a GPU the
+peak memory.
 """
 
 import argparse
@@ -67,8 +68,9 @@ def main() -> None:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         beside = seconds(args, args.count, outputs, device)
-        said = f"{name}: {alone:.4f} s alone, {beside:.4f} s in a bank of {args.count}, ratio {alone / beside:.2f}"
-        print(said + (f", peak {peak_memory_mb(device):.0f} MB" if device.type == "cuda" else ""))
+        said = f"{name}: {alone:.4f} s alone, {beside:.4f} s in a bank of {args.count}"
+        peak = f", peak {peak_memory_mb(device):.0f} MB" if device.type == "cuda" else ""
+        print(f"{said}, ratio {alone / beside:.2f}{peak}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Dual-modal deep image prior for super-resolution of infant MRI (Tsai et al., MLMI 2023): paper to code.
 
-A network fed with noise is fitted to one low-resolution slice: its output, cut in k-space, must equal the slice.
-With T1w and T2w at once, a trunk that both share feeds a head for each. The measured centre of k-space takes
-the place of the output's own (k-space replacement, KR). Nothing is learned from other scans: what the workflow
-calls training is the fit of every test slice, many at a time.
+A network fed with noise is fitted to one low-resolution slice: its output, cut in k-space, must equal the
+slice. With T1w and T2w at once, a trunk that both share feeds a head for each. The measured centre of k-space
+takes the place of the output's own (k-space replacement, KR). Nothing is learned from other scans: what the
+workflow calls training is the fit of every test slice, many at a time.
 
 ====================================  ==================================================================
 In the paper                          Here

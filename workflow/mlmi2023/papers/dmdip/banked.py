@@ -1,8 +1,9 @@
-"""Layers of many small networks side by side: N networks of one shape, each with weights and statistics of its own.
+"""Layers of many small networks side by side: N networks of one shape, each with weights and statistics of
+its own.
 
-Activations are (N, C, H, W), one image per network. A convolution is one grouped convolution over all networks, and a
-normalisation looks at one image of one network, so nothing passes from one network to another: the gradient of a
-sum of losses is, for each network, that of its own loss.
+Activations are (N, C, H, W), one image per network. A convolution is one grouped convolution over all
+networks, and a normalisation looks at one image of one network, so nothing passes from one network to
+another: the gradient of a sum of losses is, for each network, that of its own loss.
 """
 
 import math

@@ -2,9 +2,9 @@
 
 A method's ``kind`` is
 
-``learned``        a network per slice, fitted by :mod:`.train`; ``replacement`` says whether KR acts on the outcome;
-``outcome``        the same fits as the method ``of`` (under ``uses``), with another ``replacement``: KR does not
-                   touch the fit, so both are one run looked at twice;
+``learned``        a network per slice, fitted by :mod:`.train`; ``replacement``: whether KR acts on outcomes;
+``outcome``        the same fits as the method ``of`` (under ``uses``), with another ``replacement``: KR does
+                   not touch the fit, so both are one run looked at twice;
 ``interpolation``  ``by`` bicubic, sinc or nearest, which is the floor;
 ``truth``          the ceiling: the true slices, stored like every outcome in half precision.
 """
@@ -33,9 +33,9 @@ IMAGES, FITS, RECORD = "images.npz", "fits.npz", "record.json"
 def predict(job: Job, weights: Path | None, out: Path) -> None:
     """Write the super-resolved slices of a method.
 
-    ``images.npz`` has ``image_<r>``, (S, M, H, W) float16, for each factor; ``record.json`` the minutes that a pair
-    takes. Fitted methods add ``fits.npz``: ``iterations`` (T,), and for each factor ``raw_<r>``, the image before
-    replacement, ``kept_<r>``, its iteration, and ``psnr_<r>`` and ``psnr_kr_<r>``, (T, S, M).
+    ``images.npz`` has ``image_<r>``, (S, M, H, W) float16, for each factor; ``record.json`` the minutes that
+    a pair takes. Fitted methods add ``fits.npz``: ``iterations`` (T,), and for each factor ``raw_<r>``, the
+    image before replacement, ``kept_<r>``, its iteration, and ``psnr_<r>`` and ``psnr_kr_<r>``, (T, S, M).
 
     Raises:
         InputError: an unknown kind, missing weights, or a cohort that does not serve.
@@ -47,7 +47,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     make_deterministic(job.threads, device)
     slices = load_slices(job.data, job.task)
     record: dict[str, Any] = {"minutes": None}
-    fits: dict[str, np.ndarray] | None = None
+    fits: dict[str, Any] | None = None
     if kind == "learned":
         from mlmi2023.papers.dmdip.timing import minutes_per_pair
 
@@ -64,11 +64,13 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     for r, image in images.items():
         if not np.isfinite(image).all():
             raise InputError(
-                f"method '{job.method}' gave images with NaN or infinity at factor {r}; lower train.learning_rate"
+                f"method '{job.method}' gave images with NaN or infinity at factor {r}; lower "
+                "train.learning_rate"
             )
     with atomic(out) as part:
         part.mkdir()
-        np.savez(part / IMAGES, **{f"image_{r}": image.astype(np.float16) for r, image in images.items()})
+        small: dict[str, Any] = {f"image_{r}": image.astype(np.float16) for r, image in images.items()}
+        np.savez(part / IMAGES, **small)
         if fits is not None:
             np.savez(part / FITS, **fits)
         write_json(part / RECORD, record)
@@ -105,9 +107,10 @@ def _image(job: Job, slices: Slices, r: int, fits: dict[str, np.ndarray] | None)
 def score(job: Job, predictions: Path) -> list[dict[str, Any]]:
     """Score what :func:`predict` wrote.
 
-    ``psnr`` is that of the whole slice, the largest value of the true slice being the data range (1); once for
-    each case, and once more under its age as label. ``psnr_drop`` is the best PSNR of all recorded iterations less
-    that of the one kept. ``runtime`` is one value per run. Where there is no truth there are no scores but this.
+    ``psnr`` is that of the whole slice, the largest value of the true slice being the data range (1); once
+    for each case, and once more under its age as label. ``psnr_drop`` is the best PSNR of all recorded
+    iterations less that of the one kept. ``runtime`` is one value per run. Where there is no truth there are
+    no scores but this.
 
     Raises:
         InputError: a broken prediction.

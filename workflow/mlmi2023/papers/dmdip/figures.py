@@ -155,6 +155,9 @@ def _ages(context: Context, figure_id: str) -> Any:
     Where ages are unknown, subjects take their place.
     """
     slices, ages = context.slices, np.array(context.slices.ages)
+    truth = slices.truth
+    if truth is None:
+        raise InputError(f"figure '{figure_id}': its dataset has no truth; show another")
     aged = not np.isnan(ages).any()
     owner = ages if aged else np.array(slices.subjects)
     known = np.unique(owner)
@@ -162,7 +165,7 @@ def _ages(context: Context, figure_id: str) -> Any:
     for axes, (r, m, title) in zip(grid, _panels(context)):
         for shift, (method, folder) in enumerate(context.predictions.items()):
             image = read_arrays(folder / IMAGES)[f"image_{r}"].astype(np.float32)
-            values = np.array([psnr(image[s, m], slices.truth[s, m], 1.0) for s in range(len(slices))])
+            values = np.array([psnr(image[s, m], truth[s, m], data_range=1.0) for s in range(len(slices))])
             groups = [values[owner == who] for who in known]
             axes.errorbar(
                 np.arange(len(known)) + 0.08 * (shift - 1.5),

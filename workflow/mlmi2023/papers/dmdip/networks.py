@@ -27,7 +27,7 @@ class Step(nn.Module):
 
 
 class Block(nn.Module):
-    """One level: down, the levels ``below``, up, beside a thin skip connection (the paper's block, Fig. 1b)."""
+    """One level: down, the levels ``below``, up, beside a thin skip connection (a block of Fig. 1b)."""
 
     def __init__(self, count: int, inputs: int, width: int, skip: int, below: "Block | None") -> None:
         super().__init__()
@@ -86,8 +86,8 @@ def build_bank(options: Mapping[str, Any], count: int, outputs: int, shape: tupl
     """Return ``count`` networks side by side; their weights are drawn by :func:`.banked.reset`.
 
     Args:
-        options: the method's ``net``: ``inputs`` (channels of noise), ``levels``, ``width``, ``skip`` and, for a
-            network with a trunk, ``trunk`` (its number of levels).
+        options: the method's ``net``: ``inputs`` (channels of noise), ``levels``, ``width``, ``skip`` and,
+            for a network with a trunk, ``trunk`` (its number of levels).
         count: networks.
         outputs: modalities that one network makes.
         shape: (H, W) of the images.
@@ -101,8 +101,8 @@ def build_bank(options: Mapping[str, Any], count: int, outputs: int, shape: tupl
     least = 2 ** max(levels, trunk)
     if any(n % least or n < 2 * least for n in shape):
         raise InputError(
-            f"images of {shape[0]} x {shape[1]} cannot be halved {max(levels, trunk)} times down to two pixels; "
-            "lower net.levels or change the cohort's preprocess.grid.shape"
+            f"images of {shape[0]} x {shape[1]} cannot be halved {max(levels, trunk)} times down to two "
+            "pixels; lower net.levels or change the cohort's preprocess.grid.shape"
         )
     if not trunk:
         if outputs > 1:

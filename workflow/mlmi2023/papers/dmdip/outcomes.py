@@ -1,7 +1,7 @@
 """What the fits leave: the images, and how good they were along the way.
 
-The networks themselves are thrown away: each was fitted to one scan and is of no use for another. These tensors are
-what the workflow keeps as the weights of a run.
+The networks themselves are thrown away: each was fitted to one scan and is of no use for another. These
+tensors are what the workflow keeps as the weights of a run.
 """
 
 from pathlib import Path
@@ -16,10 +16,10 @@ from mlmi2023.papers.dmdip.slices import Slices
 class Outcomes(nn.Module):
     """Outcomes of all slices of a dataset, as buffers.
 
-    ``iterations`` (T,) are those after which outcomes were recorded. For each factor r: ``image_<r>`` (S, M, H, W),
-    the output that was kept, before k-space replacement; ``kept_<r>`` (S, M), its iteration; ``psnr_<r>`` and
-    ``psnr_kr_<r>`` (T, S, M), PSNR of every recorded output without and with replacement, NaN without truth. The
-    PSNR is for drawing: nothing is chosen by it.
+    ``iterations`` (T,) are those after which outcomes were recorded. For each factor r: ``image_<r>`` (S, M,
+    H, W), the output that was kept, before k-space replacement; ``kept_<r>`` (S, M), its iteration;
+    ``psnr_<r>`` and ``psnr_kr_<r>`` (T, S, M), PSNR of every recorded output without and with replacement,
+    NaN without truth. The PSNR is for drawing: nothing is chosen by it.
     """
 
     def __init__(self, slices: Slices, iterations: list[int]) -> None:

@@ -47,10 +47,11 @@ class Slices:
 def load_slices(data: Path, task: Mapping[str, Any]) -> Slices:
     """Pick the slices of the test split and make their low-resolution versions.
 
-    ``task`` has ``modalities``, ``plane``, ``slices`` (per subject), ``slice_seed``, ``least_brain`` (share of a
-    slice that must be brighter than background), ``factors``, ``beyond`` (true: the slices themselves are the
-    input and nothing is known beyond them), ``subjects`` (``all`` or ``oldest``) and optionally ``ages``: months of
-    the split's subjects, in their order or by subject, or ``session``: as BIDS sessions such as 12mo or 2wk say.
+    ``task`` has ``modalities``, ``plane``, ``slices`` (per subject), ``slice_seed``, ``least_brain`` (share
+    of a slice that must be brighter than background), ``factors``, ``beyond`` (true: the slices themselves
+    are the input and nothing is known beyond them), ``subjects`` (``all`` or ``oldest``) and optionally
+    ``ages``: months of the split's subjects, in their order or by subject, or ``session``: as BIDS sessions
+    such as 12mo or 2wk say.
 
     Raises:
         InputError: the cohort lacks a modality or enough slices, or a key does not fit.
@@ -97,9 +98,9 @@ def _choose(volumes: Sequence[np.ndarray], packed: Packed, row: int, task: Mappi
     count = int(task["slices"])
     if len(fit) < count:
         raise InputError(
-            f"cohort '{packed.name}': subject {packed.subjects[row]} has {len(fit)} {task['plane']} slices with "
-            f"{task['least_brain']:g} of their area in the brain, {count} are asked for; lower task.slices or "
-            "task.least_brain"
+            f"cohort '{packed.name}': subject {packed.subjects[row]} has {len(fit)} {task['plane']} slices "
+            f"with {task['least_brain']:g} of their area in the brain, {count} are asked for; lower "
+            "task.slices or task.least_brain"
         )
     random = np.random.default_rng([int(task["slice_seed"]), row])
     return sorted(int(k) for k in random.choice(fit, count, replace=False))
@@ -126,8 +127,8 @@ def _age(given: Any, subject: str, place: int) -> float:
         found = re.search(r"ses(\d+)(mo|wk)$", subject)
         if found is None:
             raise InputError(
-                f"config key task.ages is session, but subject {subject} does not end like ses12mo or ses2wk; "
-                "give the months by subject"
+                f"config key task.ages is session, but subject {subject} does not end like ses12mo or "
+                "ses2wk; give the months by subject"
             )
         # weeks to half a month, as the paper's ages are
         return float(found[1]) if found[2] == "mo" else round(float(found[1]) / 4.345 * 2) / 2

@@ -1,8 +1,8 @@
 """Which recorded output is kept; no rule looks at the truth.
 
-``{rule: last}`` keeps the last one, as the paper does. ``{rule: variance, window: 5}`` keeps the output at which the
-last outputs differ least from each other (windowed moving variance, Wang et al., Early Stopping for Deep Image
-Prior, 2021): a fit settles before it picks up noise, and varies again while it does.
+``{rule: last}`` keeps the last one, as the paper does. ``{rule: variance, window: 5}`` keeps the output at
+which the last outputs differ least from each other (windowed moving variance, Wang et al., Early Stopping for
+Deep Image Prior, 2021): a fit settles before it picks up noise, and varies again while it does.
 """
 
 from collections.abc import Mapping

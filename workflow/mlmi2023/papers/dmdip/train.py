@@ -1,11 +1,11 @@
 """The fit of every test slice, many networks side by side (Sect. 2.1, Eqs. 1 and 2).
 
 There is no training set. The items of a dataset (a slice and modality, or a slice with all modalities, at one
-factor) are dealt into groups of ``train.batch``; a group is fitted for ``train.steps`` iterations, then the next. A
-killed run goes on within its group.
+factor) are dealt into groups of ``train.batch``; a group is fitted for ``train.steps`` iterations, then the
+next. A killed run goes on within its group.
 
-**Order of loss and replacement.** The loss takes the output as it is. Replacing its k-space first would make the
-loss zero at once, whatever the output: all that the loss sees is what was replaced.
+**Order of loss and replacement.** The loss takes the output as it is. Replacing its k-space first would make
+the loss zero at once, whatever the output: all that the loss sees is what was replaced.
 """
 
 from collections.abc import Sequence
@@ -193,7 +193,7 @@ class Fit(pl.LightningModule):
                 new, old = output[place, channel], self.net.get("image", r)[where]
                 take = kept[place, channel]
                 self.net.get("image", r)[where] = torch.where(take, new, old)
-                mark, before = self.net.iterations[number], self.net.get("kept", r)[where]  # type: ignore[index]
+                mark, before = self.net.get_buffer("iterations")[number], self.net.get("kept", r)[where]
                 self.net.get("kept", r)[where] = torch.where(take, mark, before)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

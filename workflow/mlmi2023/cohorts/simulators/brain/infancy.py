@@ -34,7 +34,8 @@ class Infancy:
         sharpness: exponent of the tissue fractions before they are normalised again; 1 leaves them.
         bends: irregular borders: ``size``, correlation length in template mm, and ``strength``, standard
             deviation of what is added to the fractions.
-        texture: detail of one modality alone: ``size`` in template mm, and its standard deviation by modality.
+        texture: detail of one modality alone: ``size`` in template mm, and its standard deviation by
+            modality.
         skull: whether the head around the brain stays.
     """
 
@@ -55,7 +56,7 @@ class Infancy:
         if subject.split == "atlas":
             return subject
         month = float(self.months[(int(subject.id) - 1) % len(self.months)])
-        tissues = self._tissues(subject.tissues, rng)
+        tissues = self._tissues(subject.tissues, maps.factor, rng)
         brain = np.asarray(maps.brain, np.float32)
         contrasts: dict[str, Contrast] = {}
         for modality, contrast in subject.contrasts.items():
@@ -72,17 +73,19 @@ class Infancy:
         pose[:3, :3] *= np.cbrt(_at(self.volume, month))
         return replace(subject, age=round(month / 12, 3), tissues=tissues, contrasts=contrasts, pose=pose)
 
-    def _tissues(self, given: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def _tissues(
+        self, given: dict[str, np.ndarray], factor: int, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
         """Return tissues with sharp, irregular borders; fractions inside the brain still add up to one."""
         parts = [np.asarray(given[name], np.float32) for name in BRAIN]
         total = sum(parts)
         strength = float(self.bends.get("strength", 0.0))
         powers = []
         for part in parts:
-            bent = part
-            if strength:
-                bent = part + strength * _noise(part.shape, float(self.bends["size"]), rng)
-            powers.append(np.clip(bent, 1e-3, None) ** np.float32(self.sharpness))
+            noise = _noise(part.shape, float(self.bends["size"]) / factor, rng) if strength else np.float32(0)
+            powers.append(
+                np.clip(part + np.float32(strength) * noise, 1e-3, None) ** np.float32(self.sharpness)
+            )
         scale = total / sum(powers)
         made = {name: (power * scale).astype(np.float32) for name, power in zip(BRAIN, powers)}
         return made | ({name: given[name] for name in HEAD} if self.skull else {})
@@ -96,6 +99,6 @@ def _at(table: Mapping[Any, float], month: float) -> float:
 
 
 def _noise(shape: tuple[int, ...], size: float, rng: np.random.Generator) -> np.ndarray:
-    """Return a random field of correlation length ``size`` voxels, mean 0 and standard deviation 1, float32."""
+    """Return a random float32 field of correlation length ``size`` voxels, mean 0, standard deviation 1."""
     field_ = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), size, truncate=3)
     return (field_ / field_.std()).astype(np.float32)
