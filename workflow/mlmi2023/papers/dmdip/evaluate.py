@@ -5,7 +5,7 @@ A method's ``kind`` is
 ``learned``        a network per slice, fitted by :mod:`.train`; ``replacement``: whether KR acts on outcomes;
 ``outcome``        the same fits as the method ``of`` (under ``uses``), with another ``replacement``: KR does
                    not touch the fit, so both are one run looked at twice;
-``interpolation``  ``by`` bicubic, sinc or nearest, which is the floor;
+``interpolation``  ``by`` bicubic, sinc or flat, which is the floor;
 ``truth``          the ceiling: the true slices, stored like every outcome in half precision.
 """
 

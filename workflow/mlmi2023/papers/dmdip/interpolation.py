@@ -16,24 +16,20 @@ def sinc(low: Tensor, shape: tuple[int, int]) -> Tensor:
     return fill(low, shape)
 
 
+def flat(low: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Give every pixel the mean of the input, the floor: (S, M, h, w) -> (S, M, H, W)."""
+    return low.mean((2, 3), keepdim=True).expand(*low.shape[:2], *shape)
+
+
 def bicubic(low: Tensor, shape: tuple[int, int]) -> Tensor:
     """Interpolate with cubic convolution, the border continued: (S, M, h, w) -> (S, M, H, W)."""
-    return _sample(low, shape, "bicubic")
-
-
-def nearest(low: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Repeat the nearest sample: (S, M, h, w) -> (S, M, H, W)."""
-    return _sample(low, shape, "nearest")
-
-
-def _sample(low: Tensor, shape: tuple[int, int], mode: str) -> Tensor:
     axes = []
     for large, small in zip(shape, low.shape[2:]):
         place = torch.arange(large, dtype=low.dtype) * (small / large)
         axes.append(place * (2 / (small - 1)) - 1)
     rows, columns = torch.meshgrid(*axes, indexing="ij")
     grid = torch.stack([columns, rows], -1).expand(len(low), -1, -1, -1)
-    return F.grid_sample(low, grid, mode, "border", align_corners=True)
+    return F.grid_sample(low, grid, "bicubic", "border", align_corners=True)
 
 
-METHODS = {"sinc": sinc, "bicubic": bicubic, "nearest": nearest}
+METHODS = {"sinc": sinc, "bicubic": bicubic, "flat": flat}
