@@ -71,7 +71,7 @@ def test_visits_of_bcp_go_from_files_to_page(place):
         rows = list(csv.DictReader(stream))
     assert {r["label"] for r in rows} == {"", "0.5mo", "12mo"}
     assert {r["method"] for r in rows if r["metric"] == "psnr"} == {
-        "bicubic", "sinc", "dip", "dip_kr", "dmdip_nokr", "dmdip", "nearest", "truth"
+        "bicubic", "sinc", "dip", "dip_kr", "dmdip_nokr", "dmdip", "flat", "truth"
     }  # fmt: skip
     for number in range(2, 7):
         assert (out / f"figures/fig{number}.png").stat().st_size > 0

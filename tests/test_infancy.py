@@ -35,11 +35,9 @@ def infant(maps, number, **changes):
 
 def means(maps, subject):
     """Return the mean intensity of cortex and of white matter in each modality."""
-    part = {
-        "gm": block_mean(np.isin(maps.labels, range(1, 9)), maps.factor) > 0.9,
-        "wm": block_mean(np.isin(maps.labels, [index_of(f"{s} cerebral white matter") for s in ("left", "right")]),
-                         maps.factor) > 0.95,
-    }  # fmt: skip
+    white = [index_of(f"{side} cerebral white matter") for side in ("left", "right")]
+    share = {"gm": (range(1, 9), 0.9), "wm": (white, 0.95)}
+    part = {k: block_mean(np.isin(maps.labels, v), maps.factor) > least for k, (v, least) in share.items()}
     found = {}
     for modality, contrast in subject.contrasts.items():
         image = compose(maps, subject.tissues, subject.labels, subject.texture, contrast)

@@ -57,9 +57,9 @@ def _slices(context: Context, figure_id: str) -> Any:
         layout="constrained",
     )
     for place, (name, images) in enumerate(columns.items()):
+        top, left, size = _detail(first.mean(0), images.shape[1:])
         for m, modality in enumerate(slices.modalities):
-            whole, part = grid[2 * m, place], grid[2 * m + 1, place]
-            image, (top, left, size) = images[m], _detail(first[m], images[m].shape)
+            whole, part, image = grid[2 * m, place], grid[2 * m + 1, place], images[m]
             box = image[top : top + size, left : left + size]
             for axes, shown in ((whole, image), (part, box)):
                 axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
