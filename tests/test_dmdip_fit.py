@@ -168,6 +168,12 @@ def test_the_jitter_is_the_items_own():
     )
 
 
+def test_the_jitter_takes_part_in_the_fit(tmp_path):
+    with_, _ = run(tmp_path, "with")
+    without, _ = run(tmp_path, "without", {**ALONE, "jitter": 0.0})
+    assert not torch.allclose(with_["image_2"], without["image_2"], atol=1e-4)
+
+
 def test_stop_rules_look_at_outputs_alone(tmp_path):
     stop = Stop({"rule": "variance", "window": 2}, (1, 1, 2, 2))
     levels = [0.0, 1.0, 1.5, 1.6, 3.0]  # the two closest follow each other at the fourth

@@ -112,6 +112,15 @@ def test_networks_of_a_bank_share_nothing():
     assert torch.allclose(bank(changed)[1:], bank(x)[1:], atol=1e-6)
 
 
+def test_grouped_or_one_by_one_is_the_same():
+    options = {"inputs": 4, "levels": 2, "width": 6, "skip": 2, "trunk": 1}
+    x, made = torch.rand(3, 4, 16, 16), []
+    for grouped in (True, False):
+        bank = fresh(build_bank({**options, "grouped": grouped}, 3, 2, (16, 16)), 3)
+        made.append(bank(x))
+    assert torch.allclose(*made, atol=1e-5)
+
+
 def test_reset_draws_like_torch():
     layer = Conv(2, 16, 64, 3)
     reset(layer, 0, torch.Generator().manual_seed(0))

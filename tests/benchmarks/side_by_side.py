@@ -3,9 +3,9 @@
     python tests/benchmarks/side_by_side.py                          # the paper's networks and size, 8 slices
     python tests/benchmarks/side_by_side.py --size 64 --width 16 --levels 4 --steps 5
 
-Both fit the same number of networks to noise with Adam, in full precision: a bank of ``--count`` in one step,
-or as many banks of one in turn. Printed are seconds per iteration of a slice, their ratio, and on a GPU the
-peak memory.
+All fit the same number of networks to noise with Adam, in full precision: as many banks of one in turn, or a
+bank of ``--count`` in one step, its convolutions grouped or not. Printed are seconds per iteration of a
+slice, the ratio to those alone, and on a GPU the peak memory.
 """
 
 import argparse
@@ -21,9 +21,11 @@ from mlmi2023.training.device import describe, make_deterministic, peak_memory_m
 WARM = 3
 
 
-def seconds(args: argparse.Namespace, together: int, outputs: int, device: torch.device) -> float:
+def seconds(
+    args: argparse.Namespace, together: int, outputs: int, device: torch.device, grouped: bool = True
+) -> float:
     """Return the seconds of one iteration of one slice when ``together`` are fitted at once."""
-    net = {"inputs": 32, "levels": args.levels, "width": args.width, "skip": 4}
+    net = {"inputs": 32, "levels": args.levels, "width": args.width, "skip": 4, "grouped": grouped}
     if outputs > 1:
         net["trunk"] = 2
     random = torch.Generator().manual_seed(0)
@@ -65,12 +67,14 @@ def main() -> None:
     print(f"{args.size} x {args.size}, width {args.width}, {args.levels} levels on {describe(device)}")
     for name, outputs in (("DIP", 1), ("dmDIP", 2)):
         alone = seconds(args, 1, outputs, device)
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-        beside = seconds(args, args.count, outputs, device)
-        said = f"{name}: {alone:.4f} s alone, {beside:.4f} s in a bank of {args.count}"
-        peak = f", peak {peak_memory_mb(device):.0f} MB" if device.type == "cuda" else ""
-        print(f"{said}, ratio {alone / beside:.2f}{peak}")
+        print(f"{name}: {alone:.4f} s alone")
+        for grouped in (True, False):
+            if device.type == "cuda":
+                torch.cuda.reset_peak_memory_stats(device)
+            beside = seconds(args, args.count, outputs, device, grouped)
+            how = "grouped convolutions" if grouped else "a convolution for each"
+            peak = f", peak {peak_memory_mb(device):.0f} MB" if device.type == "cuda" else ""
+            print(f"  bank of {args.count}, {how}: {beside:.4f} s, ratio {alone / beside:.2f}{peak}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 its own.
 
 Activations are (N, C, H, W), one image per network. A convolution is one grouped convolution over all
-networks, and a normalisation looks at one image of one network, so nothing passes from one network to
-another: the gradient of a sum of losses is, for each network, that of its own loss.
+networks, or one for each where that is faster, and a normalisation looks at one image of one network. Nothing
+passes from one network to another: the gradient of a sum of losses is, for each, that of its own loss.
 """
 
 import math
@@ -22,7 +22,12 @@ class Conv(nn.Module):
         outputs: channels.
         kernel: edge of the kernel in pixels.
         stride: pixels.
+
+    Attributes:
+        grouped: one call for all networks, or one for each; the same result.
     """
+
+    grouped = True
 
     def __init__(self, count: int, inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> None:
         super().__init__()
@@ -35,6 +40,9 @@ class Conv(nn.Module):
         count, outputs, inputs, *_ = self.weight.shape
         if self.pad:
             x = F.pad(x, [self.pad] * 4, mode="reflect")
+        if not self.grouped:
+            each = zip(x.split(1), self.weight, self.bias, strict=True)
+            return torch.cat([F.conv2d(image, w, b, stride=self.stride) for image, w, b in each])
         made = F.conv2d(
             x.reshape(1, count * inputs, *x.shape[2:]),
             self.weight.flatten(0, 1),

@@ -87,7 +87,8 @@ def build_bank(options: Mapping[str, Any], count: int, outputs: int, shape: tupl
 
     Args:
         options: the method's ``net``: ``inputs`` (channels of noise), ``levels``, ``width``, ``skip`` and,
-            for a network with a trunk, ``trunk`` (its number of levels).
+            for a network with a trunk, ``trunk`` (its number of levels); ``grouped``: see
+            :class:`.banked.Conv`.
         count: networks.
         outputs: modalities that one network makes.
         shape: (H, W) of the images.
@@ -104,9 +105,15 @@ def build_bank(options: Mapping[str, Any], count: int, outputs: int, shape: tupl
             f"images of {shape[0]} x {shape[1]} cannot be halved {max(levels, trunk)} times down to two "
             "pixels; lower net.levels or change the cohort's preprocess.grid.shape"
         )
-    if not trunk:
-        if outputs > 1:
-            raise InputError("config key net.trunk: several modalities together need a trunk; set its levels")
-        return SkipNet(count, inputs, levels, width, skip, outputs)
-    heads = [SkipNet(count, width, levels, width, skip, 1) for _ in range(outputs)]
-    return DualNet(SkipNet(count, inputs, trunk, width, skip), heads)
+    if outputs > 1 and not trunk:
+        raise InputError("config key net.trunk: several modalities together need a trunk; set its levels")
+    bank: nn.Module
+    if trunk:
+        heads = [SkipNet(count, width, levels, width, skip, 1) for _ in range(outputs)]
+        bank = DualNet(SkipNet(count, inputs, trunk, width, skip), heads)
+    else:
+        bank = SkipNet(count, inputs, levels, width, skip, outputs)
+    for layer in bank.modules():
+        if isinstance(layer, Conv):
+            layer.grouped = bool(options.get("grouped", True))
+    return bank
