@@ -97,7 +97,7 @@ def _detail(image: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int]:
         for left in range(0, columns - edge + 1, max(1, edge // 2)):
             part = image[top : top + edge, left : left + edge]
             # inside the brain: the rim against the background has the most contrast and tells the least
-            contrast = float(part.std()) * float((part > 0.15).mean() > 0.95)
+            contrast = float(part.std()) * float((part > 0.15).mean() > 0.99)
             if contrast > best:
                 best, found = contrast, (top, left)
     scale = shape[0] / rows
