@@ -1,6 +1,7 @@
 """Images of one's own, in the layout of BCP, from files to page."""
 
 import csv
+import re
 import shutil
 import subprocess
 import sys
@@ -83,3 +84,20 @@ def test_missing_scans_say_where_to_get_them(place):
     run = snakemake(place, "-n", "--config", "scale=paper", "papers=[dmdip]")
     said = run.stdout + run.stderr
     assert run.returncode != 0 and "Baby Connectome Project" in said and "nda.nih.gov" in said
+
+
+def test_the_paper_scale_is_planned_on_a_tree_of_empty_files(place):
+    """Five visits as published, without a byte in their images."""
+    shutil.rmtree(place / "data")
+    lines = ["subject,split"]
+    for who, age in (("1", "2wk"), ("2", "3mo"), ("3", "6mo"), ("4", "9mo"), ("4", "12mo")):
+        folder = place / f"data/bcp/sub-{who}/ses-{age}/anat"
+        folder.mkdir(parents=True)
+        lines.append(f"{who}_ses-{age},test")
+        for modality in ("T1w", "T2w"):
+            (folder / f"sub-{who}_ses-{age}_run-001_{modality}.nii.gz").touch()
+    (place / "data/bcp/infants.csv").write_text("\n".join(lines) + "\n")
+    run = snakemake(place, "-n", "--config", "scale=paper", "papers=[dmdip]")
+    said = run.stdout + run.stderr
+    assert run.returncode == 0, said[-2000:]
+    assert re.search(r"^train +12$", said, flags=re.M), "two methods, two datasets, three seeds"
