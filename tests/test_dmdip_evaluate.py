@@ -149,8 +149,8 @@ def test_replacement_is_what_tells_the_pairs_apart(results):
         assert mean(results, with_) > mean(results, without)
 
 
-def first_drop(rows):
-    chosen = (rows["metric"] == "psnr_drop") & (rows["setting"] == "modality=t1w;r=2")
+def first_drop(rows, metric="psnr_drop"):
+    chosen = (rows["metric"] == metric) & (rows["setting"] == "modality=t1w;r=2")
     return rows[chosen]["value"].iloc[0]
 
 
@@ -159,12 +159,14 @@ def test_the_drop_is_from_the_best_recorded_iteration(results, tmp_path):
     fits = read_arrays(folder / FITS)
     curve = fits["psnr_2"][:, 0, 0]
     assert first_drop(rows) == pytest.approx(curve.max() - curve[-1], abs=1e-6)
+    assert first_drop(rows, "psnr_below") == pytest.approx(np.mean(curve.max() - curve), abs=1e-6)
     fits["psnr_2"][0, 0, 0] = curve[-1] + 1.5
     for name in (IMAGES, "record.json"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     np.savez(tmp_path / FITS, **fits)
     changed = pd.DataFrame(score(work, tmp_path))
     assert first_drop(changed) == pytest.approx(1.5, abs=1e-5)
+    assert first_drop(changed, "psnr_below") == pytest.approx(1.5 / 2, abs=1e-5)
 
 
 def test_predictions_that_cannot_be_made_are_one_line(tmp_path):

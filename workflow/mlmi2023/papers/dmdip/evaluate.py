@@ -109,8 +109,8 @@ def score(job: Job, predictions: Path) -> list[dict[str, Any]]:
 
     ``psnr`` is that of the whole slice, the largest value of the true slice being the data range (1); once
     for each case, and once more under its age as label. ``psnr_drop`` is the best PSNR of all recorded
-    iterations less that of the one kept. ``runtime`` is one value per run. Where there is no truth there are
-    no scores but this.
+    iterations less that of the one kept, ``psnr_below`` the same for all of them on average: what stopping at
+    any of them costs. ``runtime`` is one value per run, and the only one where there is no truth.
 
     Raises:
         InputError: a broken prediction.
@@ -136,8 +136,8 @@ def score(job: Job, predictions: Path) -> list[dict[str, Any]]:
                 labels = ["", *age_label(slices.ages[s])]
                 rows += [{**here, "label": label, "metric": "psnr", "value": value} for label in labels]
                 if fits is not None:
-                    drop = _drop(fits, r, s, m, options["replacement"])
-                    rows.append({**here, "label": "", "metric": "psnr_drop", "value": drop})
+                    lost = _lost(fits, r, s, m, options["replacement"])
+                    rows += [{**here, "label": "", "metric": k, "value": v} for k, v in lost.items()]
     return rows
 
 
@@ -146,10 +146,12 @@ def age_label(months: float) -> list[str]:
     return [] if np.isnan(months) else [f"{months:g}mo"]
 
 
-def _drop(fits: dict[str, np.ndarray], r: int, s: int, m: int, replacement: bool) -> float:
+def _lost(fits: dict[str, np.ndarray], r: int, s: int, m: int, replacement: bool) -> dict[str, float]:
+    """Return two readings of how much it matters when a fit is stopped."""
     curve = fits[f"psnr_kr_{r}" if replacement else f"psnr_{r}"][:, s, m]
     kept = np.flatnonzero(fits["iterations"] == fits[f"kept_{r}"][s, m])
-    return float(curve.max() - curve[int(kept[0])])
+    best = curve.max()
+    return {"psnr_drop": float(best - curve[int(kept[0])]), "psnr_below": float((best - curve).mean())}
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
