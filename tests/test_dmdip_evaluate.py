@@ -213,7 +213,7 @@ def test_the_paper_scale_has_the_printed_settings():
     made = Settings(config, ROOT)
     for method in ("dip", "dmdip"):
         schedule = made.schedule("dmdip", "bcp", method)
-        assert (schedule["steps"], schedule["epoch_steps"], schedule["learning_rate"]) == (7000, 100, 0.01)
+        assert (schedule["steps"], schedule["record"], schedule["learning_rate"]) == (7000, 100, 0.01)
         assert schedule["monitor"] == "", "nothing is chosen by the truth"
     net = made.method("dmdip", "bcp", "dmdip")["net"]
     assert net == {"inputs": 32, "trunk": 2, "levels": 6, "width": 128, "skip": 4}

@@ -137,6 +137,18 @@ def test_a_killed_run_ends_as_if_never_killed(tmp_path, monkeypatch, group, step
     assert report["steps"] == 8 and not list((tmp_path / "runs-killed").iterdir())
 
 
+def test_outcomes_are_recorded_as_often_as_asked(tmp_path):
+    often, _ = run(tmp_path, "often", record=1, epoch_steps=4)
+    seldom, _ = run(tmp_path, "seldom", record=2, epoch_steps=2)
+    assert often["iterations"].tolist() == [1, 2, 3, 4] and seldom["iterations"].tolist() == [2, 4]
+    assert torch.equal(often["psnr_4"][1::2], seldom["psnr_4"]), (
+        "recording and checkpoints leave the fit alone"
+    )
+    assert len(torch.unique(often["psnr_4"][:, 0, 0])) == 4
+    with pytest.raises(InputError, match=r"train\.record"):
+        plan(job(record=3))
+
+
 def test_a_new_group_starts_from_nothing(tmp_path, monkeypatch):
     """Weights, and what Adam remembers: the second group ends the same whatever came before it."""
     both, _ = run(tmp_path, "both")

@@ -26,10 +26,10 @@ cohorts:
       grid: {shape: [16, 6, 16], spacing: 0.8, centre: volume, low: 0.0, high: 100.0}
 overrides:
   dmdip:
-    train: {steps: 4, epoch_steps: 2, batch: 3}
+    train: {steps: 4, record: 1, epoch_steps: 2, batch: 3}
     datasets:
       bcp: {cohort: mine, task: {ages: session}}
-      bcp_beyond: {cohort: mine, task: {ages: session}, train: {steps: 2, epoch_steps: 2}}
+      bcp_beyond: {cohort: mine, task: {ages: session}, train: {steps: 2, record: 2, epoch_steps: 2}}
     methods:
       dip: {net: {inputs: 4, levels: 2, width: 4, skip: 2}, timed: 1}
       dmdip: {net: {inputs: 4, trunk: 1, levels: 2, width: 4, skip: 2}, timed: 1}

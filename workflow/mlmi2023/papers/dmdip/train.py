@@ -2,7 +2,7 @@
 
 There is no training set. The items of a dataset (a slice and modality, or a slice with all modalities, at one
 factor) are dealt into groups of ``train.batch``; a group is fitted for ``train.steps`` iterations, then the
-next. A killed run goes on within its group.
+next. Outcomes are recorded every ``train.record`` iterations. A killed run goes on within its group.
 
 **Order of loss and replacement.** The loss takes the output as it is. Replacing its k-space first would make
 the loss zero at once, whatever the output: all that the loss sees is what was replaced.
@@ -92,8 +92,13 @@ class Fit(pl.LightningModule):
         self.epochs = schedule.steps // schedule.epoch_steps
         self.inputs, self.spread = int(options["net"]["inputs"]), float(options["noise"])
         self.jitter = float(options["jitter"])
-        marks = [(k + 1) * schedule.epoch_steps for k in range(self.epochs)]
-        self.net = Outcomes(slices, marks)
+        self.record = int(train.get("record", schedule.epoch_steps))
+        if self.record < 1 or schedule.steps % self.record:
+            raise InputError(
+                f"config key train.record is {self.record}; train.steps ({schedule.steps}) must be a multiple "
+                "of it"
+            )
+        self.net = Outcomes(slices, list(range(self.record, schedule.steps + 1, self.record)))
         width = max(map(len, groups))
         self.bank = build_bank(options["net"], width, outputs, shape)
         self.stop = Stop(options.get("stop", {}), (width, outputs, *shape))
@@ -158,10 +163,14 @@ class Fit(pl.LightningModule):
         """Return the loss of one iteration; the batch only counts."""
         if not self.items:  # outside of a trainer
             self.open(0, fresh=True)
-        step = self.current_epoch % self.epochs * int(self.settings["epoch_steps"]) + batch_idx
+        step = self._step(batch_idx)
         loss = self.loss(self.noise + self.jitter * self._jitter(step) if self.jitter else self.noise)
         self.log("loss", loss.detach() / len(self.items), on_step=False, on_epoch=True, batch_size=1)
         return loss
+
+    def _step(self, batch_idx: int) -> int:
+        """Return how many iterations of this group lie behind."""
+        return self.current_epoch % self.epochs * int(self.settings["epoch_steps"]) + batch_idx
 
     def _jitter(self, step: int) -> Tensor:
         """Return normal noise of each item and iteration, like ``noise``."""
@@ -172,10 +181,15 @@ class Fit(pl.LightningModule):
             drawn[place].normal_(generator=random)
         return drawn
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Record the outcomes of this iteration, and log their mean PSNR for the curve."""
-        output = self.bank(self.noise).float()
-        number = self.current_epoch % self.epochs
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Record the outcomes now and then; what is logged is their PSNR, a mean since the last line."""
+        number, rest = divmod(self._step(batch_idx) + 1, self.record)
+        if not rest:
+            with torch.no_grad():
+                self._record(self.bank(self.noise).float(), number - 1)
+
+    def _record(self, output: Tensor, number: int) -> None:
+        """Keep the outputs (N, modalities, H, W) that the rule wants, and how good all of them are."""
         kept = self.stop.keep(output, number)
         r = self.items[0].factor
         quality = {}
@@ -183,7 +197,7 @@ class Fit(pl.LightningModule):
             for name, image in (("psnr", output), ("psnr_kr", replace(output, self.low))):
                 each = psnr_each(image.flatten(0, 1), self.truth.flatten(0, 1), 1.0)
                 quality[name] = each.view(image.shape[:2])
-                self.log(name, each.mean(), batch_size=1)
+                self.log(name, each.mean(), on_step=False, on_epoch=True, batch_size=1)
         for place, item in enumerate(self.items[: self.count]):
             for channel, modality in enumerate(item.modalities):
                 where = (item.slice, modality)
@@ -221,4 +235,4 @@ def plan(job: Job) -> Plan:
     groups = deal(slices, options["modalities"], int(job.train.get("batch", 1)))
     module = Fit(slices, groups, options, job.train, job.seed)
     each = module.parameters_each
-    return Plan(module, Ticks(len(slices)), Ticks(1), repeats=len(groups), parameters=each)
+    return Plan(module, Ticks(len(slices)), repeats=len(groups), parameters=each)
