@@ -95,8 +95,8 @@ class Fit(pl.LightningModule):
         self.record = int(train.get("record", schedule.epoch_steps))
         if self.record < 1 or schedule.steps % self.record:
             raise InputError(
-                f"config key train.record is {self.record}; train.steps ({schedule.steps}) must be a multiple "
-                "of it"
+                f"config key train.record is {self.record}; train.steps ({schedule.steps}) must be a "
+                "multiple of it"
             )
         self.net = Outcomes(slices, list(range(self.record, schedule.steps + 1, self.record)))
         width = max(map(len, groups))
