@@ -23,7 +23,7 @@ cohorts:
     modalities: [T1w, T2w]
     split_file: infants.csv
     preprocess:
-      grid: {shape: [16, 6, 16], spacing: 0.8, centre: volume, low: 0.0, high: 100.0}
+      grid: {shape: [16, 8, 16], spacing: 0.8, centre: volume, low: 0.0, high: 100.0}
 overrides:
   dmdip:
     train: {steps: 4, record: 1, epoch_steps: 2, batch: 3}
@@ -45,7 +45,7 @@ def place(tmp_path):
         folder = tmp_path / f"data/bcp/sub-{who}/ses-{age}/anat"
         folder.mkdir(parents=True)
         lines.append(f"{who}_ses-{age},test")
-        brain = np.zeros((16, 6, 16))
+        brain = np.zeros((16, 8, 16))
         brain[3:13, :, 3:13] = 1
         brain[6:9, :, 5:9] = 0.4
         for modality, contrast in (("T1w", brain), ("T2w", brain * (1.3 - brain))):
