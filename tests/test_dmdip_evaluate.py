@@ -15,7 +15,7 @@ from mlmi2023.files import write_json
 from mlmi2023.imaging.kspace import crop
 from mlmi2023.jobs import Used
 from mlmi2023.metrics.image import psnr
-from mlmi2023.papers.dmdip.evaluate import FITS, IMAGES, predict, read_arrays, score
+from mlmi2023.papers.dmdip.evaluate import FITS, IMAGES, predict, read_arrays, read_images, score
 from mlmi2023.papers.dmdip.interpolation import METHODS, bicubic, flat, sinc
 from mlmi2023.papers.dmdip.slices import load_slices
 from mlmi2023.reporting.metrics import write_metrics
@@ -120,6 +120,20 @@ def test_controls_bracket_and_methods_differ(results):
     assert len({round(v, 3) for v in values.values()}) == len(values)
 
 
+def test_the_ceiling_is_finite_for_a_slice_that_needs_no_scaling(tmp_path):
+    for file in packed_cohort().iterdir():
+        if file.suffix == ".npy":
+            images = np.load(file)
+            images[images >= 0.85] = 1
+            np.save(tmp_path / file.name, images)
+        else:
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    work = job("truth", {"kind": "truth"}, data=tmp_path)
+    predict(work, None, tmp_path / "truth")
+    values = [row["value"] for row in score(work, tmp_path / "truth")]
+    assert np.isfinite(values).all() and min(values) > 60
+
+
 def test_what_is_scored_and_how(results):
     for method, (work, _, rows) in results.items():
         both = rows[(rows["metric"] == "psnr") & (rows["label"] == "")]
@@ -140,7 +154,7 @@ def test_what_is_scored_and_how(results):
 def test_replacement_is_what_tells_the_pairs_apart(results):
     slices = load_slices(packed_cohort(), TASK)
     for with_, without in (("dip_kr", "dip"), ("dmdip", "dmdip_nokr")):
-        a, b = (read_arrays(results[m][1] / IMAGES)["image_4"].astype(np.float32) for m in (with_, without))
+        a, b = (read_images(results[m][1], 4) for m in (with_, without))
         low = slices.low[4]
         assert torch.allclose(crop(torch.from_numpy(a), (4, 4)), low, atol=2e-3)
         assert not torch.allclose(crop(torch.from_numpy(b), (4, 4)), low, atol=2e-2)

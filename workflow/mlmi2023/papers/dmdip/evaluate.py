@@ -6,7 +6,7 @@ A method's ``kind`` is
 ``outcome``        the same fits as the method ``of`` (under ``uses``), with another ``replacement``: KR does
                    not touch the fit, so both are one run looked at twice;
 ``interpolation``  ``by`` bicubic, sinc or flat, which is the floor;
-``truth``          the ceiling: the true slices, stored like every outcome in half precision.
+``truth``          the ceiling: the true slices, stored like every outcome in steps of 1/4095.
 """
 
 from pathlib import Path
@@ -28,14 +28,16 @@ from mlmi2023.training.device import make_deterministic, pick_device
 
 KINDS = ("learned", "outcome", "interpolation", "truth")
 IMAGES, FITS, RECORD = "images.npz", "fits.npz", "record.json"
+LEVELS = 4095  # 12 bits, as scanners store; signed, since interpolation rings below zero
 
 
 def predict(job: Job, weights: Path | None, out: Path) -> None:
     """Write the super-resolved slices of a method.
 
-    ``images.npz`` has ``image_<r>``, (S, M, H, W) float16, for each factor; ``record.json`` the minutes that
-    a pair takes. Fitted methods add ``fits.npz``: ``iterations`` (T,), and for each factor ``raw_<r>``, the
-    image before replacement, ``kept_<r>``, its iteration, and ``psnr_<r>`` and ``psnr_kr_<r>``, (T, S, M).
+    ``images.npz`` has ``image_<r>``, (S, M, H, W) int16 in 1/4095, for each factor; ``record.json`` the
+    minutes that a pair takes. Fitted methods add ``fits.npz``: ``iterations`` (T,), and for each factor
+    ``raw_<r>``, the image before replacement, ``kept_<r>``, its iteration, and ``psnr_<r>`` and
+    ``psnr_kr_<r>``, (T, S, M).
 
     Raises:
         InputError: an unknown kind, missing weights, or a cohort that does not serve.
@@ -69,7 +71,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
             )
     with atomic(out) as part:
         part.mkdir()
-        small: dict[str, Any] = {f"image_{r}": image.astype(np.float16) for r, image in images.items()}
+        small: dict[str, Any] = {f"image_{r}": _stored(image) for r, image in images.items()}
         np.savez(part / IMAGES, **small)
         if fits is not None:
             np.savez(part / FITS, **fits)
@@ -117,7 +119,7 @@ def score(job: Job, predictions: Path) -> list[dict[str, Any]]:
     """
     slices = load_slices(job.data, job.task)
     options = job.method_options
-    images = read_arrays(Path(predictions) / IMAGES)
+    images = {r: read_images(Path(predictions), r) for r in slices.low}
     fits = read_arrays(Path(predictions) / FITS) if options["kind"] in ("learned", "outcome") else None
     same = {"dataset": job.dataset, "method": job.method, "seed": job.seed, "fold": job.fold}
     rows: list[dict[str, Any]] = []
@@ -127,12 +129,11 @@ def score(job: Job, predictions: Path) -> list[dict[str, Any]]:
     if slices.truth is None:
         return rows
     for r in slices.low:
-        image = images[f"image_{r}"].astype(np.float32)
         for m, modality in enumerate(slices.modalities):
             setting = setting_name({"r": r, "modality": modality})
             for s, case in enumerate(slices.cases):
                 here = {**same, "setting": setting, "case": case}
-                value = psnr(image[s, m], slices.truth[s, m], data_range=1.0)
+                value = psnr(images[r][s, m], slices.truth[s, m], data_range=1.0)
                 labels = ["", *age_label(slices.ages[s])]
                 rows += [{**here, "label": label, "metric": "psnr", "value": value} for label in labels]
                 if fits is not None:
@@ -152,6 +153,15 @@ def _lost(fits: dict[str, np.ndarray], r: int, s: int, m: int, replacement: bool
     kept = np.flatnonzero(fits["iterations"] == fits[f"kept_{r}"][s, m])
     best = curve.max()
     return {"psnr_drop": float(best - curve[int(kept[0])]), "psnr_below": float((best - curve).mean())}
+
+
+def _stored(image: np.ndarray) -> np.ndarray:
+    return np.round(image * LEVELS).clip(-32768, 32767).astype(np.int16)
+
+
+def read_images(folder: Path, r: int) -> np.ndarray:
+    """Return the images of a factor that :func:`predict` wrote, (S, M, H, W) float32."""
+    return read_arrays(folder / IMAGES)[f"image_{r}"].astype(np.float32) / LEVELS
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

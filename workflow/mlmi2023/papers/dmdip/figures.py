@@ -8,7 +8,7 @@ import numpy as np
 from mlmi2023.errors import InputError
 from mlmi2023.metrics.image import psnr
 from mlmi2023.papers.dmdip.context import Context
-from mlmi2023.papers.dmdip.evaluate import FITS, IMAGES, read_arrays
+from mlmi2023.papers.dmdip.evaluate import FITS, read_arrays, read_images
 from mlmi2023.reporting.plots import FAINT, STYLE, save_figure
 
 # with replacement: full lines; one modality: blue, two: orange; safe for the colour-blind
@@ -43,11 +43,11 @@ def _slices(context: Context, figure_id: str) -> Any:
 
     slices = context.slices
     s, r = _slice_of(context, figure_id), min(slices.low)
-    made = {m: read_arrays(folder / IMAGES)[f"image_{r}"][s] for m, folder in context.predictions.items()}
+    made = {m: read_images(folder, r)[s] for m, folder in context.predictions.items()}
     given = slices.low[r][s].numpy()
     first = given if slices.truth is None else slices.truth[s].numpy()
     title = "input" if slices.truth is None else "truth"
-    columns = {title: first} | {context.names[m]: image.astype(np.float32) for m, image in made.items()}
+    columns = {title: first} | {context.names[m]: image for m, image in made.items()}
     count = len(slices.modalities)
     figure, grid = plt.subplots(
         2 * count,
@@ -164,7 +164,7 @@ def _ages(context: Context, figure_id: str) -> Any:
     figure, grid = _grid(context)
     for axes, (r, m, title) in zip(grid, _panels(context)):
         for shift, (method, folder) in enumerate(context.predictions.items()):
-            image = read_arrays(folder / IMAGES)[f"image_{r}"].astype(np.float32)
+            image = read_images(folder, r)
             values = np.array([psnr(image[s, m], truth[s, m], data_range=1.0) for s in range(len(slices))])
             groups = [values[owner == who] for who in known]
             axes.errorbar(
