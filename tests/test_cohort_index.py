@@ -299,6 +299,38 @@ def raw_ixi(root: Path) -> Path:
     return touch(root, [line for line in lines if not line.startswith("#")])
 
 
+def bcp_release(root: Path, run: str) -> Path:
+    visits = [("116056", "12mo"), ("116056", "3mo"), ("200031", "6mo"), ("310009", "2wk"), ("420001", "9mo")]
+    names = []
+    for who, age in [*visits, ("500000", "24mo")]:
+        base = f"sub-{who}/ses-{age}/anat/sub-{who}_ses-{age}{run}"
+        names += [f"{base}_T1w.nii.gz", f"{base}_T1w.json", f"{base}_T2w.nii.gz", f"{base}_T2w.json"]
+    names.append(f"sub-600000/ses-9mo/anat/sub-600000_ses-9mo{run}_T1w.nii.gz")  # a visit without T2w
+    touch(root, names)
+    lines = ["subject,split", *(f"{who}_ses-{age},test" for who, age in visits)]
+    (root / "infants.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+@pytest.mark.parametrize("run", ["", "_run-001"])
+def test_bcp_is_indexed_by_visit(tmp_path, run):
+    records = index_cohort("bcp", dataset("bcp"), bcp_release(tmp_path, run))
+    assert [r.subject for r in records] == [
+        "116056ses3mo", "116056ses12mo", "200031ses6mo", "310009ses2wk", "420001ses9mo"
+    ]  # fmt: skip
+    assert counts(records) == {"test": 5}
+    for record in records:
+        assert set(record.images) == {"T1w", "T2w"} and all(Path(p).is_file() for p in record.images.values())
+    assert "ses-12mo" in records[1].images["T2w"]
+
+
+def test_a_visit_of_bcp_without_t2_is_one_line(tmp_path):
+    root = bcp_release(tmp_path, "")
+    with open(root / "infants.csv", "a") as stream:
+        stream.write("600000_ses-9mo,test\n")
+    assert "600000_ses-9mo has no image" in refused(dataset("bcp"), root)
+
+
 @pytest.mark.parametrize(
     ("name", "make", "expected", "modalities"),
     [

@@ -34,7 +34,7 @@ def _precision(schedule: Schedule, device: torch.device) -> Any:
 
 
 def _trainer(
-    schedule: Schedule, device: torch.device, run_dir: Path, seed: int
+    schedule: Schedule, repeats: int, device: torch.device, run_dir: Path, seed: int
 ) -> tuple[pl.Trainer, Any, Progress]:
     keep = ModelCheckpoint(
         dirpath=run_dir,
@@ -52,7 +52,7 @@ def _trainer(
         devices=1,
         precision=_precision(schedule, device),
         # epochs, not steps: Lightning resumes a run of so many steps by repeating the end of its last epoch
-        max_epochs=schedule.steps // schedule.epoch_steps,
+        max_epochs=schedule.steps // schedule.epoch_steps * repeats,
         check_val_every_n_epoch=1,
         gradient_clip_val=schedule.clip or None,
         # the order matters: the curve must be complete before the checkpoint is written
@@ -117,10 +117,12 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     own = torch.Generator().manual_seed(job.seed)
     loader = DataLoader(samples, schedule.batch, sampler=sampler, num_workers=schedule.workers, generator=own)
     val = DataLoader(plan.val, batch_size=1, generator=own) if plan.val is not None else None
-    trainer, keep, progress = _trainer(schedule, device, run_dir, job.seed)
+    trainer, keep, progress = _trainer(schedule, plan.repeats, device, run_dir, job.seed)
     if last.exists():
         step = done * schedule.epoch_steps
-        print(f"resume from the checkpoint {last} at step {step} of {schedule.steps}", flush=True)
+        print(
+            f"resume from the checkpoint {last} at step {step} of {schedule.steps * plan.repeats}", flush=True
+        )
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     record = provenance(job.threads, describe(device))
@@ -144,13 +146,13 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     rate = progress.timed_steps / max(progress.seconds, 1e-9)
     report = {
         **job.about(),
-        "steps": schedule.steps,
+        "steps": schedule.steps * plan.repeats,
         "seconds": round(progress.seconds, 2),
         "steps_per_second": round(rate, 4),
         "samples_per_second": round(rate * schedule.batch, 4),
         "peak_memory_mb": round(peak_memory_mb(device), 1),
         "device": describe(device),
-        "parameters": sum(p.numel() for p in net.parameters()),  # type: ignore[union-attr, misc]
+        "parameters": plan.parameters or sum(p.numel() for p in net.parameters()),  # type: ignore[union-attr, misc]
         "weights_hash": digest,
         "selected_by": schedule.monitor or "last step",
         "data_hash": data_hash,

@@ -67,8 +67,13 @@ class Plan:
         module: a ``LightningModule`` whose attribute ``net`` is the network that is kept.
         train: map-style dataset; drawn from at random, with replacement across epochs.
         val: map-style dataset, read in order, or None.
+        repeats: how often the schedule's steps are done: once, or for methods that are fitted to each scan on
+            its own, once for every group of scans. The module begins anew by itself.
+        parameters: of the network, where they are not those of ``net``.
     """
 
     module: "pl.LightningModule"
     train: "Dataset"
     val: "Dataset | None" = None
+    repeats: int = 1
+    parameters: int | None = None

@@ -10,6 +10,7 @@ maps       what all subjects share, derived once: tissues, texture, landmarks, l
 options    the simulator's parameters and their defaults
 subject    one subject before it is imaged; its random draws
 layers     changes to a subject: ageing, site; the place for pathology
+infancy    a layer: the first year of life
 warps      velocity fields, pose, the total map native -> template and back
 contrast   intensities of tissues and structures per modality
 acquire    voxel grid, bias field, noise: from a subject to images

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mlmi2023.cohorts.simulators.brain.infancy import Infancy
 from mlmi2023.cohorts.simulators.brain.maps import Maps
 from mlmi2023.cohorts.simulators.brain.subject import Subject
 from mlmi2023.config import suggest
@@ -95,7 +96,7 @@ class Site:
         )
 
 
-LAYERS: dict[str, type] = {"ageing": Ageing, "site": Site}
+LAYERS: dict[str, type] = {"ageing": Ageing, "site": Site, "infancy": Infancy}
 
 
 def make_layers(entries: list[dict[str, Any]]) -> list[tuple[str, Layer]]:
