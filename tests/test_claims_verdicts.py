@@ -153,6 +153,10 @@ def test_missing_values_are_named():
     found = judge("dice[a] > dice[b]", frame({"a": A}))
     assert (found.verdict, found.note, found.n) == ("not tested", "no values of dice[b, dataset=d1]", 0)
     assert isnan(found.effect)
+    many = judge("dice[a] > max(dice[b], dice[c], dice[ref], dice[low], dice[high])", frame({"a": A}))
+    assert (
+        many.note == "no values of dice[b, dataset=d1], dice[c, dataset=d1], dice[ref, dataset=d1] and 2 more"
+    )
 
 
 def test_two_cases_decide_nothing():

@@ -18,6 +18,8 @@ from mlmi2023.reporting.statistics import Estimate, estimate
 
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 UNDECIDED, NOT_TESTED = "undecided", "not tested"
+#: Missing values that a note names before it counts.
+NAMED = 3
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_TESTED)
 COLUMNS = ["id", "says", "check", "effect", "low", "high", "p", "n", "verdict", "margin", "note"]
 NUMBERS = ["effect", "low", "high", "p", "margin"]
@@ -163,7 +165,8 @@ def _one(
         else:
             found[selector] = sample
     if missing:
-        return result(None, NOT_TESTED, f"no values of {', '.join(missing)}")
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        return result(None, NOT_TESTED, f"no values of {', '.join(missing[:NAMED])}{more}")
     exact = all(reported.metrics[s.metric].exact for s in found)
     stats = estimate(comparison.effect, found)
     low, high = (stats.effect, stats.effect) if exact else (stats.low, stats.high)
