@@ -18,7 +18,7 @@ from mlmi2023.papers.pecon.branches import build_branches
 from mlmi2023.papers.pecon.evaluate import SETTINGS, predict, read_probabilities, score
 from mlmi2023.papers.pecon.examdata import load_exam_data
 from mlmi2023.papers.pecon.features import read_features
-from mlmi2023.papers.pecon.fusion import LAMBDAS, choose, fuse
+from mlmi2023.papers.pecon.fusion import LAMBDAS, choose, fuse, operating_threshold
 from mlmi2023.papers.pecon.gradcam import Explainer
 from mlmi2023.papers.pecon.penet import build_penet
 from mlmi2023.papers.pecon.scans import Cut
@@ -333,3 +333,10 @@ def test_mistakes_are_one_line(chain, tmp_path):
     with pytest.raises(InputError, match=r"pretraining\.loss is 'triplet'"):
         odd = {**BRANCHES, "pretraining": {"loss": "triplet"}}
         train(job("x", odd, stage="pretrain", used=used, train=STEPS), tmp_path, tmp_path / "x")
+
+
+def test_close_probabilities_keep_an_operating_point():
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    scores = 0.361 + 0.0001 * np.arange(6)
+    threshold = operating_threshold(labels, scores)
+    assert ((scores >= threshold) == labels).all()

@@ -41,10 +41,13 @@ class Operating:
 
 
 def operating_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the threshold with the largest Youden index, to two digits; 0.5 where all scores are equal."""
+    """Return the threshold with the largest Youden index; 0.5 where all scores are equal.
+
+    It has the nine digits with which probabilities are stored, so that a score is not parted from itself.
+    """
     if len(np.unique(scores)) < 2:
         return 0.5
-    return round(youden_threshold(labels, scores), 2)
+    return float(f"{youden_threshold(labels, scores):.9g}")
 
 
 def choose(
