@@ -1,9 +1,11 @@
 """The chest CT stand-in, and real volumes: NIfTI, DICOM, trees of empty files."""
 
+import locale
+
 import numpy as np
 import pytest
 
-from mlmi2023.cohorts.dicom import read_series
+from mlmi2023.cohorts.dicom import keep_locale, read_series
 from mlmi2023.cohorts.forms import ct_stacks as form
 from mlmi2023.cohorts.forms import raw_files
 from mlmi2023.cohorts.read import write_volume
@@ -114,6 +116,7 @@ def test_thin_slices_become_thick_ones_along_their_own_axis(tmp_path):
     assert np.abs(own.stacks[0].array()[:, 5, 5] - ((centres / 0.625 - 0.5) * 10 - 400)).max() <= 0.51
 
 
+@keep_locale()
 def dicom_series(folder, slices=6, thickness="3", spacing=2.0, lose=None):
     """Write a small CT series as scanners do: a file per slice, first slice at the feet."""
     import SimpleITK as sitk
@@ -143,7 +146,9 @@ def dicom_series(folder, slices=6, thickness="3", spacing=2.0, lose=None):
 
 def test_a_dicom_series_has_thickness_and_spacing(tmp_path):
     folder = dicom_series(tmp_path / "L291/full_3mm")
+    before = locale.setlocale(locale.LC_ALL)
     volume, affine, thickness = read_series(folder)
+    assert locale.setlocale(locale.LC_ALL) == before, "files would be opened as ASCII from here on"
     assert volume.shape == (10, 8, 6) and thickness == 3.0
     assert np.linalg.norm(affine[:3, :3], axis=0) == pytest.approx([0.74, 0.74, 2.0])
     assert volume[0, 0].tolist() == [-50, -40, -30, -20, -10, 0], "feet to head"

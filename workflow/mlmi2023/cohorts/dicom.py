@@ -1,5 +1,8 @@
 """Read a folder of DICOM slices as one volume, through SimpleITK (GDCM)."""
 
+import locale
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,17 @@ from mlmi2023.errors import InputError
 THICKNESS = "0018|0050"
 
 
+@contextmanager
+def keep_locale() -> Iterator[None]:
+    """Put the locale back that GDCM sets to C as it reads or writes: files would then be opened as ASCII."""
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
+
+
+@keep_locale()
 def read_series(folder: str | Path) -> tuple[np.ndarray, np.ndarray, float]:
     """Read the one series in a folder.
 
