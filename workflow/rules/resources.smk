@@ -14,11 +14,21 @@ if GPU is None:
 GPU = int(GPU)
 
 
+_counts = {}
+
+
 def number_of(cohort, *splits):
     """Return how many subjects a cohort has in these splits, or in all.
 
     Of other forms than volumes only those that the config plans are known before their files are read.
+    Counted once per workflow: every job of a cohort asks.
     """
+    if (cohort, splits) not in _counts:
+        _counts[cohort, splits] = _count(cohort, splits)
+    return _counts[cohort, splits]
+
+
+def _count(cohort, splits):
     if in_volumes(cohort):
         return sum(not splits or r.split in splits for r in records(cohort))
     planned = ask(SETTINGS.cohort, cohort).get("subjects", {})
