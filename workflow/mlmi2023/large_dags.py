@@ -17,8 +17,8 @@ def speed_up() -> None:
     import snakemake.resources
     import snakemake.rules
 
-    # a DAG is millions of objects that stay; looking for garbage among them takes a seventh of a dry run
-    gc.set_threshold(200_000, 50, 1000)
+    # a DAG is millions of objects that stay; looking for garbage among them takes a quarter of a dry run
+    gc.set_threshold(2_000_000, 50, 1000)
     original = getattr(snakemake.common, "get_function_params", None)
     if original is not None:
         remembered = _signatures(original)
