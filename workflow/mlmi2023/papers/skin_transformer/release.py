@@ -1,4 +1,4 @@
-"""What the released test notebook does to an answer before it measures it: it looks at the truth. Not for use.
+"""What the released test notebook does to an answer before it measures it. It looks at the truth: never use.
 
 Kept to show how much of the printed numbers it explains. Sizes are the notebook's at 224 pixels, scaled with
 the image.
