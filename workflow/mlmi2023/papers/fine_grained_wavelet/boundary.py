@@ -19,9 +19,9 @@ def gaussian_kernel(side: int, sigma: float) -> Tensor:
 
 
 def laplacian_pyramid(maps: Tensor, kernels: list[Tensor]) -> Tensor:
-    """Return (B, C, 1 + kernels, H, W): the maps, and what each smoothing takes away.
+    """Return (B, C, 1 + kernels, H, W): the maps and what smoothing takes away.
 
-    With G0 the maps and G1, G2 the smoothed maps, the levels are G0, G0 - G1 and G1 - G2. All keep their size.
+    With G0 the maps and G1, G2 the smoothed maps, the levels are G0, G0 - G1 and G1 - G2, all of one size.
 
     Args:
         maps: (B, C, H, W).
