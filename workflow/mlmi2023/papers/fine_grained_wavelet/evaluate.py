@@ -39,7 +39,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     """Segment all test cases and write the folder ``out``.
 
     ``masks.npz`` holds the labels of each case, (slices, rows, columns) uint8, at the cohort's resolution;
-    ``about.json`` the number of weights. On scans, a network of Fig. 1's kind adds ``spectra.npz`` with the mean
+    ``about.json`` the number of weights. On scans, FET and its ablations add ``spectra.npz`` with the mean
     amplitude spectrum of each encoder block, and each scan's share of high frequencies.
 
     Raises:
