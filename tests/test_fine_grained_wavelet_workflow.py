@@ -45,7 +45,10 @@ def test_the_example_of_nuclei_goes_from_files_to_page(place):
         centre = rng.uniform(30, 66, 2)
         mask = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 < 18**2
         image = (40 + 120 * mask + rng.normal(0, 8, mask.shape)).clip(0, 255).astype(np.uint8)
-        for folder, content in (("images", np.stack([image] * 3, -1)), ("masks/0", mask.astype(np.uint8) * 255)):
+        for folder, content in (
+            ("images", np.stack([image] * 3, -1)),
+            ("masks/0", mask.astype(np.uint8) * 255),
+        ):
             Image.fromarray(content).save(place / f"data/nuclei_dsb96/{folder}/n{number:02d}.png")
     (place / "short.yaml").write_text(SHORT)
     examples = [f"config/examples/{name}.yaml" for name in ("nuclei", "nuclei_fet")]
@@ -71,7 +74,9 @@ def test_the_paper_scale_says_what_is_missing_and_is_planned_from_empty_files(pl
     said = run.stdout + run.stderr
     assert run.returncode != 0 and ("syn3193805" in said or "isic-archive" in said)
     files = [f"isic2018/ISIC2018_Task1-2_Training_Input/ISIC_{n:07d}.jpg" for n in range(2594)]
-    files += [f"isic2018/ISIC2018_Task1_Training_GroundTruth/ISIC_{n:07d}_segmentation.png" for n in range(2594)]
+    files += [
+        f"isic2018/ISIC2018_Task1_Training_GroundTruth/ISIC_{n:07d}_segmentation.png" for n in range(2594)
+    ]
     for number in [*range(1, 11), *range(21, 41)]:
         files += [f"btcv/RawData/Training/{k}/{k}{number:04d}.nii.gz" for k in ("img", "label")]
     for file in files:

@@ -33,6 +33,8 @@ def spatial(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
         value: (B, M, D).
         heads: must divide D.
     """
+    # mixed precision leaves queries from outside in float32
+    query = query.to(value.dtype)
     parts = (t.unflatten(2, (heads, -1)).transpose(1, 2) for t in (query, key, value))
     return F.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
 

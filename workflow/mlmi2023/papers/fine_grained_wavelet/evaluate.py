@@ -31,6 +31,7 @@ from mlmi2023.training.weights import load_weights
 
 KINDS = ("learned", "background", "truth")
 MASKS, SPECTRA, ABOUT = "masks.npz", "spectra.npz", "about.json"
+PREFIX = "case_"
 #: names of rates in Table 2b
 RATES = {"dsc": "dice", "se": "sensitivity", "sp": "specificity", "acc": "accuracy"}
 
@@ -56,7 +57,9 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
         else:
             masks = {case.name: _control(kind, slices, case) for case in slices.cases}
             write_json(part / ABOUT, {})
-        np.savez_compressed(part / MASKS, **masks)  # type: ignore[arg-type]
+        # with a prefix, since np.savez has arguments of its own that a case could be named like
+        named = {PREFIX + name: labels for name, labels in masks.items()}
+        np.savez_compressed(part / MASKS, **named)  # type: ignore[arg-type]
 
 
 def _control(kind: str, slices: Slices, case: Case) -> np.ndarray:
@@ -74,8 +77,9 @@ def _learned(job: Job, weights: Path | None, slices: Slices, out: Path) -> dict[
     load_weights(net, weights)
     net.to(device).eval()
     about: dict[str, Any] = {"parameters": sum(p.numel() for p in net.parameters())}
-    heard = isinstance(net, FrequencyUnet) and isinstance(slices.cohort, Scans)
-    listener = Listener(net) if heard else None
+    listener = None
+    if isinstance(net, FrequencyUnet) and isinstance(slices.cohort, Scans):
+        listener = Listener(net)
     masks, shares, total = {}, {}, []
     with torch.inference_mode():
         for group in _groups(slices):
@@ -121,7 +125,7 @@ def read_masks(folder: Path) -> dict[str, np.ndarray]:
     file = Path(folder) / MASKS
     try:
         with np.load(file) as content:
-            return {name: content[name] for name in content.files}
+            return {name.removeprefix(PREFIX): content[name] for name in content.files}
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{file}: cannot be read ({error}); delete {folder} and predict again") from error
 
