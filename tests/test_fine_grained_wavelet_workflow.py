@@ -1,4 +1,4 @@
-"""Images of the user's own through FET, from files to page, by config alone; and the paper scale without data."""
+"""Images of the user's own through FET, by config alone; and the paper scale without data."""
 
 import csv
 import os
