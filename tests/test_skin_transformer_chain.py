@@ -144,7 +144,7 @@ def test_the_release_lets_the_truth_choose():
         return pooled([count(mask.astype(np.uint8), truth.astype(np.uint8))])["dice"]
 
     # the stray blob goes, and the lesion is grown towards the truth
-    assert not (chosen & stray).any() and dice(chosen) > dice(honest) + 0.1 and dice(chosen) > 0.98
+    assert not (chosen & stray).any() and dice(chosen) > dice(honest) + 0.1 and dice(chosen) > 0.93
     # with another truth the same answer gives another mask: it was not the network that chose
     other = after_release(logits, stray)
     assert (other & stray).any() and not (other & disc(224, 110, 110, 20)).any()

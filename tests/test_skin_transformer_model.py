@@ -171,17 +171,13 @@ def test_numbers_of_weights_of_the_baselines(name, millions, share):
 
 def test_fat_net_joins_both_encoders():
     torch.manual_seed(0)
-    net = build_net(
-        {"name": "fat_net", "widths": [4, 8, 8, 16], "depths": [1] * 4, "hidden": 12, "layers": 1},
-        3,
-        (32, 32),
-    ).eval()
-    image = torch.randn(1, 3, 32, 32)
-    with torch.no_grad():
-        before = net(image)
-        assert before.shape == (1, 1, 32, 32)
-        net.widen.weight.add_(1.0)
-        assert not torch.allclose(net(image), before, atol=1e-6)
+    sizes = {"widths": [4, 8, 8, 16], "depths": [1] * 4, "hidden": 12, "layers": 1}
+    net = build_net({"name": "fat_net", **sizes}, 3, (32, 32))
+    answer = net(torch.randn(2, 3, 32, 32))
+    assert answer.shape == (2, 1, 32, 32)
+    answer.square().mean().backward()
+    for weight in (net.patches.weight, net.position, net.cnn.conv1.weight, net.weigh.weigh[0].weight):
+        assert float(weight.grad.abs().sum()) > 0
     with pytest.raises(InputError, match="does not divide by 16"):
         build_net({"name": "fat_net"}, 3, (40, 40))
     assert isinstance(small(), SkinTransformer)

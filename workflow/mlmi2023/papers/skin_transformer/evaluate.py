@@ -130,8 +130,8 @@ def score(job: Job, predictions: Path) -> list[dict[str, Any]]:
             count(decide(own, truth).astype(np.uint8), truth.astype(np.uint8))
             for own, truth in zip(logits, truths)
         ]
-        same = {"dataset": job.dataset, "method": job.method, "seed": job.seed, "fold": job.fold, "label": ""}
-        same["setting"] = f"protocol={protocol}" if protocol else ""
+        same: dict[str, Any] = {"dataset": job.dataset, "method": job.method, "seed": job.seed}
+        same |= {"fold": job.fold, "label": "", "setting": f"protocol={protocol}" if protocol else ""}
         found += [same | row for row in _rows(cases, counts)]
         if "printed" in job.method_options:
             size = int(job.task.get("printed_size", 224))

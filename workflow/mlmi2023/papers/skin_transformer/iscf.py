@@ -81,7 +81,8 @@ class ISCF(nn.Module):
         for n in self.scales:
             if self.source == "recompute":
                 tokens = _through(self.into, n, maps[n - 1]).flatten(2).transpose(1, 2)
-                common[n], own_queries[n] = self.attention[str(n)].context(tokens)
+                attention: EfficientAttention = self.attention[str(n)]  # type: ignore[assignment]
+                common[n], own_queries[n] = attention.context(tokens)
             else:
                 common[n], own_queries[n] = _through(self.into, n, contexts[n - 1]), queries[n - 1]
         fused = self.mix(torch.stack([common[n] for n in self.scales], dim=1))

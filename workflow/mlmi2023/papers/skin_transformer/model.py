@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.nets.segmenters import build_segmenter
+from mlmi2023.nets.segmenters import Builder, build_segmenter
 from mlmi2023.nets.swin import PatchExpanding
 from mlmi2023.papers.skin_transformer.attention import Stage
 from mlmi2023.papers.skin_transformer.fatnet import FATNet
@@ -98,7 +98,7 @@ def build_net(options: Mapping[str, Any], channels: int, size: tuple[int, int]) 
     Raises:
         InputError: an unknown network or size.
     """
-    own = {
+    own: dict[str, Builder] = {
         "skin_transformer": lambda channels, classes, size, **o: SkinTransformer(channels, classes, **o),
         "fat_net": FATNet,
     }

@@ -26,7 +26,8 @@ def after_release(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """
     scale = truth.shape[1] / 224
     found = _closed(logits >= THRESHOLD, _square(CLOSING * scale))
-    best, dice, wrong = found, *_fit(found, truth)
+    best = found
+    dice, wrong = _fit(found, truth)
     parts, count = ndimage.label(found, np.ones((3, 3)))
     wide = _square(DILATION * scale)
     for number in range(count + 1):
