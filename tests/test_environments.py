@@ -21,6 +21,7 @@ DISTRIBUTION = {
     "yaml": "pyyaml",
     "cc3d": "connected-components-3d",
     "PIL": "pillow",
+    "pywt": "PyWavelets",
 }
 # come with a distribution that the environment names
 IMPLIED = {"pillow": "matplotlib", "torch": "lightning", "markupsafe": "jinja2", "customtkinter": "deepbet"}
