@@ -50,10 +50,12 @@ def test_load_count_and_place(maps, ground):
         found[load] = mask.sum() / 1000
         # lesions may overlap and end where fluid begins
         assert 0.4 * load < found[load] < 1.3 * load
-        assert 6 <= ndimage.label(mask, np.ones((3, 3, 3)))[1] <= 12
+        parts = ndimage.label(mask, np.ones((3, 3, 3)))[0]
+        # rough edges may shed a few voxels, neighbours may grow together
+        assert 5 <= (np.bincount(parts.ravel())[1:] > 0.02 * mask.sum()).sum() <= 12
     assert found[20.0] > 8 * found[1.0]
-    loads = [Lesions(read_options(CONFIG)["lesions"] | {"load": [0.3, 30.0]}, ground)._sizes(np.random.default_rng(s)).sum()
-             for s in range(200)]  # fmt: skip
+    wide = Lesions(read_options(CONFIG)["lesions"] | {"load": [0.3, 30.0]}, ground)
+    loads = [wide._sizes(np.random.default_rng(seed)).sum() for seed in range(200)]
     assert max(loads) / min(loads) > 50
 
 

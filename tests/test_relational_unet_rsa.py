@@ -1,5 +1,7 @@
 """RSA against Eqs. 1 to 3 written out voxel by voxel, and the network around it."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -110,8 +112,8 @@ def double_weights(into, out):
 
 def test_the_papers_sizes():
     sizes = (32, 64, 128, 256, 512)
-    plain = double_weights(1, 32) + sum(double_weights(a, b) for a, b in zip(sizes, sizes[1:]))
-    plain += sum(8 * b * a + a for a, b in zip(sizes, sizes[1:]))  # transposed convolutions
+    plain = double_weights(1, 32) + sum(double_weights(a, b) for a, b in pairwise(sizes))
+    plain += sum(8 * b * a + a for a, b in pairwise(sizes))  # transposed convolutions
     plain += sum(double_weights(2 * a, a) for a in sizes[:-1]) + 32 * 14 + 14
     assert count(RelationalUNet(14, skip="identity")) == plain
     window = 5 * 7 * 7

@@ -1,6 +1,7 @@
-"""RelationalUNet (Sect. 3.2, Fig. 2): a 3D U-Net whose skip connections pass through relational self-attention."""
+"""RelationalUNet (Sect. 3.2, Fig. 2): a 3D U-Net with relational self-attention in its skip connections."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -77,9 +78,7 @@ class RelationalUNet(nn.Module):
             RSA(own, window, heads, kernel, context, budget) if skip == "rsa" else nn.Identity()
             for own in channels[:-1]
         )
-        self.ups = nn.ModuleList(
-            nn.ConvTranspose3d(below, own, 2, 2) for own, below in zip(channels[:-1], channels[1:])
-        )
+        self.ups = nn.ModuleList(nn.ConvTranspose3d(below, own, 2, 2) for own, below in pairwise(channels))
         self.decoder = nn.ModuleList(double(2 * own, own, norm) for own in channels[:-1])
         self.head = nn.Conv3d(channels[0], classes, 1)
 
