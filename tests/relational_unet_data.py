@@ -8,7 +8,7 @@ from mlmi2023.jobs import Job
 
 ORGANS = {
     "kind": "organs",
-    "patch": [8, 8, 8],
+    "patch": [8, 12, 12],
     "overlap": 0.0,
     "val": "val",
     "tested": ["test"],
