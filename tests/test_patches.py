@@ -1,4 +1,4 @@
-"""Patches and sliding windows on the device, and 3D augmentation."""
+"""Patches cut on the device, and 3D augmentation."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,6 @@ from mlmi2023.cohorts.scans import open_scans
 from mlmi2023.errors import InputError
 from mlmi2023.training.augment3d import Augment3D
 from mlmi2023.training.patches import DRAWS, DevicePatches, DrawnPatches
-from mlmi2023.training.windows import slide, window_starts
 
 
 @pytest.fixture
@@ -77,30 +76,6 @@ def test_bad_settings_are_one_line(scans):
         DrawnPatches(scans, [0], (2, 2), 0.5)
     with pytest.raises(InputError, match="did you mean 'flip'"):
         Augment3D.from_config({"flpi": 0.5})
-
-
-@pytest.mark.parametrize(("gaussian", "overlap"), [(False, 0.5), (True, 0.5), (True, 0.25), (False, 0.0)])
-@pytest.mark.parametrize("shape", [(9, 17, 12), (5, 8, 20)])
-def test_sliding_windows_give_what_monai_gives(gaussian, overlap, shape):
-    from monai.inferers import sliding_window_inference
-
-    torch.manual_seed(0)
-    net = torch.nn.Sequential(
-        torch.nn.Conv3d(1, 2, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv3d(2, 3, 3, padding=1)
-    )
-    image = torch.randn(1, 1, *shape)
-    with torch.no_grad():
-        ours = slide(net, image, (6, 8, 8), overlap, gaussian, batch=3)
-        theirs = sliding_window_inference(
-            image, (6, 8, 8), 3, net, overlap, mode="gaussian" if gaussian else "constant"
-        )
-    assert torch.allclose(ours, theirs, atol=1e-5)
-
-
-def test_windows_reach_both_ends():
-    assert window_starts(20, 8, 0.5) == [0, 4, 8, 12]
-    assert window_starts(21, 8, 0.5) == [0, 4, 8, 12, 13]
-    assert window_starts(8, 8, 0.5) == [0]
 
 
 def draws(**own):

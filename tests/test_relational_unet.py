@@ -13,7 +13,7 @@ from mlmi2023.metrics.ndsc import normalised_dice
 from mlmi2023.papers.relational_unet import losses
 from mlmi2023.papers.relational_unet.baselines import build
 from mlmi2023.papers.relational_unet.evaluate import OPERATING, predict, score
-from mlmi2023.papers.relational_unet.inference import lesions
+from mlmi2023.papers.relational_unet.inference import lesions, window_logits
 from mlmi2023.papers.relational_unet.train import plan
 from mlmi2023.reporting.metrics import read_metrics
 from relational_unet_data import LESIONS, RUNET, TRAIN, cohort, job
@@ -117,6 +117,17 @@ def test_networks_that_do_not_fit_are_one_line():
         build({"model": "dynunet", "net": {"chanels": [4, 4]}}, 2, (16, 16, 16))
 
 
+@pytest.mark.parametrize("gaussian", [False, True])
+@pytest.mark.parametrize("shape", [(9, 17, 12), (5, 8, 20)])
+def test_windows_cover_the_whole_scan_and_agree_where_the_network_is_local(gaussian, shape):
+    torch.manual_seed(0)
+    net = torch.nn.Conv3d(1, 3, 1)
+    image = torch.randn(1, 1, *shape)
+    with torch.no_grad():
+        found = window_logits(net, image, {"patch": [6, 8, 8], "overlap": 0.5, "gaussian": gaussian})
+        assert torch.allclose(found, net(image), atol=1e-5)
+
+
 def test_small_pieces_and_what_lies_outside_the_brain_are_dropped():
     chance = np.zeros((6, 6, 6))
     chance[1, 1, 1:4], chance[4, 4, 4], chance[0, 0, 0] = 0.6, 0.9, 0.9
@@ -171,13 +182,14 @@ def test_swapped_or_shifted_labels_lose(organs, tmp_path):
 
 
 def test_a_network_learns_to_tell_organs_apart(organs, tmp_path):
-    train = {**TRAIN, "steps": 160, "epoch_steps": 80, "learning_rate": 0.02}
-    own = job(organs, train=train)
+    train = {**TRAIN, "steps": 100, "epoch_steps": 50}
+    wider = {**RUNET, "net": {**RUNET["net"], "channels": [8, 16]}}
+    own = job(organs, "runet", wider, train=train)
     run_train(own, tmp_path / "runs", tmp_path / "out")
     weights = tmp_path / "out/weights.safetensors"
     run_evaluate(own, weights, tmp_path / "p", tmp_path / "s.csv")
     frame = read_metrics(tmp_path / "s.csv")
-    assert frame[frame["label"] == "avg"]["value"].mean() > 60
+    assert frame[frame["label"] == "avg"]["value"].mean() > 80
 
 
 def test_lesions_are_cut_at_a_threshold_that_validation_chose(heads, tmp_path):

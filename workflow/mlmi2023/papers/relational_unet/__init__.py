@@ -15,7 +15,7 @@ Sect. 4.2, Eq. 4, DSC                  ``mlmi2023.metrics.segmentation``
 Sect. 4.2, Eq. 5, nDSC                 ``mlmi2023.metrics.ndsc``
 Losses (of the release)                ``losses``, ``mlmi2023.losses.segmentation``
 Training                               ``train.plan``, ``mlmi2023.training.{segmentation,patches,augment3d}``
-Inference                              ``inference``, ``mlmi2023.training.windows``
+Inference                              ``inference``, MONAI's sliding window
 Table 1, Table 2, rows                 ``baselines.build``, ``evaluate``
 Figs. 3 to 5                           ``figures.draw``
 =====================================  =======================================================================

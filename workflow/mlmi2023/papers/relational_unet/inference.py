@@ -14,7 +14,6 @@ from mlmi2023.jobs import Job
 from mlmi2023.papers.relational_unet.baselines import build
 from mlmi2023.training.device import make_deterministic, pick_device
 from mlmi2023.training.weights import load_weights
-from mlmi2023.training.windows import slide
 
 #: thresholds that are tried on the validation split
 THRESHOLDS = np.round(np.arange(0.05, 1.0, 0.05), 2)
@@ -26,10 +25,19 @@ def class_count(scans: Scans) -> int:
 
 
 def window_logits(net: nn.Module, image: Tensor, task: Mapping[str, Any]) -> Tensor:
-    """Return logits (1, K, T, H, W) of a scan (1, 1, T, H, W) by the task's sliding window."""
-    return slide(
-        net, image, task["patch"], task["overlap"], task.get("gaussian", False), task.get("windows", 1)
+    """Return logits (1, K, T, H, W) float32 of a scan (1, 1, T, H, W), blended over windows."""
+    from monai.inferers import sliding_window_inference
+
+    found = sliding_window_inference(
+        image,
+        list(task["patch"]),
+        int(task.get("windows", 1)),
+        lambda part: net(part).float(),
+        float(task["overlap"]),
+        mode="gaussian" if task.get("gaussian") else "constant",
     )
+    assert isinstance(found, Tensor)  # one network, one output
+    return found
 
 
 def run_network(job: Job, weights: Path, scans: Scans, rows: Sequence[int]) -> Iterator[Tensor]:
@@ -44,7 +52,7 @@ def run_network(job: Job, weights: Path, scans: Scans, rows: Sequence[int]) -> I
         for row in rows:
             volume = torch.from_numpy(np.asarray(scans.image(row)).transpose(2, 1, 0).astype(np.float32))
             logits = window_logits(net, volume[None, None].to(device), job.task)
-            yield logits.float().softmax(1)[0].permute(0, 3, 2, 1)
+            yield logits.softmax(1)[0].permute(0, 3, 2, 1)
 
 
 def lesions(probability: np.ndarray, brain: np.ndarray, threshold: float, least: int) -> np.ndarray:
