@@ -1,5 +1,4 @@
-"""Relational self-attention over volumes (Sect. 3.1): kernels and contexts that depend on what is around a
-voxel.
+"""Relational self-attention over volumes (Sect. 3.1): kernels and contexts depend on what is around a voxel.
 
 Around each voxel n lies a window of M neighbours. With query q, keys K (M, dk) and values V (M, dv) of the
 window, all of unit length over channels, Eqs. 1 to 3 are
@@ -10,10 +9,9 @@ window, all of unit length over channels, Eqs. 1 to 3 are
 
 H would have M dk x M entries. It is factored as H = H1 H2 over dd latent channels, and so is W = W1 H2. Then
 
-    latent     l = q W1 + sum_d q_d (H1 conv K)_d          H1: dk groups of 1 -> dd filters of the window's
-    size z = (kV + kR) V = sum_j l_j (H2 conv V)_j              H2: 1 -> dd filters, shared by all value
-    channels y = z + z (G conv V)                                   G:  1 -> dv filters, shared by all value
-    channels
+    latent     l = q W1 + sum_d q_d (H1 conv K)_d      H1: dk groups of 1 -> dd filters, as large as the window
+    z = (kV + kR) V = sum_j l_j (H2 conv V)_j          H2: 1 -> dd filters, shared by all value channels
+    y = z + z (G conv V)                               G: 1 -> dv filters, shared by all value channels
 
 which is the same as the equations, and never holds a window: convolutions do the sums over neighbours.
 Queries have several heads; keys and values are shared by them. ``tests/test_relational_unet_rsa.py``
