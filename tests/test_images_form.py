@@ -165,7 +165,7 @@ def test_broken_files_are_named(folder):
         packed(folder, config())
 
 
-@pytest.mark.parametrize("name", ["isic2017", "isic2018", "isic2017_official"])
+@pytest.mark.parametrize("name", ["isic2017", "isic2018_384", "isic2017_official"])
 def test_isic_is_read_in_its_published_layout(tmp_path, name):
     setup = read_yaml(ROOT / f"config/cohorts/{name}.yaml")["paper"]
     setup["layout"] = read_yaml(ROOT / f"resources/datasets/{setup['dataset']}.yaml")

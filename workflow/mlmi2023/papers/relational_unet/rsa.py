@@ -9,7 +9,7 @@ window, all of unit length over channels, Eqs. 1 to 3 are
 
 H would have M dk x M entries. It is factored as H = H1 H2 over dd latent channels, and so is W = W1 H2. Then
 
-    latent     l = q W1 + sum_d q_d (H1 conv K)_d      H1: dk groups of 1 -> dd filters, as large as the window
+    latent     l = q W1 + sum_d q_d (H1 conv K)_d      H1: dk groups of 1 -> dd window-sized filters
     z = (kV + kR) V = sum_j l_j (H2 conv V)_j          H2: 1 -> dd filters, shared by all value channels
     y = z + z (G conv V)                               G: 1 -> dv filters, shared by all value channels
 

@@ -1,0 +1,113 @@
+"""The U-shaped efficient transformer (Fig. 1a), with or without ISCF, and all networks of Table 1 by name."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mlmi2023.nets.segmenters import Builder, build_segmenter
+from mlmi2023.nets.swin import PatchExpanding
+from mlmi2023.papers.skin_transformer.attention import Stage
+from mlmi2023.papers.skin_transformer.fatnet import FATNet
+from mlmi2023.papers.skin_transformer.iscf import ISCF
+
+#: side and distance of the patches of each stage
+PATCHES = ((7, 4), (3, 2), (3, 2))
+
+
+class Fusion(nn.Module):
+    """Join what comes from below with a skip connection: linear layers and a norm, no attention."""
+
+    def __init__(self, below: int, width: int) -> None:
+        super().__init__()
+        self.widen, self.join, self.norm = (
+            nn.Linear(below, width),
+            nn.Linear(2 * width, width),
+            nn.LayerNorm(width),
+        )
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """Return (B, h, w, width) of (B, h, w, below) and (B, h, w, width)."""
+        return self.norm(self.join(torch.cat([self.widen(x), skip], dim=-1)))
+
+
+class SkinTransformer(nn.Module):
+    """Three stages of efficient attention, ISCF on the skip connections, patch expanding back up.
+
+    Args:
+        channels: of the image.
+        classes: of the answer; 1 for lesion against skin.
+        widths: channels of the stages at 1/4, 1/8 and 1/16 of the image.
+        blocks: of each stage.
+        ffns: Mix-FFNs of a block.
+        ratio: inner width of a Mix-FFN.
+        scales: stages that ISCF joins, from 1; empty: plain skip connections.
+        contexts: ``recompute`` or ``reuse``, see :class:`ISCF`.
+    """
+
+    def __init__(
+        self,
+        channels: int = 3,
+        classes: int = 1,
+        widths: Sequence[int] = (128, 320, 512),
+        blocks: Sequence[int] = (2, 2, 2),
+        ffns: int = 2,
+        ratio: int = 4,
+        scales: Sequence[int] = (1, 2, 3),
+        contexts: str = "recompute",
+    ) -> None:
+        super().__init__()
+        below = [channels, *widths[:-1]]
+        self.stages = nn.ModuleList(
+            Stage(inputs, width, patch, stride, count, ffns, ratio)
+            for inputs, width, count, (patch, stride) in zip(below, widths, blocks, PATCHES, strict=True)
+        )
+        self.iscf = ISCF(widths, scales, contexts) if scales else None
+        upwards = list(reversed(widths))
+        self.expand = nn.ModuleList(PatchExpanding(width) for width in upwards[:-1])
+        self.fuse = nn.ModuleList(Fusion(lower // 2, width) for lower, width in itertools.pairwise(upwards))
+        self.final = PatchExpanding(widths[0], factor=4, outputs=widths[0])
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits (B, classes, H, W) of (B, channels, H, W); sides are multiples of 16."""
+        if image.shape[2] % 16 or image.shape[3] % 16:
+            raise ValueError(f"an image of {tuple(image.shape[2:])} does not divide by 16")
+        maps: list[Tensor] = []
+        contexts, queries = [], []
+        x = image
+        for stage in self.stages:
+            x, context, query = stage(x)
+            maps.append(x)
+            contexts.append(context)
+            queries.append(query)
+        if self.iscf is not None:
+            for n, added in self.iscf(maps, contexts, queries).items():
+                maps[n - 1] = maps[n - 1] + added
+        *skips, x = (found.permute(0, 2, 3, 1) for found in maps)
+        for expand, fuse, skip in zip(self.expand, self.fuse, reversed(skips)):
+            x = fuse(expand(x), skip)
+        return self.head(self.final(x).permute(0, 3, 1, 2))
+
+
+def build_net(options: Mapping[str, Any], channels: int, size: tuple[int, int]) -> nn.Module:
+    """Return the network that a method's key ``net`` describes, with one logit.
+
+    Raises:
+        InputError: an unknown network or size.
+    """
+    own: dict[str, Builder] = {
+        "skin_transformer": lambda channels, classes, size, **o: SkinTransformer(channels, classes, **o),
+        "fat_net": FATNet,
+    }
+    return build_segmenter(options, channels, 1, size, own)
+
+
+def count_weights(options: Mapping[str, Any], channels: int, size: tuple[int, int]) -> int:
+    """Return the number of weights of a network without making them."""
+    own = {key: value for key, value in options.items() if key != "pretrained"}
+    with torch.device("meta"):
+        net = build_net(own, channels, size)
+    return sum(p.numel() for p in net.parameters())
