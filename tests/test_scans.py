@@ -84,15 +84,22 @@ def test_folds_go_by_subject_and_parts_do_not_overlap(tmp_path):
     scans = open_scans(tmp_path / "out")
     tested = []
     for fold in range(4):
-        parts = divide(scans, fold, 4)
+        parts = divide(scans, fold)
         assert sorted(row for rows in parts.values() for row in rows) == [0, 1, 2, 3]
         assert len(parts["test"]) == len(parts["val"]) == 1
         tested += parts["test"]
     assert sorted(tested) == [0, 1, 2, 3]
-    with pytest.raises(InputError, match="4 folds, the paper's config 3"):
-        divide(scans, 0, 3)
-    with pytest.raises(InputError, match="no scan for 'train'"):
-        divide(scans, 0, 1)
+    with pytest.raises(InputError, match="has 4 folds, fold 4 is asked for"):
+        divide(scans, 4)
+
+
+def test_splits_without_folds(tmp_path):
+    scans = packed(tmp_path, CT, {"split": {"train": 2, "dev": 1, "out": 1}})
+    assert divide(scans, 0, "dev", ("dev", "out")) == {"train": [0, 1], "val": [2], "test": [2, 3]}
+    with pytest.raises(InputError, match="no scan for 'val'"):
+        divide(scans, 0)
+    with pytest.raises(InputError, match="has no folds"):
+        divide(scans, 1, "dev")
 
 
 @pytest.mark.parametrize(

@@ -119,33 +119,40 @@ def open_scans(path: str | Path) -> Scans:
         ) from error
 
 
-def divide(scans: Scans, fold: int, folds: int, test: Sequence[str] = ("test",)) -> dict[str, list[int]]:
-    """Return the rows that train, validate and are tested.
+def divide(
+    scans: Scans, fold: int, val: str = "val", test: Sequence[str] = ("test",)
+) -> dict[str, list[int]]:
+    """Return the rows that train, validate and are tested, by part.
 
-    Without folds the splits say so. With folds, fold ``fold`` is the test, the next one validates, the
-    others train.
+    Without folds the splits say so. A cohort with folds is cross-validated: fold ``fold`` is the test, the
+    next one validates, the others train.
 
     Args:
         scans: the cohort.
-        fold: number of the run's fold.
-        folds: folds of the paper's configuration; 1 without cross-validation.
+        fold: number of the run's fold; 0 without cross-validation.
+        val: name of the split that validates.
         test: names of the splits that are tested.
 
     Raises:
-        InputError: the cohort was packed with another number of folds, or a part is empty.
+        InputError: there is no such fold, or a part is empty.
     """
-    if folds == 1:
-        found = {"train": scans.rows("train"), "val": scans.rows("val"), "test": scans.rows(*test)}
-    else:
-        count = max(scans.folds, default=0) + 1
-        if count != folds:
+    if scans.folds:
+        count = max(scans.folds) + 1
+        if fold >= count or count < 3:
             raise InputError(
-                f"cohort '{scans.name}' has {count} folds, the paper's config {folds}; make both alike"
+                f"cohort '{scans.name}' has {count} folds, fold {fold} is asked for; give the cohort's key "
+                "'folds.count' and the paper's key 'folds' the same number, 3 or more"
             )
         place = np.array(scans.folds)
         held = [np.flatnonzero(place == (fold + step) % count).tolist() for step in (0, 1)]
         rest = [row for row in range(len(scans)) if row not in {*held[0], *held[1]}]
         found = {"train": rest, "val": held[1], "test": held[0]}
+    elif fold:
+        raise InputError(
+            f"cohort '{scans.name}' has no folds, the paper's config wants some; set the cohort's key 'folds'"
+        )
+    else:
+        found = {"train": scans.rows("train"), "val": scans.rows(val), "test": scans.rows(*test)}
     for part, rows in found.items():
         if not rows:
             raise InputError(f"cohort '{scans.name}': no scan for '{part}'; check its split or folds")

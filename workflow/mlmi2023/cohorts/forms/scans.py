@@ -3,20 +3,18 @@
 A made cohort brings ``scans.csv`` (:mod:`mlmi2023.cohorts.scanfiles`). Of any other, the key ``read`` says
 where files lie, in one or more ``groups`` (a public dataset's layout may have them too):
 
-``image``      name pattern with {subject}, below the root
-``labels``     the same, of the label map
-``split``      a word for all (``train``), or counts ({train: 20, val: 4}) in natural order, or lists of ids
-by split
-``site``       a word for all; optional
+``image``        name pattern with {subject}, below the root
+``labels``       the same, of the label map
+``split``        a word for all (``train``), counts in natural order ({train: 20, val: 4}), or lists of ids
+``site``         a word for all; optional
 
 Beside ``groups``, ``read`` takes what is done to every scan:
 
-``modality``   name of the image; default ``image``
-``spacing``    mm along X, Y, Z; without it scans keep their voxels
-``window``     [low, high], which become 0 and 1, the rest is clipped; Hounsfield units of CT
-``scale``      instead of a window: ``zscore`` over what is not 0 (stripped heads), or ``percentiles`` (1
-and 99)
-``crop``       true: cut to the box of what is above 0 after scaling, as a CT's air is
+``modality``     name of the image; default ``image``
+``spacing``      mm along X, Y, Z; without it scans keep their voxels
+``window``       [low, high], which become 0 and 1, the rest is clipped; Hounsfield units of CT
+``scale``        instead: ``zscore`` over what is not 0 (stripped heads), or ``percentiles`` (1 and 99)
+``crop``         true: cut to the box of what is above 0 after scaling, as a CT's air is
 ``labels_kept``  only these label values; others become background
 
 The cohort's key ``folds`` deals scans into folds by subject.

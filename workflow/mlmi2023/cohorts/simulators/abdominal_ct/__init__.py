@@ -8,7 +8,7 @@ alone tell apart. Lengths are mm, intensities Hounsfield units, axes RAS. The fi
 ======== ==========================================================================
 organs   names and numbers of BTCV's labels, mean attenuation in each phase
 options  the simulator's parameters and their defaults
-shapes   solids: ellipsoids, tubes, sheets
+shapes   solids: ellipsoids, tubes, unions of them
 anatomy  the solids of one patient, and how they are bent
 phantom  the body on a fine grid: labels and attenuation
 scanner  blur, slices, noise

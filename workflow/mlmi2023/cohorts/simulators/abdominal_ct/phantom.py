@@ -182,8 +182,8 @@ def _lesions(
     if not len(places):
         return
     for _ in range(int(rng.integers(own["liver"][0], own["liver"][1] + 1))):
-        middle = np.unravel_index(int(rng.choice(places)), labels.shape)
+        middle = int(rng.choice(places))
         radius = rng.uniform(*own["radius"])
-        centre = points[:, *middle].reshape(3, 1, 1, 1)
+        centre = points.reshape(3, -1)[:, middle].reshape(3, 1, 1, 1)
         away = np.sqrt(((points - centre) ** 2).sum(axis=0))
         hu[(away < radius) & (labels == 6)] = means["liver"] - rng.uniform(25, 60)
