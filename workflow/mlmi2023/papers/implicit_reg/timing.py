@@ -1,0 +1,70 @@
+"""Time per training iteration (Sect. 4.1): network, warp, loss, gradient and optimiser step on one pair."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from mlmi2023.cohorts.packed import Packed
+from mlmi2023.nets.registration import build_registration_net
+from mlmi2023.papers.implicit_reg.losses import build_regularizer
+from mlmi2023.papers.implicit_reg.train import Objective
+
+WARM_UP, MEASURED = 3, 10
+
+
+def time_iterations(
+    options: Mapping[str, Any],
+    task: dict[str, Any],
+    packed: Packed,
+    pair: tuple[int, int],
+    precision: str,
+    device: torch.device,
+) -> list[float]:
+    """Return milliseconds of some iterations of a fresh network with the method's first regulariser.
+
+    Data lie on the device already. On a GPU each iteration is waited for.
+
+    Args:
+        options: the method's ``net`` and ``regularisers``.
+        task: of the dataset.
+        packed: the cohort.
+        pair: rows of the moving and the fixed image, with labels if the loss takes them.
+        precision: ``32``, ``bf16`` or ``16``; counts on a GPU only.
+        device: where to train.
+    """
+    net = build_registration_net(options["net"], packed.shape).to(device)
+    regularize, objective = build_regularizer(options["regularisers"][0]), Objective(task, packed)
+    moving, fixed = (
+        torch.from_numpy(np.asarray(packed.images(task[role])[row], np.float32))[None, None].to(device)
+        for role, row in zip(("moving", "fixed"), pair)
+    )
+    maps = None
+    if objective.dice and packed.labels is not None:
+        first, second = (
+            torch.from_numpy(np.array(packed.labels[row]))[None, None].to(device, torch.int16) for row in pair
+        )
+        maps = first, second
+    optimiser = torch.optim.Adam(net.parameters(), lr=1e-6, amsgrad=True)
+    kind = {"bf16": torch.bfloat16, "16": torch.float16}.get(str(precision))
+    half = kind is not None and device.type == "cuda"
+    times = []
+    for _ in range(WARM_UP + MEASURED):
+        _wait(device)
+        start = time.perf_counter()
+        optimiser.zero_grad()
+        with torch.autocast(device.type, dtype=kind or torch.bfloat16, enabled=half):
+            u = net(moving, fixed)
+            loss = objective(u, (moving, fixed), maps, regularize)
+        loss.backward()
+        optimiser.step()
+        _wait(device)
+        times.append(1000 * (time.perf_counter() - start))
+    return times[WARM_UP:]
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
