@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from implicit_reg_data import make_blobs
 
+from implicit_reg_data import make_blobs
 from mlmi2023 import chain
 from mlmi2023.cohorts.packed import open_packed
 from mlmi2023.errors import InputError
@@ -21,7 +21,14 @@ from mlmi2023.papers.implicit_reg.smoothness import mean_negative_jacobian, std_
 from mlmi2023.papers.implicit_reg.train import Registration, plan
 
 VXM = {"kind": "voxelmorph", "down": [4, 4], "up": [4, 4], "full": [4]}
-TM = {"kind": "transmorph", "embed": 8, "depths": [1, 1], "heads": [1, 2], "window": [2, 2, 2], "head_channels": 4}
+TM = {
+    "kind": "transmorph",
+    "embed": 8,
+    "depths": [1, 1],
+    "heads": [1, 2],
+    "window": [2, 2, 2],
+    "head_channels": 4,
+}
 IMPLICIT = {"kind": "implicit", "operator": "elastic", "sigma": 1.0, "gamma": 2.0}
 EXPLICIT = {"kind": "explicit", "energy": "gradient", "alpha": 1.0}
 ATLAS = {
@@ -105,7 +112,9 @@ def test_training_registers_controls_bracket_and_bytes_repeat(data, tmp_path):
     assert len(values(rows, "t_iter")) == 10 and min(values(rows, "t_iter")) > 0
     assert values(floor, "std_logj") == [0, 0] and not values(ceiling, "std_logj")
     first = json.loads((tmp_path / "run/train.json").read_text())
-    again = chain.train(job_of(data, task, regularisers=[IMPLICIT], train=long), tmp_path / "b", tmp_path / "again")
+    again = chain.train(
+        job_of(data, task, regularisers=[IMPLICIT], train=long), tmp_path / "b", tmp_path / "again"
+    )
     assert again["weights_hash"] == first["weights_hash"]
     assert again["parameters"] == parameter_count(build_registration_net(VXM, (16, 16, 16)))
 
@@ -207,12 +216,16 @@ def test_measures_of_known_fields(data):
 
 def test_toy_gradients_reach_far_only_when_implicit():
     example = toy.make_toy()
-    felt = {}
+    edges = (example.u.norm(dim=1) + toy.gradient(example, None).norm(dim=1)) > 0
+    near = torch.nn.functional.max_pool2d(edges[None].float(), 9, stride=1, padding=4)[0, 0] > 0
+    assert 0.1 < near.float().mean() < 0.9
     for title, regulariser in toy.PANELS.items():
         size = toy.gradient(example, regulariser)[0].norm(dim=0)
-        felt[title[:3]] = float((size > 0.005 * size.max()).float().mean())
-    assert felt["(b)"] < 2.5 * felt["(a)"] and felt["(d)"] < 3.5 * felt["(a)"]
-    assert felt["(c)"] > 2 * felt["(b)"] and felt["(e)"] > 1.5 * felt["(d)"]
+        reach = float(size[~near].max() / size.max())
+        if "implicit" in title:
+            assert reach > 0.003, title
+        else:
+            assert reach == 0, title
     pull = -toy.gradient(example, None)[0]
     assert pull[0].sum() > 0 and pull[1].sum() > 0  # towards where the moving square lies
 

@@ -1,4 +1,4 @@
-"""Implicit solvers of implicit_reg: against dense linear solves, their adjoints, and what they leave as it is."""
+"""Implicit solvers of implicit_reg: against dense linear solves, adjoints, and what they leave as it is."""
 
 from itertools import product
 

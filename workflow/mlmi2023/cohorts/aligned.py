@@ -72,7 +72,9 @@ class Aligner:
                 move = register_ants(thin.array, thin.affine, self.target, self.options)
             except (RuntimeError, ValueError) as error:
                 reason = " ".join(str(error).split())[:120]
-                raise InputError(f"{row['image']}: registration failed ({reason}); look at the scan") from error
+                raise InputError(
+                    f"{row['image']}: registration failed ({reason}); look at the scan"
+                ) from error
             if not 0.2 < np.linalg.det(move[:3, :3]) < 5:
                 raise InputError(
                     f"{row['image']}: registration scales the volume by {np.linalg.det(move[:3, :3]):.3g}; "
@@ -80,16 +82,16 @@ class Aligner:
                 )
         moved = resample(image, affine, self.shape, self.affine, move)
         if not (moved > 0).any():
-            raise InputError(f"{row['image']}: nothing lies inside the grid; check read.shape and read.spacing")
+            raise InputError(
+                f"{row['image']}: nothing lies inside the grid; check read.shape and read.spacing"
+            )
         return moved, resample(labels, affine, self.shape, self.affine, move, order=0).astype(np.uint8)
 
     def _image(self, path: str) -> tuple[np.ndarray, np.ndarray]:
         image, affine = read_volume(path)
         scaled = np.clip((image - self.low) / (self.high - self.low), 0, 1).astype(np.float32)
         if not (scaled > 0).any():
-            raise InputError(
-                f"{path}: nothing is above {self.low:g}; check read.window and the file's units"
-            )
+            raise InputError(f"{path}: nothing is above {self.low:g}; check read.window and the file's units")
         return scaled, affine
 
     def _thinned(self, image: np.ndarray, affine: np.ndarray) -> Template:

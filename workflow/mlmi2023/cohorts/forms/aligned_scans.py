@@ -1,8 +1,8 @@
-"""Cohorts of the form ``aligned_scans``: labelled volumes brought to one grid for registration between subjects.
+"""Cohorts of the form ``aligned_scans``: labelled volumes on one grid, for registration between subjects.
 
-Raw files are those of the form ``scans`` (:mod:`mlmi2023.cohorts.forms.scans`: ``scans.csv`` of a simulator, or
-name patterns under ``read.groups``). They are packed as volumes on a grid (:mod:`mlmi2023.cohorts.packed`). Keys of
-``read``:
+Raw files are those of the form ``scans`` (:mod:`mlmi2023.cohorts.forms.scans`): ``scans.csv`` of a simulator,
+or name patterns under ``read.groups``. They are packed as volumes on a grid
+(:mod:`mlmi2023.cohorts.packed`). Keys of ``read``:
 
 ``groups``      see the form ``scans``
 ``modality``    name of the image; default ``CT``
@@ -10,9 +10,10 @@ name patterns under ``read.groups``). They are packed as volumes on a grid (:mod
 ``spacing``     mm of a voxel along right, front, up
 ``shape``       voxels along right, front, up
 ``reference``   the subject that all others are aligned to; default: the first of split train
-``align``       affine registration by mutual information before the one interpolation: a mapping with ``spacing``
-                (mm of the images that are compared, default 6) and options of the step ``affine`` (``kind``,
-                ``iterations``, ``shrink``, ``smooth``, ``sampling``); ``false`` for scans that are aligned already
+``align``       affine registration by mutual information before the one interpolation: a mapping with
+                ``spacing`` (mm of the images that are compared, default 6) and options of the step
+                ``affine`` (``kind``, ``iterations``, ``shrink``, ``smooth``, ``sampling``); ``false`` for
+                scans that are aligned already
 ``labels_kept``  only these label values; others become background
 
 Labels take no part in the alignment. The grid's middle is the middle of what is above 0 in the reference.
@@ -38,7 +39,9 @@ ALIGN: dict[str, Any] = {
 
 def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     """Return the files that :func:`pack` reads."""
-    return [Path(row[key]) for row in _rows("config of the cohort", config, root) for key in ("image", "labels")]
+    return [
+        Path(row[key]) for row in _rows("config of the cohort", config, root) for key in ("image", "labels")
+    ]
 
 
 def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
@@ -132,9 +135,13 @@ def _facts(rows: list[dict[str, str]], aligner: Any, values: set[int]) -> list[t
     from collections import Counter
 
     splits = Counter(row["split"] for row in rows)
+    voxels, size = (" x ".join(f"{v:g}" for v in own) for own in (aligner.shape, aligner.spacing))
     return [
         ("scans", ", ".join(f"{n} {split}" for split, n in splits.items())),
-        ("grid", f"{' x '.join(map(str, aligner.shape))} voxels of {' x '.join(f'{s:g}' for s in aligner.spacing)} mm"),
+        (
+            "grid",
+            f"{voxels} voxels of {size} mm",
+        ),
         ("aligned", f"to {aligner.reference} by an affine transform" if aligner.options else "already"),
         ("structures", str(len(values - {0}))),
     ]

@@ -1,8 +1,8 @@
 """Implicitly solved regularisation for registration (Ehrhardt and Handels, MLMI 2023): paper to code.
 
-A registration network is pulled towards a regularised copy of its own displacement field. The copy is the exact
-minimum of a small quadratic problem, solved on the device in every iteration; no derivative of the field enters
-the gradient, and what the images say at edges reaches flat regions at once.
+A registration network is pulled towards a regularised copy of its own displacement field. The copy is the
+exact minimum of a small quadratic problem, solved on the device in every iteration; no derivative of the
+field enters the gradient, and what the images say at edges reaches flat regions at once.
 
 ====================================  ==================================================================
 In the paper                          Here

@@ -1,9 +1,8 @@
 """Prediction and scores of one method on the test pairs (Sect. 4, Tables 1 and 2).
 
 A method's ``kind`` is ``learned`` (a network and its weights), ``syn`` (classical), ``identity`` (affine
-only, the
-floor) or ``truth`` (the fixed labels themselves, the ceiling). The implicit solver has no part here: what
-counts is the field that the network predicts.
+only, the floor) or ``truth`` (the fixed labels themselves, the ceiling). The implicit solver has no part
+here: what counts is the field that the network predicts.
 """
 
 import zipfile

@@ -121,8 +121,10 @@ def _toy(context: Context) -> Any:
         x, y = np.meshgrid(*map(np.arange, size.shape), indexing="ij")
         there = (slice(None, None, step), slice(None, None, step))
         seen = size[there] > 0.005 * size.max()
+        # lengths are roots, so that weak ones can be seen beside those at edges; colours are magnitudes
+        shown = pull / np.sqrt(np.maximum(size, 1e-12) * size.max())
         arrows = axes.quiver(
-            x[there][seen], y[there][seen], *(p[there][seen] / size.max() for p in pull), size[there][seen],
+            x[there][seen], y[there][seen], *(p[there][seen] for p in shown), size[there][seen],
             cmap="viridis", angles="xy", scale=9, width=0.008,
         )  # fmt: skip
         arrows.set_clim(0, float(size.max()))

@@ -19,9 +19,8 @@ class ExplicitRegularizer:
     """alpha R(u), differentiated through its spatial derivatives (Eq. 1).
 
     ``energy: gradient`` is the penalty of the baselines' released scripts, the mean over axes of the mean
-    squared
-    forward difference. ``diffusion``, ``elastic`` and ``curvature`` are the energies that the implicit
-    methods minimise.
+    squared forward difference. ``diffusion``, ``elastic`` and ``curvature`` are the energies that the
+    implicit methods minimise.
     """
 
     def __init__(self, alpha: float, energy: str = "gradient", mu: float = 1.0, lam: float = 0.0) -> None:

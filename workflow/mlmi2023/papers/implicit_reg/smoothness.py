@@ -4,8 +4,7 @@ from torch import Tensor
 
 from mlmi2023.metrics.jacobian import jacobian_determinant
 
-# determinants are not taken as smaller than this before the logarithm; it matters on the creases of folds
-# alone
+# determinants are not taken as smaller than this before the logarithm; it matters on creases alone
 LEAST = 1e-9
 
 

@@ -1,13 +1,12 @@
-"""The implicit step: u_bar = (I - gamma A)^-1 u, the minimum of |u - u_bar|^2 / 2 + gamma R(u_bar) (Eqs. 4
-to 6).
+"""The implicit step (Eqs. 4 to 6): u_bar = (I - gamma A)^-1 u, the minimum of |u - x|^2 / 2 + gamma R(x).
 
 All solves are exact, point by point in frequency: by cosine transforms where the field goes on mirrored
 beyond its edges, by Fourier transforms where it goes on periodically.
 
 * **diffusion**, ``scheme: aos`` (the paper's, after Weickert et al. 1998): the mean over axes l of
   (I - d gamma A_l)^-1 u. Every factor is diagonal under the cosine transform, so the mean is one filter,
-  equal to
-  the paper's tridiagonal sweeps. ``scheme: exact`` solves (I - gamma A) itself, which AOS approximates.
+  equal to the paper's tridiagonal sweeps. ``scheme: exact`` solves (I - gamma A) itself, which AOS
+  approximates.
 * **curvature**: 1 / (1 + gamma lambda^2), lambda the eigenvalue of minus the laplacian.
 * **elastic**: at every frequency a D x D system, diagonal plus rank one, inverted in closed form
   (Sherman-Morrison). Mixed derivatives turn cosines into sines, so mirroring is done by hand: the field is
@@ -96,7 +95,7 @@ class ImplicitSolver:
             return spectrum
 
     def _factor(self, eigenvalues: list[Tensor]) -> Tensor:
-        """Return the filter of a scalar operator from the eigenvalues of minus the second difference, by axis."""
+        """Return the filter of a scalar operator from the eigenvalues of minus the second difference."""
         d = len(eigenvalues)
         if self.operator == "diffusion" and self.scheme == "aos":
             return (

@@ -9,7 +9,7 @@ from mlmi2023.nets.deform import warp
 from mlmi2023.papers.implicit_reg.losses import build_regularizer
 
 SIZE, SQUARE, SHIFT, GREY = 64, 22, (6, 4), 0.6
-# weights are such that the regulariser's pull can be seen beside the image's; the panels are scaled one by one
+# weights are such that the regulariser's pull can be seen beside the image's; panels are scaled one by one
 PANELS = {
     "(a) similarity alone": None,
     "(b) explicit diffusion": {"kind": "explicit", "energy": "diffusion", "alpha": 5.0},

@@ -1,8 +1,8 @@
 """Training of the learned methods: Eq. 1 or Eq. 3, with the settings of ``config/papers``.
 
 All methods of a dataset share pairs, order, similarity, budget and the rule that keeps weights. The
-candidates of
-a method's grid search are trained side by side on the same pairs; each keeps its best validated epoch.
+candidates of a method's grid search are trained side by side on the same pairs; each keeps its best
+validated epoch.
 """
 
 from typing import Any
