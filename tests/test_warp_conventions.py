@@ -1,6 +1,6 @@
 """Our fields against ITK's: what a warp reads, in millimetres, on a grid with oblique and unequal axes.
 
-The images are coordinates: three volumes whose values are the x, y and z of the world. Linear interpolation is
+The images are coordinates: three volumes whose values are x, y and z of the world. Linear interpolation is
 exact on them, so the value after a warp says from where in the world it was read, whoever warped. A flipped
 sign, a swapped axis, mm taken for voxels, RAS for LPS or a shift by half a voxel all show as millimetres.
 """

@@ -15,7 +15,7 @@ elasticity (Sect. 2)
 Fig. 2                                ``toy``, ``figures.draw("fig2", ...)``
 VoxelMorph, TransMorph                ``mlmi2023.nets.voxelmorph``, ``mlmi2023.nets.registration``
 Sect. 3, pairs of the two scenarios   ``mlmi2023.cohorts.pairs``
-Sect. 3, training                     ``train``, ``losses.build_similarity``
+Sect. 3, training                     ``train``, ``objective``, ``losses``
 Sect. 3, evaluation metrics           ``measures``, ``smoothness``
 Sect. 4.1, time per iteration         ``timing``
 Sect. 4.2, grid search                ``candidates``; both halves of Table 2 are settings of one method

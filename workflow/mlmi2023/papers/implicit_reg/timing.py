@@ -10,9 +10,9 @@ import torch
 from mlmi2023.cohorts.packed import Packed
 from mlmi2023.nets.registration import build_registration_net
 from mlmi2023.papers.implicit_reg.losses import build_regularizer
-from mlmi2023.papers.implicit_reg.train import Objective
+from mlmi2023.papers.implicit_reg.objective import Objective
 
-WARM_UP, MEASURED = 3, 10
+WARM_UP, MEASURED = 2, 6
 
 
 def time_iterations(

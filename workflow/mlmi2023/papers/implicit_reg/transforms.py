@@ -1,6 +1,6 @@
 """Cosine transform along an axis by FFT, differentiable and on the device (Makhoul 1980).
 
-Products of matrices would do too, but on a GPU they run in TF32 here, which keeps three digits; FFTs never do.
+Products of matrices would do too, but on a GPU they run in TF32 here, with three digits; FFTs never do.
 """
 
 import math
