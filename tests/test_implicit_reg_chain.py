@@ -19,6 +19,7 @@ from mlmi2023.papers.implicit_reg.context import load
 from mlmi2023.papers.implicit_reg.measures import measure
 from mlmi2023.papers.implicit_reg.smoothness import mean_negative_jacobian, std_log_jacobian
 from mlmi2023.papers.implicit_reg.train import Registration, plan
+from mlmi2023.training.weights import load_weights
 
 VXM = {"kind": "voxelmorph", "down": [4, 4], "up": [4, 4], "full": [4]}
 TM = {
@@ -139,6 +140,24 @@ def test_a_stopped_run_ends_like_an_unbroken_one(data, tmp_path, monkeypatch):
     assert resumed["weights_hash"] == whole["weights_hash"]
 
 
+def test_without_validation_the_last_weights_count_and_nothing_can_be_searched(data, tmp_path):
+    about = json.loads((data / "cohort.json").read_text())
+    for row in about["subjects"]:
+        row["split"] = row["split"].replace("val", "train")
+    (data / "cohort.json").write_text(json.dumps(about))
+    job = job_of(data, regularisers=[IMPLICIT])
+    module = plan(job).module
+    before = module.net.nets[0].core.field.weight.clone()
+    assert torch.equal(before, module.live[0].core.field.weight)
+    rows = run(job, tmp_path)
+    assert len(values(rows, "dice", "mean")) == 2
+    net = Candidates(build_registration_net(VXM, (16, 16, 16)), 1)
+    load_weights(net, tmp_path / "run/weights.safetensors")
+    assert torch.isnan(net.validation).all() and net.nets[0].core.field.weight.abs().max() > 1e-3
+    with pytest.raises(InputError, match="no validation pairs"):
+        plan(job_of(data, regularisers=[IMPLICIT, EXPLICIT]))
+
+
 def test_flips_are_applied_to_both_images_alike(data):
     module = plan(job_of(data)).module
     pairs = module._take({"moving": [0, 1], "fixed": [1, 0]}, labels=False)
@@ -164,8 +183,6 @@ def test_search_keeps_both_candidates_and_reports_its_choice(data, tmp_path):
     assert {r["setting"] for r in rows} <= {"best_dice", "smooth"}
     assert values(rows, "gamma", setting="best_dice") in ([1.0], [50.0])
     net = Candidates(build_registration_net(VXM, (16, 16, 16)), 2)
-    from mlmi2023.training.weights import load_weights
-
     load_weights(net, tmp_path / "run/weights.safetensors")
     assert not torch.isnan(net.validation).any()
     assert net.validation[0, 1] > net.validation[1, 1]  # the strong one is smoother

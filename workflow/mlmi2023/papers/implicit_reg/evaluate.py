@@ -92,8 +92,7 @@ def _predict_learned(
         _write_fields(job, packed, cases, part / str(number), net.nets[number])
     if "t_iter" in job.task["metrics"]:
         pair = cases[0]["moving"], cases[0]["fixed"]
-        precision = str(job.train.get("precision", job.task.get("precision", "32")))
-        times = time_iterations(job.method_options, job.task, packed, pair, precision, device)
+        times = time_iterations(job.method_options, job.task, packed, pair, device)
         write_json(part / "iterations.json", times)
 
 
