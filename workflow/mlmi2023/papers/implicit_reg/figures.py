@@ -111,7 +111,7 @@ def _toy(context: Context) -> Any:
 
     toy = make_toy()
     figure, row = plt.subplots(1, len(PANELS), figsize=(2.3 * len(PANELS), 2.7), layout="constrained")
-    step = 3
+    step = 2
     for axes, (title, regulariser) in zip(row, PANELS.items()):
         pull = -gradient(toy, regulariser)[0].numpy()
         size = np.linalg.norm(pull, axis=0)
@@ -125,7 +125,7 @@ def _toy(context: Context) -> Any:
         shown = pull / np.sqrt(np.maximum(size, 1e-12) * size.max())
         arrows = axes.quiver(
             x[there][seen], y[there][seen], *(p[there][seen] for p in shown), size[there][seen],
-            cmap="viridis", angles="xy", scale=9, width=0.008,
+            cmap="viridis", angles="xy", scale=14, width=0.006,
         )  # fmt: skip
         arrows.set_clim(0, float(size.max()))
         share = float((size > 0.005 * size.max()).mean())

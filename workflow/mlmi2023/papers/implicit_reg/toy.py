@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from mlmi2023.nets.deform import warp
 from mlmi2023.papers.implicit_reg.losses import build_regularizer
@@ -12,16 +13,16 @@ SIZE, SQUARE, SHIFT, GREY = 64, 22, (6, 4), 0.6
 # weights are such that the regulariser's pull can be seen beside the image's; panels are scaled one by one
 PANELS = {
     "(a) similarity alone": None,
-    "(b) explicit diffusion": {"kind": "explicit", "energy": "diffusion", "alpha": 5.0},
+    "(b) explicit diffusion": {"kind": "explicit", "energy": "diffusion", "alpha": 1.0},
     "(c) implicit diffusion": {
         "kind": "implicit",
         "operator": "diffusion",
         "scheme": "exact",
-        "sigma": 0.1,
-        "gamma": 50.0,
+        "sigma": 1.0,
+        "gamma": 20.0,
     },
-    "(d) explicit curvature": {"kind": "explicit", "energy": "curvature", "alpha": 5.0},
-    "(e) implicit curvature": {"kind": "implicit", "operator": "curvature", "sigma": 0.1, "gamma": 500.0},
+    "(d) explicit curvature": {"kind": "explicit", "energy": "curvature", "alpha": 1.0},
+    "(e) implicit curvature": {"kind": "implicit", "operator": "curvature", "sigma": 1.0, "gamma": 100.0},
 }
 
 
@@ -47,6 +48,8 @@ def make_toy() -> Toy:
     fixed[..., low : low + SQUARE, low : low + SQUARE] = 1.0
     x, y = low + SHIFT[0], low + SHIFT[1]
     moving[..., x : x + SQUARE, y : y + SQUARE] = GREY
+    for _ in range(3):  # soft edges, three pixels wide, as images have them
+        fixed, moving = (avg_pool2d(image, 3, 1, 1, count_include_pad=False) for image in (fixed, moving))
     start = Toy(fixed, moving, torch.zeros(1, 2, SIZE, SIZE))
     step = gradient(start, None)
     return Toy(fixed, moving, -step / step.abs().max())
