@@ -9,6 +9,7 @@ from mlmi2023.errors import InputError
 from mlmi2023.losses.overlap import soft_dice_labels
 from mlmi2023.nets.deform import warp
 from mlmi2023.papers.implicit_reg.losses import Regularizer, build_similarity
+from mlmi2023.papers.implicit_reg.measures import structures
 
 
 class Objective:
@@ -18,7 +19,7 @@ class Objective:
         """Read ``task.loss``: ``similarity``, ``window``, ``dice`` (weight; 0: labels are not looked at)."""
         self.similarity = build_similarity(task["loss"])
         self.dice = float(task["loss"].get("dice", 0.0))
-        self.labels = sorted(packed.label_names)
+        self.labels = sorted(structures(packed, task))  # in training and validation those that are scored
         if self.dice and not self.labels:
             raise InputError(
                 f"config key task.loss.dice: cohort '{packed.name}' has no labels to learn from; set it to 0"
