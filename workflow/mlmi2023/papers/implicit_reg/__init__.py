@@ -1,0 +1,27 @@
+"""Implicitly solved regularisation for registration (Ehrhardt and Handels, MLMI 2023): paper to code.
+
+A registration network is pulled towards a regularised copy of its own displacement field. The copy is the
+exact minimum of a small quadratic problem, solved on the device in every iteration; no derivative of the
+field enters the gradient, and what the images say at edges reaches flat regions at once.
+
+====================================  ==================================================================
+In the paper                          Here
+====================================  ==================================================================
+Eq. 1, explicit regularisation        ``losses.ExplicitRegularizer``
+Eqs. 2 and 3, quadratic relaxation    ``losses.ImplicitRegularizer``
+Eqs. 4 to 6, the solve                ``solvers.ImplicitSolver``, ``transforms``
+Operators of diffusion, curvature,    ``operators.apply_operator`` and ``energy``
+elasticity (Sect. 2)
+Fig. 2                                ``toy``, ``figures.draw("fig2", ...)``
+VoxelMorph, TransMorph                ``mlmi2023.nets.voxelmorph``, ``mlmi2023.nets.registration``
+Sect. 3, pairs of the two scenarios   ``mlmi2023.cohorts.pairs``
+Sect. 3, training                     ``train``, ``objective``, ``losses``
+Sect. 3, evaluation metrics           ``measures``, ``smoothness``
+Sect. 4.1, time per iteration         ``timing``
+Sect. 4.2, grid search                ``candidates``; both halves of Table 2 are settings of one method
+SyN of Table 1                        ``mlmi2023.imaging.syn``
+Figs. 1, 3 and 4                      ``figures``, ``context``
+====================================  ==================================================================
+
+What was settled differently from the paper, or where it is silent: ``deviations.yaml``.
+"""
