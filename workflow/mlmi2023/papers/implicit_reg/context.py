@@ -22,7 +22,7 @@ class Context:
         jobs: what was run.
         weights: final weights of trained methods.
         predictions: folder of predictions.
-        names: names to show.
+        names: names to show, of all methods of the paper.
         packed: the cohort.
     """
 

@@ -46,7 +46,7 @@ def _parts(method: str) -> tuple[str, str]:
 
 def _by_network(context: Context) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for method in context.names:
+    for method in context.jobs:
         found.setdefault(_parts(method)[0], []).append(method)
     return found
 
@@ -70,7 +70,7 @@ def _pair(context: Context) -> Any:
         np.asarray(context.packed.images(task[role])[case[role]], np.float32) for role in ("moving", "fixed")
     )
     plane = int(np.argmax((fixed > 0.05).sum(axis=(0, 1))))
-    methods = list(context.names)
+    methods = list(context.jobs)
     tall = fixed.shape[1] / fixed.shape[0]
     figure, grid = plt.subplots(
         2, len(methods) + 1, figsize=(1.6 * (len(methods) + 1), 3.2 * tall + 0.6), layout="constrained"
@@ -139,14 +139,14 @@ def _curves(context: Context) -> Any:
     import matplotlib.pyplot as plt
 
     figure, row = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained")
-    for method, name in context.names.items():
+    for method in context.jobs:
         network, kind = _parts(method)
         curve = context.curve(method)
         style = "-" if network == "tm" else "--"
         for axes, key in zip(row, ("val_score", "val_std_logj")):
             axes.plot(
                 curve["step"][: len(curve[key])], curve[key], style,
-                color=COLOURS.get(kind, INK), label=name, linewidth=1.2,
+                color=COLOURS.get(kind, INK), label=context.names[method], linewidth=1.2,
             )  # fmt: skip
     row[0].set_ylabel("validation Dice" if context.packed.labels is not None else "validation similarity")
     row[1].set_ylabel("validation std(log |J|)")
@@ -161,7 +161,7 @@ def _boxes(context: Context) -> Any:
     import matplotlib.pyplot as plt
 
     networks = _by_network(context)
-    values = {m: _values(context, m) for m in context.names}
+    values = {m: _values(context, m) for m in context.jobs}
     labels = list(dict.fromkeys(label for per in values.values() for label in per["dice"]))
     figure, grid = plt.subplots(
         len(networks), 2, squeeze=False, layout="constrained",
@@ -174,7 +174,8 @@ def _boxes(context: Context) -> Any:
             colour = COLOURS.get(_parts(method)[1], INK)
             dice = [values[method]["dice"].get(label, []) for label in labels]
             places = np.arange(len(labels)) + (number - (len(methods) - 1) / 2) * width
-            _box(row[0], dice, places, width, colour)
+            if labels:
+                _box(row[0], dice, places, width, colour)
             _box(row[1], [values[method]["std_logj"][""]], [number], 0.6, colour)
             row[0].plot([], [], color=colour, linewidth=5, label=context.names[method])
         row[0].set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize=7)
