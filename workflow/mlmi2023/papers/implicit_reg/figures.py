@@ -181,9 +181,9 @@ def _boxes(context: Context) -> Any:
         row[0].set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize=7)
         row[0].set_ylabel("Dice")
         row[0].set_title(NETWORKS.get(network, network), fontsize=9, loc="left")
-        row[0].legend(fontsize=7, ncols=2)
         row[1].set_xticks([])
         row[1].set_ylabel("std(log |J|)")
+    figure.legend(loc="outside lower center", fontsize=7, ncols=2)
     return figure
 
 
