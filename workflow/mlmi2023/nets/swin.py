@@ -8,7 +8,6 @@ from itertools import product
 
 import torch
 import torch.nn.functional as F
-from monai.networks.layers import DropPath
 from torch import Tensor, nn
 
 
@@ -138,7 +137,7 @@ class SwinBlock(nn.Module):
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attn = _Attention(width, heads, self.window)
         self.mlp = _Mlp(width, ratio)
-        self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
+        self.drop_path = _drop_path(drop_path)
         self.register_buffer("mask", self._mask() if any(self.shift) else None, persistent=False)
 
     def _mask(self) -> Tensor:
@@ -175,6 +174,15 @@ class SwinBlock(nn.Module):
             y = torch.roll(y, self.shift, dims=(1, 2))
         x = x + self.drop_path(y)
         return x + self.drop_path(self.mlp(self.norm2(x)))
+
+
+def _drop_path(rate: float) -> nn.Module:
+    if not rate:
+        return nn.Identity()
+    # monai, which takes seconds to import, is needed here alone
+    from monai.networks.layers import DropPath
+
+    return DropPath(rate)
 
 
 def drop_rates(depths: Sequence[int], last: float) -> list[list[float]]:
