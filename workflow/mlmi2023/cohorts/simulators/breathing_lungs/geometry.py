@@ -40,7 +40,7 @@ class Chest:
     @property
     def radii(self) -> tuple[float, float]:
         """Half widths of a lung to the side and to the front."""
-        return 57.0 * self.size, 82.0 * self.size
+        return 53.0 * self.size, 74.0 * self.size
 
     @property
     def heart_radii(self) -> np.ndarray:
@@ -49,7 +49,7 @@ class Chest:
 
     def middle(self, side: int) -> tuple[float, float]:
         """Return the middle of a lung's ellipse."""
-        return side * 71.0 * self.size, -4.0 * self.size
+        return side * 68.0 * self.size, -4.0 * self.size
 
     def narrowing(self, z: np.ndarray) -> np.ndarray:
         """Return the width of a lung at a height as a share of its width at the base."""

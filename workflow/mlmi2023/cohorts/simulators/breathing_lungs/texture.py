@@ -99,7 +99,7 @@ def paint_body(
     canvas = Canvas(shape, step.tolist(), 0.5)
     size = chest.size
     canvas.hu[:] = AIR
-    flank = np.array([152.0, 110.0, 4000.0]) * size
+    flank = np.array([154.0, 114.0, 4000.0]) * size
     canvas.ellipsoid((0, -6 * size, 0), flank, FAT)
     canvas.ellipsoid((0, -6 * size, 0), flank - np.array([9.0, 9.0, 0]) * size, TISSUE)
     soft = canvas.hu > FAT - 20
@@ -126,7 +126,7 @@ def _ribs(canvas: Canvas, rng: np.random.Generator, size: float) -> None:
     angles = np.linspace(-0.47 * np.pi, 0.42 * np.pi, 25)
     for level in np.arange(first, 180, 25.0) * size:
         for side in SIDES:
-            x, y = side * 135 * size * np.cos(angles), (-6 + 93 * np.sin(angles)) * size
+            x, y = side * 133 * size * np.cos(angles), (-6 + 94 * np.sin(angles)) * size
             ring = np.column_stack([x, y, level - 0.32 * (y + 90 * size)])
             for number, (start, end) in enumerate(pairwise(ring)):
                 canvas.tube(start, end, np.full(2, 4.5 * size), BONE if number < 19 else CARTILAGE)
