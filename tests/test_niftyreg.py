@@ -1,4 +1,4 @@
-"""NiftyReg by its executables: what is asked of them, what is made of their answer, and the real ones where they are."""
+"""NiftyReg by its executables: what is asked of them, what becomes of the answer; the real ones if there."""
 
 import stat
 import sys

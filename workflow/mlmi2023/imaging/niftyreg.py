@@ -1,8 +1,8 @@
 """Free-form deformation (Rueckert et al. 1999; Modat et al. 2010) by NiftyReg's executables, where they are.
 
-``reg_f3d`` moves the control points of a cubic B-spline, ``reg_transform`` turns them into a field. They come with a
-build of NiftyReg, or with ``CMAKE_POLICY_VERSION_MINIMUM=3.5 pip install niftyreg``, which
-compiles it for some minutes and so needs a C++ compiler.
+``reg_f3d`` moves the control points of a cubic B-spline, ``reg_transform`` turns them into a field. They
+come with a build of NiftyReg, or with ``CMAKE_POLICY_VERSION_MINIMUM=3.5 pip install niftyreg``,
+which compiles it for some minutes and so needs a C++ compiler.
 """
 
 import importlib.util
@@ -90,9 +90,9 @@ def free_form(
             file.to_filename(f"{place}/{name}.nii")
         similarity = ["--lncc", f"-{chosen['lncc']:g}"] if chosen["lncc"] else []
         _run(
-            [tools["reg_f3d"], "-ref", "fixed.nii", "-flo", "moving.nii", "-cpp", "cpp.nii", "-res", "warped.nii",
-             "-sx", f"-{chosen['spacing']:g}", "-be", f"{chosen['bending']:g}", "-ln", str(chosen["levels"]),
-             "-maxit", str(chosen["iterations"]), *similarity],
+            [tools["reg_f3d"], "-ref", "fixed.nii", "-flo", "moving.nii", "-cpp", "cpp.nii",
+             "-res", "warped.nii", "-sx", f"-{chosen['spacing']:g}", "-be", f"{chosen['bending']:g}",
+             "-ln", str(chosen["levels"]), "-maxit", str(chosen["iterations"]), *similarity],
             place, threads,
         )  # fmt: skip
         _run([tools["reg_transform"], "-ref", "fixed.nii", "-disp", "cpp.nii", "field.nii"], place, threads)

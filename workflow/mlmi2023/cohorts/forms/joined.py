@@ -6,7 +6,7 @@ The cohort's key ``parts`` names them, by what they are called here::
     form: joined
     parts:
       oasis: {cohort: brains_a}
-      lpba: {cohort: brains_b, labels: [1, 2, 3]}    # optional: only these structures; others become background
+      lpba: {cohort: brains_b, labels: [1, 2, 3]}    # optional: all other structures become background
 
 Parts are cohorts of volumes that the workflow packs by themselves. Rows keep their order; subject 001 of
 the part ``oasis`` becomes ``oasis-001``, its split ``train`` ``oasis-train``. Label sets differ, so label v
@@ -15,6 +15,7 @@ of part number p (from 0) becomes :data:`APART` * p + v. The result is read like
 are left out.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +77,15 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     names: dict[str, str] = {}
     with atomic(out) as folder:
         folder.mkdir()
+        shape = (sum(map(len, parts.values())), *first.shape)
         for image in images:
-            np.save(folder / f"{image}.npy", np.concatenate([p.images(image) for p in parts.values()]))
+            volumes = (volume for own in parts.values() for volume in own.images(image))
+            _write(folder / f"{image}.npy", np.float16, shape, volumes)
         if labelled:
-            maps = []
-            for number, (part, packed) in enumerate(parts.items()):
-                kept, array = _labels(name, part, packed, config["parts"][part].get("labels"))
-                maps.append(np.where(array > 0, array.astype(np.int16) + np.int16(APART * number), 0))
-                names |= {str(APART * number + value): text for value, text in kept.items()}
-            np.save(folder / "labels.npy", np.concatenate(maps).astype(np.int16))
+            kept = [_kept(name, part, own, config["parts"][part]) for part, own in parts.items()]
+            for number, texts in enumerate(kept):
+                names |= {str(APART * number + value): text for value, text in texts.items()}
+            _write(folder / "labels.npy", np.int16, shape, _apart(list(parts.values()), kept))
         if marked and first.landmarks is not None:
             marks = [packed.landmarks for packed in parts.values()]
             np.save(folder / "landmarks.npy", np.concatenate([m for m in marks if m is not None]))
@@ -111,20 +112,36 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
         write_json(folder / "cohort.json", about)
 
 
-def _labels(name: str, part: str, packed: Any, wanted: list[int] | None) -> tuple[dict[int, str], Any]:
-    """Return the names and the map of the labels that are kept."""
+def _write(file: Path, kind: Any, shape: tuple[int, ...], volumes: Iterator[Any]) -> None:
+    """Write one volume after the other, so that a cohort of any size fits into memory."""
     import numpy as np
 
-    array = np.asarray(packed.labels)
+    array = np.lib.format.open_memmap(file, "w+", kind, shape)
+    for row, volume in enumerate(volumes):
+        array[row] = volume
+    array.flush()
+
+
+def _apart(parts: list[Any], kept: list[dict[int, str]]) -> Iterator[Any]:
+    """Yield the labels of each scan, part by part, with others than the kept ones as background."""
+    import numpy as np
+
+    for number, (own, texts) in enumerate(zip(parts, kept)):
+        for labels in own.labels:
+            there = np.isin(labels, list(texts))
+            yield np.where(there, labels.astype(np.int16) + np.int16(APART * number), 0)
+
+
+def _kept(name: str, part: str, packed: Any, options: dict[str, Any]) -> dict[int, str]:
+    """Return the labels of a part that are kept, by their own values."""
+    wanted = options.get("labels")
     if max(packed.label_names) >= APART:
         raise InputError(f"cohort '{name}': part '{part}' has labels of {APART} and more; renumber them")
-    if wanted is None:
-        return packed.label_names, array
-    if lost := [value for value in wanted if value not in packed.label_names]:
+    if lost := [value for value in wanted or () if value not in packed.label_names]:
         raise InputError(
             f"cohort '{name}': key 'parts.{part}.labels' names {lost[0]}, which cohort '{packed.name}' lacks"
         )
-    return {v: packed.label_names[v] for v in sorted(wanted)}, np.where(np.isin(array, wanted), array, 0)
+    return {v: text for v, text in packed.label_names.items() if wanted is None or v in wanted}
 
 
 def _structures(packed: Any, config: dict[str, Any], part: str) -> str:

@@ -1,7 +1,7 @@
 """Optimisation on one pair at test time: of the network (Eq. 2, Sect. 2.2) or of the field (Eq. 1).
 
-No label is seen, and the number of iterations is fixed. Each pair starts from the trained weights, so that the order
-of pairs changes nothing.
+No label is seen, and the number of iterations is fixed. Each pair starts from the trained weights, so that
+the order of pairs changes nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ def refine_network(
 ) -> Tensor:
     """Adapt a pyramid to a pair and return its field (NIO; NIO_m where coarse levels have iterations).
 
-    Stage i optimises the weights of levels 1 to i for ``iterations[i - 1]`` steps of Adam on the loss of level i;
-    a new stage begins with a new state of Adam.
+    Stage i optimises the weights of levels 1 to i for ``iterations[i - 1]`` steps of Adam on the loss of
+    level i; a new stage begins with a new state of Adam.
 
     Args:
         net: the network; its weights are replaced.

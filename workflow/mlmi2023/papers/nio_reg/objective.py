@@ -1,7 +1,7 @@
-"""The loss of Eq. 3, one for training, for instance optimisation and for its neural form, and the model of Sect. 3
-that fields of lungs obey.
+"""The loss of Eq. 3, for training and for both ways of instance optimisation; the model of fields of lungs.
 
-Every level is scored on the images at full size: the enlarged field of the level warps the moving image itself.
+Every level is scored on the images at full size: the enlarged field of the level warps the moving image
+itself.
 """
 
 from collections.abc import Mapping
@@ -47,11 +47,13 @@ class Objective:
 
 
 class Deformation:
-    """What is added at test time for lungs, after Siebert et al. 2021: a smooth field, and moved sampling points.
+    """What is added at test time for lungs, after Siebert et al. 2021: a smooth field, and moved sampling
+    points.
 
     Args:
-        options: ``task.deformation``: ``bspline`` (the field is smoothed by a quadratic B-spline of 3 voxels) and
-            ``affine``, the standard deviation of the random affine map of the sampling points, 0 for none.
+        options: ``task.deformation``: ``bspline`` (the field is smoothed by a quadratic B-spline of 3
+            voxels) and ``affine``, the standard deviation of the random affine map of the sampling points,
+            0 for none.
     """
 
     def __init__(self, options: Mapping[str, Any] | None) -> None:
@@ -71,8 +73,8 @@ class Deformation:
     def place(self, shape: tuple[int, ...], device: torch.device, random: torch.Generator) -> Tensor | None:
         """Return a random affine displacement (1, 3, X, Y, Z) of the points of a grid, in voxels, or None.
 
-        The map turns about the middle of the grid; a standard deviation of 0.01 moves a point at the end of an axis
-        of 100 voxels by half a voxel.
+        The map turns about the middle of the grid; a standard deviation of 0.01 moves a point at the end
+        of an axis of 100 voxels by half a voxel.
         """
         if not self.affine:
             return None
