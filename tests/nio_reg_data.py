@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from mlmi2023.cohorts.forms import joined
 
@@ -12,12 +13,12 @@ SPLITS = ["train", "train", "train", "val", "val", "test", "test", "test"]
 CONFIG = {
     "kind": "joined",
     "form": "joined",
-    "parts": {"a": {"cohort": "blobs_a"}, "b": {"cohort": "blobs_b", "labels": [2, 5]}},
+    "parts": {"a": {"cohort": "blobs_a"}, "b": {"cohort": "blobs_b", "labels": [1, 2]}},
 }
 
 
 def make_blobs(out: Path, name: str, seed: int, values=(0.5, 1.0), labels=(1, 2, 5)) -> Path:
-    """Write a packed cohort; every subject has two labelled blobs, a spot, and a landmark in each blob."""
+    """Write a packed cohort; every subject has two labelled blobs, one with a core, and a landmark in each."""
     out.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     place = np.stack(np.meshgrid(*[np.arange(n) for n in SHAPE], indexing="ij"), axis=-1)
@@ -30,7 +31,8 @@ def make_blobs(out: Path, name: str, seed: int, values=(0.5, 1.0), labels=(1, 2,
             marks[row, number] = middle = middle + rng.uniform(-1.2, 1.2, 3)
             inside = np.linalg.norm(place - middle, axis=-1) < radius
             images[row][inside], maps[row][inside] = value, labels[number]
-        maps[row, 0, 0, 0] = labels[2]
+        images[row] = ndimage.gaussian_filter(images[row].astype(np.float32), 1.0)
+        maps[row][np.linalg.norm(place - marks[row, 0], axis=-1) < 2.2] = labels[2]
     np.save(out / "T1w.npy", images)
     np.save(out / "labels.npy", maps)
     np.save(out / "landmarks.npy", marks)
@@ -41,7 +43,7 @@ def make_blobs(out: Path, name: str, seed: int, values=(0.5, 1.0), labels=(1, 2,
         "shape": SHAPE,
         "spacing": [2.0, 2.0, 2.0],
         "affine": np.diag([2.0, 2, 2, 1]).tolist(),
-        "labels": {str(v): text for v, text in zip(labels, ("large", "small", "spot"))},
+        "labels": {str(v): text for v, text in zip(labels, ("large", "small", "core"))},
         "landmarks": ["large", "small"],
         "content_hash": name,
     }

@@ -25,10 +25,10 @@ def test_parts_keep_their_images_splits_and_labels(tmp_path):
     assert (whole.images("T1w")[3] == a.images("T1w")[3]).all()
     assert (whole.images("T1w")[11] == b.images("T1w")[3]).all()
     assert (whole.landmarks[9] == b.landmarks[1]).all()
-    assert whole.label_names == {1: "large", 2: "small", 5: "spot", 1002: "small", 1005: "spot"}
+    assert whole.label_names == {1: "large", 2: "small", 5: "core", 1001: "large", 1002: "small"}
     assert (whole.labels[2] == a.labels[2]).all()
     other = np.asarray(b.labels[2]).astype(int)
-    assert (whole.labels[10] == np.where(np.isin(other, [2, 5]), other + 1000, 0)).all()
+    assert (whole.labels[10] == np.where(np.isin(other, [1, 2]), other + 1000, 0)).all()
     joined.draw_samples(whole.path, tmp_path / "samples.png")
     assert (tmp_path / "samples.png").stat().st_size > 5000
 
@@ -72,7 +72,7 @@ def test_a_change_of_a_part_changes_the_papers_fingerprint():
 
 
 def test_the_workflow_plans_the_parts():
-    command = [str(Path(sys.executable).with_name("snakemake")), "-n", "--cores", "1", "--quiet", "host"]
+    command = [str(Path(sys.executable).with_name("snakemake")), "-n", "--cores", "1"]
     target = "results/nowhere/demo/cohorts/brain_shift/packed"
     run = subprocess.run(
         [*command, target, "--config", "results=results/nowhere"],
