@@ -18,7 +18,7 @@ CONFIG = {
 
 
 def make_blobs(out: Path, name: str, seed: int, values=(0.5, 1.0), labels=(1, 2, 5)) -> Path:
-    """Write a packed cohort; every subject has two labelled blobs, one with a core, and a landmark in each."""
+    """Write a packed cohort; every subject has two labelled blobs, one with a core, with landmarks."""
     out.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     place = np.stack(np.meshgrid(*[np.arange(n) for n in SHAPE], indexing="ij"), axis=-1)

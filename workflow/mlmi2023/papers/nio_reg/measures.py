@@ -12,6 +12,7 @@ from mlmi2023.errors import InputError
 from mlmi2023.metrics.jacobian import jacobian_determinant
 from mlmi2023.metrics.landmarks import distances_mm, tre_mm
 from mlmi2023.metrics.overlap import dice_per_label, mean_over_labels
+from mlmi2023.metrics.registration_errors import summarise
 from mlmi2023.nets.deform import warp
 from mlmi2023.papers.nio_reg.cases import Case
 
@@ -96,11 +97,12 @@ def measure(
         yield case.name, "", "std_jac", float(jacobian_determinant(u).double().std(unbiased=False))
     if packed.landmarks is not None and "tre" in wanted:
         errors = landmark_errors(case, u, packed)
-        yield case.name, "mean", "tre", float(errors.mean())
+        found = summarise(errors, float(task.get("near", 0)))
+        yield case.name, "mean", "tre", found.mean
         if case.label:
             yield from ((f"{case.name}-{k:03d}", case.label, "tre", float(e)) for k, e in enumerate(errors))
         if "within" in wanted:
-            yield case.name, "mean", "within", 100 * float((errors < float(task["near"])).mean())
+            yield case.name, "mean", "within", 100 * found.below
 
 
 def worst_mean(values: Sequence[float]) -> float:

@@ -1,9 +1,9 @@
-"""Training of the learned methods on unlabelled pairs, with Adam at a constant rate (Sect. 3,
-Implementation).
+"""Training of the learned methods on unlabelled pairs, with Adam at a constant rate (Sect. 3).
 
 Levels of a pyramid are trained from coarse to fine: first the coarsest alone, then the next on top, whose
-predecessors rest for some steps. The loss is that of the finest level at work (Eq. 3). All methods of a
-dataset see the same pairs in the same order and keep the weights that do best on the same validation pairs.
+predecessors rest for some steps. The loss is that of the finest level at work (Eq. 3); MPR and ULAE have the
+losses of their own papers. All methods of a dataset see the same pairs in the same order and keep the weights
+that do best on the same validation pairs.
 
 Networks of several groups (chests, leave-one-out) are trained one after the other from the same start.
 """
@@ -112,9 +112,9 @@ class Training(pl.LightningModule):
         moving, fixed = self.pair(table[(batch.to(self.device) * len(table)).long()])
         if isinstance(self.live, LapIRN):
             u = self.live.fields(moving, fixed, depth=self.depth_at(self._step(batch_idx)))[-1]
+            loss = self.objective(u, moving, fixed)
         else:
-            u = self.live(moving, fixed)
-        loss = self.objective(u, moving, fixed)
+            loss = self.live.loss(moving, fixed)  # type: ignore[operator]
         self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(moving))
         return loss
 
