@@ -1,8 +1,9 @@
-"""nio_reg from pairs to scores: schedule of levels, choices by validation, controls, no labels at test time."""
+"""nio_reg from pairs to scores: schedule of levels, choices by validation, controls, no labels in tests."""
 
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -65,14 +66,9 @@ def test_levels_join_rest_and_wake(data):
     module = plan(job_of(data)).module
     assert module.begins == [0, 2, 4] and [module.depth_at(s) for s in range(6)] == [1, 1, 2, 2, 3, 3]
     awake = []
-
-    class Trainer:
-        optimizers = [torch.optim.Adam(module.live.parameters())]
-        current_epoch = 0
-
-    module._trainer, module.trainer_state = None, None
-    object.__setattr__(module, "_fabric", None)
-    module.__class__ = type("Alone", (Training,), {"trainer": Trainer, "current_epoch": 0})
+    adam = torch.optim.Adam(module.live.parameters())
+    alone = {"trainer": SimpleNamespace(optimizers=[adam]), "current_epoch": 0}
+    module.__class__ = type("Alone", (Training,), alone)
     for step in range(6):
         module.on_train_batch_start(None, step)
         awake.append([all(p.requires_grad for p in level.parameters()) for level in module.live.levels])

@@ -69,7 +69,7 @@ class Training(pl.LightningModule):
         self.epoch_steps = schedule.epoch_steps
         self.levels = level_count(self.live)
         self.begins = phase_starts(job.train, schedule.steps, self.levels)
-        self.freeze = int(job.train.get("freeze_steps", 0))
+        self.resting_steps = int(job.train.get("freeze_steps", 0))
         self.images = Images(packed, job.task)
         self.tables: list[Tensor] = []
         self.scored: list[float] = []
@@ -100,7 +100,7 @@ class Training(pl.LightningModule):
             self.trainer.optimizers[0].state.clear()
         if isinstance(self.live, LapIRN):
             depth = self.depth_at(step)
-            resting = depth > 1 and step - self.begins[depth - 1] < self.freeze
+            resting = depth > 1 and step - self.begins[depth - 1] < self.resting_steps
             for number, level in enumerate(self.live.levels, start=1):
                 level.requires_grad_(number == depth if resting else number <= depth)
 
