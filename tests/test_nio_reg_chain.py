@@ -122,6 +122,21 @@ def test_the_best_validated_weights_are_kept():
     assert net.nets[1].weight.min() == 1 and net.scores[1] == pytest.approx(0.6)
 
 
+@pytest.mark.parametrize(
+    "net", [{"kind": "ulae", "channels": 2, "levels": 2},
+            {"kind": "mpr", "features": [2, 2], "estimate": [4], "context": [4], "squarings": 2}]
+)  # fmt: skip
+def test_the_baselines_train_and_predict_but_are_no_pyramids(data, tmp_path, net):
+    job = job_of(data, net=net)
+    report = chain.train(job, tmp_path / "runs", tmp_path / "out")
+    weights = tmp_path / "out/weights.safetensors"
+    rows = run(job, tmp_path / "plain", weights)
+    assert report["parameters"] > 0 and 0 < mean(rows, "dsc") < 1 and mean(rows, "std_jac", "") > 0
+    with pytest.raises(InputError, match="pyramid"):
+        own = job_of(data, "nio", used=weights, net=net, iterations=[1], rate=0.1)
+        evaluate.predict(own, None, tmp_path / "nio")
+
+
 # --- test time -----------------------------------------------------------------------------------
 
 
