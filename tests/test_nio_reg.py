@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from mlmi2023.cohorts.packed import open_packed
+from mlmi2023.cohorts.parts import structures
 from mlmi2023.errors import InputError
 from mlmi2023.losses.similarity import LNCC
 from mlmi2023.nets.deform import warp
 from mlmi2023.nets.lapirn import LapIRN
 from mlmi2023.papers.nio_reg.cases import Case, groups
 from mlmi2023.papers.nio_reg.instance import refine_field, refine_network
-from mlmi2023.papers.nio_reg.measures import measure, overlap, quality, structures, worst_mean
+from mlmi2023.papers.nio_reg.measures import measure, overlap, quality, worst_mean
 from mlmi2023.papers.nio_reg.objective import Deformation, Objective
 from nio_reg_data import make_joined
 

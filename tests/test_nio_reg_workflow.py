@@ -115,4 +115,4 @@ def test_methods_of_the_config_are_those_that_are_reported():
     config = read_yaml(ROOT / "config/papers/nio_reg.yaml")
     known = {*merge(config["all"], config["paper"])["methods"]}
     assert {*reported.methods} - {"dlir", "bsplines", "lungregnet"} == known
-    assert len(reported.claims) == 10
+    assert len(reported.claims) == 11

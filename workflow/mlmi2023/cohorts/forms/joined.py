@@ -10,9 +10,9 @@ The cohort's key ``parts`` names them, by what they are called here::
 
 Parts are cohorts of volumes that the workflow packs by themselves. Rows keep their order; subject 001 of
 the part ``oasis`` becomes ``oasis-001``, its split ``train`` ``oasis-train``. Label sets differ, so label v
-of part number p (from 0) becomes :data:`APART` * p + v. The result is read like any packed volumes
-(:mod:`mlmi2023.cohorts.packed`). Images that not all parts have, and landmarks unless all have the same,
-are left out.
+of part number p (from 0) becomes ``APART`` * p + v (:mod:`mlmi2023.cohorts.parts`). The result is read
+like any packed volumes (:mod:`mlmi2023.cohorts.packed`). Images that not all parts have, and landmarks
+unless all have the same, are left out.
 """
 
 from collections.abc import Iterator
@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from mlmi2023.cohorts.forms.aligned_scans import draw_samples
+from mlmi2023.cohorts.parts import APART
 from mlmi2023.errors import InputError
 
 __all__ = ["draw_samples", "pack", "part_cohorts"]
-
-APART = 1000
 
 
 def part_cohorts(config: dict[str, Any]) -> dict[str, str]:

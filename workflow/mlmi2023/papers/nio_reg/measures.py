@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlmi2023.cohorts.forms.joined import APART
 from mlmi2023.cohorts.packed import Packed
+from mlmi2023.cohorts.parts import structures
 from mlmi2023.errors import InputError
 from mlmi2023.metrics.jacobian import jacobian_determinant
 from mlmi2023.metrics.landmarks import distances_mm, tre_mm
@@ -18,13 +18,6 @@ from mlmi2023.papers.nio_reg.cases import Case
 
 METRICS = ("dsc", "dsc30", "std_jac", "tre", "within", "t_test")
 WORST = 0.3
-
-
-def structures(packed: Packed, row: int) -> dict[int, str]:
-    """Return the labelled structures of a scan: those of its part of a joined cohort."""
-    parts = list(dict.fromkeys(split.rpartition("-")[0] for split in packed.splits))
-    low = APART * parts.index(packed.splits[row].rpartition("-")[0])
-    return {v: name for v, name in sorted(packed.label_names.items()) if low < v < low + APART}
 
 
 def overlap(case: Case, u: np.ndarray | None, packed: Packed) -> dict[int, float]:
