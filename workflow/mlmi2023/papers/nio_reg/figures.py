@@ -72,8 +72,9 @@ def _brains(context: Context) -> Any:
     case = _worst(context)
     assert context.packed.labels is not None
     labels = np.asarray(context.packed.labels[case.fixed])
-    outline = np.isin(labels, list(structures(context.packed, case.fixed)))
-    plane = int(np.argmax(outline.sum(axis=(0, 1))))
+    area = (labels > 0).sum(axis=(0, 1))
+    plane = round(float(np.average(np.arange(len(area)), weights=area)))  # through the middle
+    there = [v for v in structures(context.packed, case.fixed) if (labels[:, :, plane] == v).any()]
     shown = {"moving": context.image(case.moving), "atlas": context.image(case.fixed)}
     shown |= {context.names[m]: context.warped(m, case) for m in context.jobs}
     x, y = (n * s for n, s in zip(context.packed.shape, context.packed.spacing[:2]))
@@ -81,7 +82,8 @@ def _brains(context: Context) -> Any:
     aspect = context.packed.spacing[1] / context.packed.spacing[0]
     for axes, (title, image) in zip(row, shown.items()):
         axes.imshow(image[:, :, plane].T, origin="lower", cmap="gray", vmin=0, vmax=1, aspect=aspect)
-        axes.contour(outline[:, :, plane].T, levels=[0.5], colors=LINE, linewidths=0.4)
+        for value in there:
+            axes.contour((labels[:, :, plane] == value).T, levels=[0.5], colors=LINE, linewidths=0.4)
         axes.set_title(title.replace(", ", "\n"), fontsize=7.5)
     return figure
 
@@ -95,7 +97,9 @@ def _breath(context: Context) -> Any:
     fixed, moving = context.image(case.fixed), context.image(case.moving)
     # lungs of 0.05 to 0.5 in the window of the cohort fill the scale of the panels
     bright = float(np.percentile(fixed[fixed > 0], 99)) if (fixed > 0).any() else 1.0
-    plane = int(np.argmax(np.abs(fixed - moving).sum(axis=(0, 1))))
+    # where images differ most, among planes that cut both lungs well
+    area = ((fixed > 0) & (moving > 0)).sum(axis=(0, 1))
+    plane = int(np.argmax(np.where(area > area.max() / 2, np.abs(fixed - moving).sum(axis=(0, 1)), -1)))
     x, y = (n * s for n, s in zip(context.packed.shape, context.packed.spacing[:2]))
     aspect = context.packed.spacing[1] / context.packed.spacing[0]
     figure, row = _panels(3 + len(context.jobs), y / x)
