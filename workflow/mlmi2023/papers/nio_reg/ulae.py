@@ -4,6 +4,9 @@ Uncoupled: moving and fixed image go through the encoder one by one, so that fea
 not a pair. Accumulative: from the coarsest level on, features of the moving image are warped by all that has
 been found so far and compared with those of the fixed image; what each level finds is composed with the field
 before it, and the features that it was found from enhance those of the next level.
+
+Both ideas, the channels, the three windows of the loss and the weights are published; how layers are arranged
+within a level is ours (see ``deviations.yaml``).
 """
 
 from collections.abc import Mapping, Sequence

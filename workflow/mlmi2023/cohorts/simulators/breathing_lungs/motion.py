@@ -42,8 +42,10 @@ class Waves:
         found = [np.zeros(np.shape(x)) for _ in range(3)]
         for pace, start, height in zip(self.pace, self.start, self.height):
             angle = pace[0] * x + pace[1] * y + pace[2] * z
+            # sin(angle + start), with two of the slow functions for three components
+            sine, cosine = np.sin(angle), np.cos(angle)
             for axis in range(3):
-                found[axis] += height[axis] * np.sin(angle + start[axis])
+                found[axis] += height[axis] * (np.cos(start[axis]) * sine + np.sin(start[axis]) * cosine)
         return found[0], found[1], found[2]
 
 

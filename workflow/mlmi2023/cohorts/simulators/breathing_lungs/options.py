@@ -32,7 +32,7 @@ DEFAULTS: dict[str, Any] = {
         "radius": [3.5, 4.5],
         "thinnest": 0.7,
         "taper": 0.82,
-        "length": 4.5,
+        "length": 6.5,
         "spread": 0.6,
         "roots": 14,
         "lean": 0.0,

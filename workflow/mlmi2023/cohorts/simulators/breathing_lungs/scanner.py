@@ -136,13 +136,17 @@ def _abdomen(
 
 def _density(breath: Breath, percent: float, grid: Grid) -> np.ndarray:
     """Return the volume at full exhale of the tissue in a voxel, as a share of the voxel's."""
-    places = np.broadcast_arrays(*grid.axes())
     found = np.ones(grid.shape)
+    x, y, z = grid.axes()
     for side in SIDES:
-        pulled = np.stack(breath.pull(percent, side, *places))
+        # one row beyond the middle, for its slope
+        half = np.flatnonzero(x.ravel() * side > -1.1 * grid.spacing[0])
+        part = slice(half[0], half[-1] + 1)
+        across, front, up = np.broadcast_arrays(x[part], y, z)
+        pulled = breath.pull(percent, side, across, front, up)
         slopes = np.stack([np.stack(np.gradient(c, *grid.spacing)) for c in pulled])
         own = np.linalg.det(np.moveaxis(slopes, (0, 1), (-2, -1)))
-        found = np.where(places[0] * side > 0, own, found)
+        found[part] = np.where(across * side > 0, own, found[part])
     return found.clip(0.3, 1.7)
 
 
