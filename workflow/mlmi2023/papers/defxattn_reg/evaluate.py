@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from mlmi2023.cohorts.packed import Packed, open_packed
+from mlmi2023.cohorts.pairs import pairs
 from mlmi2023.errors import InputError
 from mlmi2023.files import atomic, read_json, write_json
 from mlmi2023.jobs import Job
 from mlmi2023.papers.defxattn_reg.measures import METRICS, measure
-from mlmi2023.papers.defxattn_reg.pairs import pairs
 from mlmi2023.training.device import make_deterministic, peak_memory_mb, pick_device
 
 KINDS = ("learned", "syn", "identity", "truth")
@@ -51,7 +51,7 @@ def _method(job: Job, weights: Path | None, packed: Packed) -> Register:
     if kind == "learned":
         return _learned(job, weights, packed)
     if kind == "syn":
-        from mlmi2023.papers.defxattn_reg.classical import load_ants, syn
+        from mlmi2023.imaging.syn import load_ants, syn
 
         load_ants(job.threads)  # now, since the first pair's time is a result
         return lambda moving, fixed: syn(

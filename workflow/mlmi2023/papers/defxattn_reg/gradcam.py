@@ -3,9 +3,13 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from mlmi2023.nets.deform import warp
+from mlmi2023.nets.registration import EncoderDecoder
+from mlmi2023.nets.upward import DirectDecoder
+from mlmi2023.nets.voxelmorph import VoxelMorph
+from mlmi2023.papers.defxattn_reg.decoders import BSplineDecoder, TimeVaryingDecoder
 from mlmi2023.papers.defxattn_reg.model import RegistrationNet
 
 
@@ -31,6 +35,24 @@ def class_activation(activation: Tensor, gradient: Tensor) -> Tensor:
     return heat / top if top > 0 else heat
 
 
+def last_convolutions(net: RegistrationNet) -> list[nn.Module]:
+    """Return the convolutions before the layer that predicts the field.
+
+    Those are VoxelMorph's at full size, the B-spline decoder's on the control lattice, and the last two of
+    TransMorph's decoder and of every step of the time-varying one.
+    """
+    if isinstance(net.core, VoxelMorph):
+        return list(net.core.full)
+    assert isinstance(net.core, EncoderDecoder)
+    decoder = net.core.decoder
+    if isinstance(decoder, BSplineDecoder):
+        return [decoder.first, decoder.second]
+    if isinstance(decoder, TimeVaryingDecoder):
+        return [unit[0] for step in decoder.steps for unit in (step.up.first, step.up.second)]  # type: ignore
+    assert isinstance(decoder, DirectDecoder)
+    return [decoder.last.first[0], decoder.last.second[0]]
+
+
 def heat_map(net: RegistrationNet, moving: Tensor, fixed: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Explain one registration.
 
@@ -48,7 +70,7 @@ def heat_map(net: RegistrationNet, moving: Tensor, fixed: Tensor) -> tuple[np.nd
     kept: list[Tensor] = []
     hooks = [
         layer.register_forward_hook(lambda module, inputs, output: kept.append(output))
-        for layer in net.gradcam_layers()
+        for layer in last_convolutions(net)
     ]
     was_training = net.training
     net.eval()
@@ -64,8 +86,8 @@ def heat_map(net: RegistrationNet, moving: Tensor, fixed: Tensor) -> tuple[np.nd
     with torch.no_grad():
         maps = [class_activation(a.float(), g.float()) for a, g in zip(kept, gradients)]
         inner = torch.stack([_resized(heat, net.inner) for heat in maps]).mean(dim=0)
-        x, y, z = (n // net.factor for n in net.shape)
-        heat = _resized(inner[:, :, :x, :y, :z], net.shape)[0, 0]
+        x, y, z = net.shape
+        heat = _resized(inner[:, :, :x, :y, :z], net.full)[0, 0]
         heat = heat / heat.max().clamp_min(1e-12)
     return heat.cpu().numpy(), displacement[0].detach().cpu().numpy()
 

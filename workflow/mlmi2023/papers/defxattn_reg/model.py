@@ -9,39 +9,23 @@ from torch import Tensor, nn
 
 from mlmi2023.errors import InputError
 from mlmi2023.nets.deform import resize_displacement
+from mlmi2023.nets.registration import EncoderDecoder, PaddedNet
 
 
-class EncoderDecoder(nn.Module):
-    """An encoder of the pair and a decoder that turns its maps into a field."""
-
-    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
-        """Join the two."""
-        super().__init__()
-        self.encoder, self.decoder = encoder, decoder
-
-    def forward(self, moving: Tensor, fixed: Tensor) -> Tensor:
-        """Return the displacement (B, 3, X, Y, Z)."""
-        return self.decoder(self.encoder(moving, fixed), moving, fixed)
-
-    def gradcam_layers(self) -> list[nn.Module]:
-        """Return the convolutions before the layer that predicts the field."""
-        return self.decoder.gradcam_layers()  # type: ignore[operator]
-
-
-class RegistrationNet(nn.Module):
+class RegistrationNet(PaddedNet):
     """A network on any image size: works on a reduced and padded copy, answers on the full grid."""
 
-    def __init__(self, core: nn.Module, shape: Sequence[int], inner: Sequence[int], factor: int) -> None:
+    def __init__(self, core: nn.Module, full: Sequence[int], inner: Sequence[int], factor: int) -> None:
         """Wrap ``core``.
 
         Args:
             core: network on images of size ``inner``.
-            shape: image size from outside.
-            inner: ``shape`` / ``factor``, padded to a multiple of the core's stride.
+            full: image size from outside.
+            inner: ``full`` / ``factor``, padded to a multiple of the core's stride.
             factor: how many times smaller the core works (2 on OASIS).
         """
-        super().__init__()
-        self.core, self.shape, self.inner, self.factor = core, tuple(shape), tuple(inner), factor
+        super().__init__(core, [n // factor for n in full], inner)
+        self.full, self.factor = tuple(full), factor
 
     def forward(self, moving: Tensor, fixed: Tensor) -> Tensor:
         """Register a batch.
@@ -56,22 +40,13 @@ class RegistrationNet(nn.Module):
         Raises:
             ValueError: the images are not of the size that the network was made for.
         """
+        if self.factor == 1:
+            return super().forward(moving, fixed)
         for image in (moving, fixed):
-            if tuple(image.shape[1:]) != (1, *self.shape):
-                raise ValueError(f"made for (B, 1, {self.shape}), got {tuple(image.shape)}")
-        field = self.core(self._reduce(moving), self._reduce(fixed)).float()
-        x, y, z = (n // self.factor for n in self.shape)
-        return resize_displacement(field[:, :, :x, :y, :z], self.shape)
-
-    def _reduce(self, image: Tensor) -> Tensor:
-        if self.factor > 1:
-            image = F.avg_pool3d(image, self.factor)
-        lack = [inner - n for n, inner in zip(image.shape[2:], self.inner)]
-        return F.pad(image, (0, lack[2], 0, lack[1], 0, lack[0])) if any(lack) else image
-
-    def gradcam_layers(self) -> list[nn.Module]:
-        """Return the convolutions before the layer that predicts the field."""
-        return self.core.gradcam_layers()  # type: ignore[operator]
+            if tuple(image.shape[1:]) != (1, *self.full):
+                raise ValueError(f"made for (B, 1, {self.full}), got {tuple(image.shape)}")
+        pooled = (F.avg_pool3d(image, self.factor) for image in (moving, fixed))
+        return resize_displacement(super().forward(*pooled), self.full)
 
 
 def build_net(options: Mapping[str, Any], shape: Sequence[int]) -> RegistrationNet:
@@ -98,14 +73,16 @@ def build_net(options: Mapping[str, Any], shape: Sequence[int]) -> RegistrationN
     reduced = [n // factor for n in shape]
     kind = encoder.pop("kind", None)
     if kind == "voxelmorph":
-        from mlmi2023.papers.defxattn_reg.voxelmorph import VoxelMorph
+        from mlmi2023.nets.voxelmorph import VoxelMorph
 
         levels = len(encoder.get("down", (0,) * 4))
         inner = _padded(reduced, 2**levels)
         return RegistrationNet(_make(VoxelMorph, "encoder", encoder, shape=inner), shape, inner, factor)
 
+    # monai, which takes seconds to import, is needed from here on
+    from mlmi2023.nets.swin_pyramid import PATCH
     from mlmi2023.papers.defxattn_reg.decoders import DECODERS
-    from mlmi2023.papers.defxattn_reg.encoders import ENCODERS, PATCH
+    from mlmi2023.papers.defxattn_reg.encoders import ENCODERS
 
     if kind not in ENCODERS:
         raise InputError(f"encoder.kind: '{kind}' is unknown; take one of voxelmorph, {', '.join(ENCODERS)}")
@@ -131,11 +108,6 @@ def _make(kind: Any, key: str, options: dict[str, Any], **sizes: Any) -> Any:
         return kind(**sizes, **options)
     except (TypeError, ValueError, AssertionError) as error:
         raise InputError(f"{key}: {error}; see {kind.__name__} for what it takes") from error
-
-
-def parameter_count(net: nn.Module) -> int:
-    """Return the number of trainable weights."""
-    return sum(p.numel() for p in net.parameters() if p.requires_grad)
 
 
 def on_meta(options: Mapping[str, Any], shape: Sequence[int]) -> RegistrationNet:

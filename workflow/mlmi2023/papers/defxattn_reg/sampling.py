@@ -84,7 +84,8 @@ def sampling_grid(net: RegistrationNet, moving: Tensor, fixed: Tensor) -> Sampli
         moving: (1, 1, X, Y, Z).
         fixed: same shape.
     """
-    from mlmi2023.papers.defxattn_reg.encoders import PATCH, CrossAttentionEncoder
+    from mlmi2023.nets.swin_pyramid import PATCH
+    from mlmi2023.papers.defxattn_reg.encoders import CrossAttentionEncoder
 
     encoder = getattr(net.core, "encoder", None)
     if not isinstance(encoder, CrossAttentionEncoder):

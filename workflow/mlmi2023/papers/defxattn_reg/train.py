@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import Dataset
 
 from mlmi2023.cohorts.packed import Packed, open_packed
+from mlmi2023.cohorts.pairs import pairs
 from mlmi2023.errors import InputError
 from mlmi2023.jobs import Job
 from mlmi2023.losses.overlap import soft_dice, soft_dice_labels
@@ -17,7 +18,6 @@ from mlmi2023.losses.similarity import LNCC
 from mlmi2023.losses.smoothness import diffusion
 from mlmi2023.nets.deform import warp
 from mlmi2023.papers.defxattn_reg.model import build_net
-from mlmi2023.papers.defxattn_reg.pairs import pairs
 from mlmi2023.training.plan import Plan
 from mlmi2023.training.store import VolumeStore
 
