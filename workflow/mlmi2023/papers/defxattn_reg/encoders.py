@@ -6,6 +6,7 @@ interchangeable: the comparison of the paper swaps the encoder under a common de
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from mlmi2023.nets.swin_pyramid import (
     level_shapes,
 )
 from mlmi2023.papers.defxattn_reg.attention import Stream, TwinBlock, WindowCrossAttention
+from mlmi2023.papers.defxattn_reg.search_attention import SearchWindowAttention
 
 
 class CrossAttentionEncoder(nn.Module):
@@ -39,6 +41,7 @@ class CrossAttentionEncoder(nn.Module):
         mlp_ratio: float = 4.0,
         drop_path: float = 0.3,
         checkpoint: bool = False,
+        search: int = 1,
     ) -> None:
         """Make both encoders.
 
@@ -53,6 +56,8 @@ class CrossAttentionEncoder(nn.Module):
             mlp_ratio: hidden over outer width of the MLPs.
             drop_path: stochastic-depth rate of the last block.
             checkpoint: recompute blocks in the backward pass, to save memory.
+            search: above 1, attention asks windows of the other image that are so many times larger along
+                each axis (XMorpher); these do not deform.
         """
         super().__init__()
         self.channels = [embed * 2**level for level in range(len(depths))]
@@ -67,10 +72,12 @@ class CrossAttentionEncoder(nn.Module):
         for level, depth in enumerate(depths):
 
             def stream(block: int, level: int = level) -> Stream:
-                size = self.channels[level]
-                attention = WindowCrossAttention(
-                    size, heads[level], shapes[level], window, block % 2 == 1, kernels[level]
-                )
+                size, where = self.channels[level], (heads[level], shapes[level], window, block % 2 == 1)
+                attention: nn.Module
+                if search > 1:
+                    attention = SearchWindowAttention(size, *where, search)
+                else:
+                    attention = WindowCrossAttention(size, *where, kernels[level])
                 return Stream(size, attention, mlp_ratio)
 
             blocks = [TwinBlock(stream(i), stream(i), rates[level][i]) for i in range(depth)]
@@ -96,4 +103,16 @@ class CrossAttentionEncoder(nn.Module):
         return [a + b for a, b in zip(*self.streams(moving, fixed))]
 
 
-ENCODERS = {"deformable_cross_attention": CrossAttentionEncoder, "self_attention": SelfAttentionEncoder}
+class SearchCrossAttentionEncoder(CrossAttentionEncoder):
+    """XMorpher's cross-attention in the same two encoders: fixed windows, enlarged to search (XMorpher*)."""
+
+    def __init__(self, shape: Sequence[int], search: int = 3, **options: Any) -> None:
+        """Make both encoders; other arguments as for :class:`CrossAttentionEncoder`."""
+        super().__init__(shape, search=search, offset_kernels=None, **options)
+
+
+ENCODERS = {
+    "deformable_cross_attention": CrossAttentionEncoder,
+    "search_cross_attention": SearchCrossAttentionEncoder,
+    "self_attention": SelfAttentionEncoder,
+}

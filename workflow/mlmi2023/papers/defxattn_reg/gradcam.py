@@ -1,5 +1,7 @@
 """Grad-CAM of registration networks (Sect. 4, Fig. 3): where a network looks to raise the similarity."""
 
+from typing import cast
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -9,8 +11,10 @@ from mlmi2023.nets.deform import warp
 from mlmi2023.nets.registration import EncoderDecoder
 from mlmi2023.nets.upward import DirectDecoder
 from mlmi2023.nets.voxelmorph import VoxelMorph
+from mlmi2023.papers.defxattn_reg.cycle import CyclePair
 from mlmi2023.papers.defxattn_reg.decoders import BSplineDecoder, TimeVaryingDecoder
 from mlmi2023.papers.defxattn_reg.model import RegistrationNet
+from mlmi2023.papers.defxattn_reg.pyramid import ProgressivePyramid
 
 
 def correlation(a: Tensor, b: Tensor) -> Tensor:
@@ -38,9 +42,11 @@ def class_activation(activation: Tensor, gradient: Tensor) -> Tensor:
 def last_convolutions(net: RegistrationNet) -> list[nn.Module]:
     """Return the convolutions before the layer that predicts the field.
 
-    Those are VoxelMorph's at full size, the B-spline decoder's on the control lattice, and the last two of
-    TransMorph's decoder and of every step of the time-varying one.
+    Those are VoxelMorph's at full size, LapIRN's last one, the B-spline decoder's on the control lattice, and
+    the last two of TransMorph's decoder and of every step of the time-varying one.
     """
+    if isinstance(net.core, ProgressivePyramid):
+        return [net.core.net.levels[-1].join]  # type: ignore[list-item, union-attr]
     if isinstance(net.core, VoxelMorph):
         return list(net.core.full)
     assert isinstance(net.core, EncoderDecoder)
@@ -53,7 +59,9 @@ def last_convolutions(net: RegistrationNet) -> list[nn.Module]:
     return [decoder.last.first[0], decoder.last.second[0]]
 
 
-def heat_map(net: RegistrationNet, moving: Tensor, fixed: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def heat_map(
+    net: RegistrationNet | CyclePair, moving: Tensor, fixed: Tensor
+) -> tuple[np.ndarray, np.ndarray]:
     """Explain one registration.
 
     The target is the correlation of the warped with the fixed image; the maps of the convolutions
@@ -67,6 +75,8 @@ def heat_map(net: RegistrationNet, moving: Tensor, fixed: Tensor) -> tuple[np.nd
     Returns:
         The heat map (X, Y, Z) in [0, 1] and the displacement (3, X, Y, Z) that it explains, in voxels.
     """
+    if isinstance(net, CyclePair):
+        net = cast(RegistrationNet, net.there)
     kept: list[Tensor] = []
     hooks = [
         layer.register_forward_hook(lambda module, inputs, output: kept.append(output))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mlmi2023.errors import InputError
 from mlmi2023.nets.deform import resize_displacement
 from mlmi2023.nets.registration import EncoderDecoder, PaddedNet
+from mlmi2023.papers.defxattn_reg.cycle import CyclePair
 
 
 class RegistrationNet(PaddedNet):
@@ -49,14 +50,14 @@ class RegistrationNet(PaddedNet):
         return resize_displacement(super().forward(*pooled), self.full)
 
 
-def build_net(options: Mapping[str, Any], shape: Sequence[int]) -> RegistrationNet:
+def build_net(options: Mapping[str, Any], shape: Sequence[int]) -> RegistrationNet | CyclePair:
     """Compose a network.
 
     Args:
-        options: ``encoder: {kind, ...}``, ``decoder: {kind, ...}`` (not for VoxelMorph, which is one
-            piece), ``input_scale`` (1, or 1/2 to work at half size), ``checkpoint`` (save memory); ``kind``,
-            the method's own, is passed over. What else an encoder or decoder takes is its constructor's
-            arguments.
+        options: ``encoder: {kind, ...}``, ``decoder: {kind, ...}`` (not for VoxelMorph and LapIRN, which are
+            one piece), ``input_scale`` (1, or 1/2 to work at half size), ``checkpoint`` (save memory),
+            ``cycle`` (CycleMorph: two such networks); ``kind``, the method's own, is passed over. What else
+            an encoder or decoder takes is its constructor's arguments.
         shape: image size (X, Y, Z).
 
     Returns:
@@ -65,9 +66,12 @@ def build_net(options: Mapping[str, Any], shape: Sequence[int]) -> RegistrationN
     Raises:
         InputError: an unknown kind or option, or sizes that do not belong together.
     """
-    unknown = set(options) - {"kind", "encoder", "decoder", "input_scale", "checkpoint"}
+    unknown = set(options) - {"kind", "cycle", "encoder", "decoder", "input_scale", "checkpoint"}
     if unknown:
         raise InputError(f"{sorted(unknown)[0]}: no option of a network; see defxattn_reg.model.build_net")
+    if "cycle" in options:
+        one = {key: value for key, value in options.items() if key != "cycle"}
+        return CyclePair(build_net(one, shape), build_net(one, shape))
     encoder, decoder = dict(options.get("encoder", {})), dict(options.get("decoder", {}))
     factor = round(1 / float(options.get("input_scale", 1)))
     reduced = [n // factor for n in shape]
@@ -79,20 +83,28 @@ def build_net(options: Mapping[str, Any], shape: Sequence[int]) -> RegistrationN
         inner = _padded(reduced, 2**levels)
         return RegistrationNet(_make(VoxelMorph, "encoder", encoder, shape=inner), shape, inner, factor)
 
+    if kind == "lapirn":
+        from mlmi2023.nets.lapirn import build_lapirn
+        from mlmi2023.papers.defxattn_reg.pyramid import ProgressivePyramid
+
+        pyramid = ProgressivePyramid(build_lapirn(encoder, reduced))  # it pads by itself
+        return RegistrationNet(pyramid, shape, reduced, factor)
+
     # monai, which takes seconds to import, is needed from here on
     from mlmi2023.nets.swin_pyramid import PATCH
     from mlmi2023.papers.defxattn_reg.decoders import DECODERS
     from mlmi2023.papers.defxattn_reg.encoders import ENCODERS
 
     if kind not in ENCODERS:
-        raise InputError(f"encoder.kind: '{kind}' is unknown; take one of voxelmorph, {', '.join(ENCODERS)}")
+        names = ("voxelmorph", "lapirn", *ENCODERS)
+        raise InputError(f"encoder.kind: '{kind}' is unknown; take one of {', '.join(names)}")
     head = decoder.pop("kind", None)
     if head not in DECODERS:
         raise InputError(f"decoder.kind: '{head}' is unknown; take one of {', '.join(DECODERS)}")
     saving = bool(options.get("checkpoint", False))
     if head == "time_varying":
         decoder.setdefault("checkpoint", saving)
-    levels = len(encoder.get("depths", (0,) * (3 if kind == "deformable_cross_attention" else 4)))
+    levels = len(encoder.get("depths", (0,) * (4 if kind == "self_attention" else 3)))
     inner = _padded(reduced, PATCH * 2 ** (levels - 1))
     left = _make(ENCODERS[kind], "encoder", {"checkpoint": saving, **encoder}, shape=inner)
     right = _make(DECODERS[head], "decoder", decoder, channels=left.channels, shape=inner)
@@ -110,7 +122,7 @@ def _make(kind: Any, key: str, options: dict[str, Any], **sizes: Any) -> Any:
         raise InputError(f"{key}: {error}; see {kind.__name__} for what it takes") from error
 
 
-def on_meta(options: Mapping[str, Any], shape: Sequence[int]) -> RegistrationNet:
+def on_meta(options: Mapping[str, Any], shape: Sequence[int]) -> RegistrationNet | CyclePair:
     """Build a network without memory for its weights, to count and to check shapes at any size."""
     with torch.device("meta"):
         return build_net(options, shape)

@@ -92,7 +92,7 @@ def sampling_grid(net: RegistrationNet, moving: Tensor, fixed: Tensor) -> Sampli
         return None
     blocks: list[Any] = list(encoder.levels[0].children())
     attention = blocks[(len(blocks) - 1) // 2 * 2].moving.attention
-    if attention.offsets is None:
+    if getattr(attention, "offsets", None) is None:
         return None
     kept: list[Tensor] = []
     hook = attention.offsets.register_forward_hook(lambda module, inputs, output: kept.append(output))
