@@ -165,14 +165,15 @@ def score(job: Job, predictions: Path) -> list[dict[str, Any]]:
     for case in read_json(Path(predictions) / "cases.json"):
         u = None
         if job.method_options.get("kind") != "truth":
-            u = _read_displacement(Path(predictions) / f"{case['case']}.npz", packed.shape)
+            u = read_displacement(Path(predictions) / f"{case['case']}.npz", packed.shape)
         for metric, label, value in measure(case, u, packed, job.task):
             if not np.isnan(value):
                 rows.append({**same, "case": case["case"], "label": label, "metric": metric, "value": value})
     return rows
 
 
-def _read_displacement(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+def read_displacement(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return a stored field, (3, X, Y, Z) float32; a broken or foreign file is an :class:`InputError`."""
     try:
         with np.load(path) as content:
             u = content["displacement"].astype(np.float32)
