@@ -19,14 +19,15 @@ class ProgressivePyramid(nn.Module):
         """Draw the condition of a training step, evenly from [0, 1], and choose its depth.
 
         Args:
-            done: share of the training that is over, in [0, 1); each level gets an equal part of it.
+            done: share of the training that is over, in [0, 1); each level gets an equal part of it, the last
+                one two.
 
         Returns:
             Factor on the weight of smoothness: the condition over that of prediction, so that prediction is
             under the weight that the task asks for.
         """
         levels = len(self.net.levels)
-        self.depth = min(levels, 1 + int(done * levels))
+        self.depth = min(levels, 1 + int(done * (levels + 1)))
         self.told = torch.rand(1, device="cpu").item()
         return self.told / self.net.condition
 
