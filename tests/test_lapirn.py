@@ -93,6 +93,17 @@ def test_the_condition_matters_is_given_per_image_and_has_a_default():
     assert torch.allclose(both, torch.stack((low[0], high[1])), atol=1e-5)
 
 
+def test_a_network_that_has_validated_still_learns():
+    net = small()
+    moving, fixed = torch.rand(2, 1, 1, 16, 16, 16)
+    with torch.inference_mode():
+        first = net(moving, fixed)
+    again = net(moving, fixed)
+    assert torch.equal(again, first.clone())
+    again.square().sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+
+
 def test_a_block_adds_to_what_it_is_given():
     torch.manual_seed(0)
     block = ConditionalBlock(4, 8)

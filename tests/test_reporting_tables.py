@@ -73,6 +73,21 @@ def test_a_control_that_does_not_bracket_breaks_the_table(change, reason):
     assert any(r.startswith(reason) for r in result.reasons)
 
 
+def test_a_method_a_hair_below_the_floor_has_learned_nothing_and_breaks_nothing():
+    # floor 0.15, ceiling 1: up to 0.05 of 0.85 below it, 0.0425
+    result = table({**VALUES, "b": [[0.10, 0.12]]})
+    assert result.status == "at the floor"
+    assert result.reasons == ["Dice of B is below the floor: 0.110 against 0.150 of Low"]
+    assert table({**VALUES, "b": [[0.10, 0.114]]}).status == "broken"
+    both = table({**VALUES, "b": [[0.10, 0.12]], "c": [[0.0, 0.0]]})
+    assert both.status == "broken" and len(both.reasons) == 2
+
+
+def test_without_a_ceiling_nothing_is_near_the_floor():
+    no_ceiling = {k: v for k, v in VALUES.items() if k != "high"}
+    assert table({**no_ceiling, "b": [[0.14, 0.15]]}).status == "broken"
+
+
 def test_equal_to_a_control_is_within_the_bracket():
     assert table({**VALUES, "a": [[1.0, 1.0]]}).status == "ok"
 

@@ -184,8 +184,14 @@ def _disturb(faults: Path, orders: dict[str, str], running: subprocess.Popen, lo
         number[name] = mark.read_text()
     subprocess.run(["scancel", number["ixi-tm_dca-1"]], check=True)
     job = f"JobId={number['ixi-voxelmorph-1']}"
-    subprocess.run(["scontrol", "update", job, "TimeLimit=1"], check=True)
     nodes = {job["JobId"]: job["NodeList"] for job in slurm_cluster.jobs()}
+    subprocess.run(["scontrol", "update", job, "TimeLimit=1"], check=True)
+    # it may run on the node that is to be lost, and must be over time before that
+    for _ in range(1800):
+        states = {job["JobId"]: job["JobState"] for job in slurm_cluster.jobs()}
+        if states.get(number["ixi-voxelmorph-1"]) != "RUNNING":
+            break
+        time.sleep(0.1)
     cluster = slurm_cluster.Cluster(log.parent.parent / "cluster")
     cluster.lose(nodes[number["ixi-tm_dca-0"]])
 

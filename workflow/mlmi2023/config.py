@@ -20,6 +20,8 @@ SCALES = ("demo", "bench", "paper")
 STEPS = ("n4", "brainmask", "affine", "grid")
 # kinds of cohort whose raw data the workflow makes
 MADE = ("simulated", "packaged")
+# the kind that puts other cohorts side by side
+JOINED = "joined"
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -236,8 +238,13 @@ class Settings:
         return [step for step in STEPS if step in asked]
 
     def root_of(self, cohort: str) -> Path:
-        """Return the folder with the cohort's raw data; that of a stand-in is made by the workflow."""
+        """Return the folder with the cohort's raw data; that of a stand-in is made by the workflow.
+
+        A joined cohort's is the folder of all cohorts.
+        """
         config = self.cohort(cohort)
+        if config["kind"] == JOINED:
+            return self.results / "cohorts"
         if config["kind"] in MADE:
             raw = "bids" if config.get("form", "volumes") == "volumes" else "raw"
             return self.results / "cohorts" / cohort / raw
@@ -298,8 +305,10 @@ class Settings:
         return content_hash({"scale": self.scale, "paper": config, "cohorts": cohorts})
 
     def cohorts_of(self, paper: str) -> list[str]:
-        """Return the cohorts that a paper's datasets stand on, sorted."""
-        return sorted({dataset["cohort"] for dataset in self.paper(paper)["datasets"].values()})
+        """Return the cohorts that a paper's datasets stand on, and those that these join, sorted."""
+        found = {dataset["cohort"] for dataset in self.paper(paper)["datasets"].values()}
+        joined = [self.cohort(name) for name in found if self.cohort(name)["kind"] == JOINED]
+        return sorted(found | {part["cohort"] for config in joined for part in config["parts"].values()})
 
     def uses(self, paper: str, dataset: str, method: str) -> list[str]:
         """Return the methods whose predictions and weights a method takes as input, such as a backbone's."""

@@ -44,13 +44,19 @@ def in_volumes(cohort):
 
 
 def pack_input(wildcards):
-    """Return the batches on the common grid; of other forms than volumes, the raw folder or files."""
+    """Return the batches on the common grid; of other forms than volumes, the raw folder or files.
+
+    Of a joined cohort, its packed parts.
+    """
     name = wildcards.cohort
     if in_volumes(name):
         return expand(
             f"{COHORTS}/grid/batch-{{batch}}", cohort=name, batch=batches(name)
         )
     setup, root = ask(SETTINGS.cohort, name), SETTINGS.root_of(name)
+    if setup["kind"] == JOINED:
+        parts = [part["cohort"] for part in setup["parts"].values()]
+        return expand(f"{COHORTS}/packed", cohort=parts)
     if setup["kind"] in MADE:
         return str(root)
     return [str(file) for file in ask(raw_files, name, setup, root)]

@@ -124,6 +124,7 @@ class LapIRN(nn.Module):
         if min(channels, blocks, levels, code) < 1 or not 0 < reach <= 2:
             raise ValueError("channels, blocks, levels and code are at least 1, reach is in (0, 2]")
         self.reach, self.condition = float(reach), float(condition)
+        self._extents: dict[tuple[tuple[int, ...], torch.device], Tensor] = {}
         self.levels = nn.ModuleList(Level(5 if i else 2, channels, blocks, code) for i in range(levels))
 
     def forward(self, moving: Tensor, fixed: Tensor, condition: float | Tensor | None = None) -> Tensor:
@@ -153,13 +154,12 @@ class LapIRN(nn.Module):
             raise ValueError(f"a pair (B, 1, X, Y, Z) is needed, not {moving.shape} and {fixed.shape}")
         if not 1 <= depth <= len(self.levels):
             raise ValueError(f"depth is {depth}; the network has {len(self.levels)} levels")
-        told = torch.as_tensor(self.condition if condition is None else condition, dtype=torch.float32)
-        told = told.to(moving.device).reshape(-1, 1).expand(len(moving), 1)
+        told = self._told(self.condition if condition is None else condition, moving)
         pairs = self._pyramid(torch.cat((moving, fixed), dim=1))
         found: list[Tensor] = []
         u = embedding = None
         for number, (level, pair) in enumerate(zip(self.levels[:depth], pairs)):
-            halves = torch.tensor([n / 2 for n in pair.shape[2:]], device=pair.device).view(1, 3, 1, 1, 1)
+            halves = self._halves(pair)
             if u is None:
                 residual, embedding = level(pair, told, None)
                 u = residual * (self.reach * halves)
@@ -174,6 +174,22 @@ class LapIRN(nn.Module):
             x, y, z = moving.shape[2:]
             found.append(whole[:, :, :x, :y, :z])
         return found
+
+    @staticmethod
+    def _told(condition: float | Tensor, moving: Tensor) -> Tensor:
+        """Return the condition of each image, (B, 1) float32."""
+        if isinstance(condition, Tensor):
+            return condition.to(moving.device, torch.float32).reshape(-1, 1).expand(len(moving), 1)
+        return torch.full((len(moving), 1), float(condition), device=moving.device)
+
+    def _halves(self, pair: Tensor) -> Tensor:
+        """Return half of each axis in voxels, (1, 3, 1, 1, 1); kept, since copying waits for the GPU."""
+        key = (tuple(pair.shape[2:]), pair.device)
+        if key not in self._extents:
+            halves = [n / 2 for n in key[0]]
+            with torch.inference_mode(False):  # what is made in validation must serve training too
+                self._extents[key] = torch.tensor(halves, device=pair.device).view(1, 3, 1, 1, 1)
+        return self._extents[key]
 
     def _pyramid(self, pair: Tensor) -> list[Tensor]:
         """Return the pair at every level, coarsest first, padded at the far ends so that sizes halve."""

@@ -27,7 +27,7 @@ def drop_path_rates(depths: Sequence[int], last: float) -> list[list[float]]:
     return [[rates.pop(0) for _ in range(depth)] for depth in depths]
 
 
-class _Pyramid(nn.Module):
+class Pyramid(nn.Module):
     """Patch embedding, patch merging and output norms of one Swin-like stream."""
 
     def __init__(self, inputs: int, channels: Sequence[int]) -> None:
@@ -115,7 +115,7 @@ class SelfAttentionEncoder(nn.Module):
         self.stride = PATCH * 2 ** (len(depths) - 1)
         window = window or default_window(shape)
         sizes, rates = level_shapes(shape, len(depths)), drop_path_rates(depths, drop_path)
-        self.pyramid = _Pyramid(2, self.channels)
+        self.pyramid = Pyramid(2, self.channels)
         self.levels = nn.ModuleList(
             _SwinLevel(
                 self.channels[level],

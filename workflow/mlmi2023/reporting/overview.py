@@ -9,7 +9,7 @@ from mlmi2023.reporting.claims import read_claims
 from mlmi2023.reporting.record import Record
 from mlmi2023.reporting.render import count_verdicts, render
 from mlmi2023.reporting.reported import Reported
-from mlmi2023.reporting.tables import BROKEN, UNCHECKED, TableResult, read_table
+from mlmi2023.reporting.tables import AT_FLOOR, BROKEN, UNCHECKED, TableResult, read_table
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,15 @@ def paper_view(item: OverviewItem) -> dict[str, Any]:
     results = read_claims(item.claims) if item.claims else []
     broken = [t.table.id for t in tables if t.status == BROKEN]
     unchecked = [t.table.id for t in tables if t.status == UNCHECKED]
+    at_floor = [t.table.id for t in tables if t.status == AT_FLOOR]
     if item.page is None:
         status, why = "not run", ""
     elif broken:
         status, why = "controls fail", ", ".join(broken)
     elif unchecked:
         status, why = "controls missing", ", ".join(unchecked)
+    elif at_floor:
+        status, why = "some at the floor", ", ".join(at_floor)
     else:
         status, why = "controls hold", ""
     return {

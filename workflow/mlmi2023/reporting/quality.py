@@ -99,6 +99,7 @@ def describe_cohort(
         "simulated": f"stand-in, made by the simulator '{config.get('simulator')}'",
         "packaged": f"public table inside a package, '{config.get('dataset')}'",
         "dataset": "public dataset",
+        "joined": "other cohorts side by side",
     }
     counts = (
         str(splits["all"]) if set(splits) == {"all"} else ", ".join(f"{n} {s}" for s, n in splits.items())
