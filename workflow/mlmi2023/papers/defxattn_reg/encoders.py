@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint as recompute
 from mlmi2023.nets.swin_pyramid import (
     PATCH,
     SelfAttentionEncoder,
-    _Pyramid,
+    Pyramid,
     default_window,
     drop_path_rates,
     level_shapes,
@@ -67,7 +67,7 @@ class CrossAttentionEncoder(nn.Module):
         kernels: Sequence[int | None] = offset_kernels or [None] * len(depths)
         rates = drop_path_rates(depths, drop_path)
         shapes = level_shapes(shape, len(depths))
-        self.moving, self.fixed = _Pyramid(1, self.channels), _Pyramid(1, self.channels)
+        self.moving, self.fixed = Pyramid(1, self.channels), _Pyramid(1, self.channels)
         self.levels = nn.ModuleList()
         for level, depth in enumerate(depths):
 
