@@ -14,8 +14,8 @@ from torch.utils.checkpoint import checkpoint as recompute
 
 from mlmi2023.nets.swin_pyramid import (
     PATCH,
-    SelfAttentionEncoder,
     Pyramid,
+    SelfAttentionEncoder,
     default_window,
     drop_path_rates,
     level_shapes,
@@ -67,7 +67,7 @@ class CrossAttentionEncoder(nn.Module):
         kernels: Sequence[int | None] = offset_kernels or [None] * len(depths)
         rates = drop_path_rates(depths, drop_path)
         shapes = level_shapes(shape, len(depths))
-        self.moving, self.fixed = Pyramid(1, self.channels), _Pyramid(1, self.channels)
+        self.moving, self.fixed = Pyramid(1, self.channels), Pyramid(1, self.channels)
         self.levels = nn.ModuleList()
         for level, depth in enumerate(depths):
 
