@@ -16,7 +16,7 @@ XMorpher's enlarged windows           ``search_attention.SearchWindowAttention``
 Decoder of IXI (TM-bspl)              ``decoders.BSplineDecoder``
 Decoder of OASIS, ALBERTs (TM-TVF)    ``decoders.TimeVaryingDecoder``
 TransMorph                            ``mlmi2023.nets.swin_pyramid``, ``mlmi2023.nets.upward``
-VoxelMorph                            ``voxelmorph.VoxelMorph``
+VoxelMorph                            ``mlmi2023.nets.voxelmorph``
 CycleMorph                            ``cycle.CyclePair``, ``cycle.cycle_loss``
 LapIRN                                ``mlmi2023.nets.lapirn``, ``pyramid.ProgressivePyramid``
 ConvexAdam                            ``convexadam.ConvexAdam``
