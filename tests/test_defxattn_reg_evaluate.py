@@ -8,14 +8,15 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from mlmi2023.cohorts.pairs import pairs
 from mlmi2023.errors import InputError
+from mlmi2023.imaging.itkfields import field_to_voxels
+from mlmi2023.imaging.syn import syn
 from mlmi2023.jobs import Job
 from mlmi2023.metrics.landmarks import move_points
 from mlmi2023.nets.deform import identity_grid, warp
 from mlmi2023.papers.defxattn_reg import model
-from mlmi2023.papers.defxattn_reg.classical import field_to_voxels, syn
 from mlmi2023.papers.defxattn_reg.evaluate import predict, score
-from mlmi2023.papers.defxattn_reg.pairs import pairs
 
 SHAPE = (24, 28, 20)
 SPACING = (1.0, 2.0, 1.5)

@@ -9,10 +9,12 @@ import torch
 from torch.nn.functional import conv3d
 
 from mlmi2023.errors import InputError
+from mlmi2023.nets.conv3 import Conv3
+from mlmi2023.nets.registration import parameter_count
 from mlmi2023.papers.defxattn_reg.attention import WindowCrossAttention
-from mlmi2023.papers.defxattn_reg.convolution import Conv3
 from mlmi2023.papers.defxattn_reg.encoders import CrossAttentionEncoder
-from mlmi2023.papers.defxattn_reg.model import build_net, on_meta, parameter_count
+from mlmi2023.papers.defxattn_reg.gradcam import last_convolutions
+from mlmi2023.papers.defxattn_reg.model import build_net, on_meta
 
 PAPER = (160, 192, 224)
 DCA = {"kind": "deformable_cross_attention", "window": [5, 6, 7]}
@@ -242,7 +244,7 @@ def test_any_shape_starts_at_identity_and_learns(row, shape):
     (field - 1).square().sum().backward()
     idle = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().any()]
     assert idle == []
-    assert len(net.gradcam_layers()) >= 1
+    assert len(last_convolutions(net)) >= 1
     with pytest.raises(ValueError, match="made for"):
         net(moving[..., :-1], fixed[..., :-1])
 

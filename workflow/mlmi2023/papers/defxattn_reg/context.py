@@ -49,4 +49,5 @@ def load(
         "nets": nets,
         "displacements": displacements,
         "names": names,
+        "predictions": predictions,
     }

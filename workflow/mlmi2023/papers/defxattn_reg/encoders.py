@@ -9,52 +9,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from monai.networks.blocks.patchembedding import PatchEmbed
-from monai.networks.nets.swin_unetr import PatchMergingV2, SwinTransformerBlock, compute_mask, get_window_size
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
+from mlmi2023.nets.swin_pyramid import (
+    PATCH,
+    Pyramid,
+    SelfAttentionEncoder,
+    default_window,
+    drop_path_rates,
+    level_shapes,
+)
 from mlmi2023.papers.defxattn_reg.attention import Stream, TwinBlock, WindowCrossAttention
-
-PATCH = 4
-
-
-def level_shapes(shape: Sequence[int], levels: int) -> list[tuple[int, ...]]:
-    """Return the size of each level in tokens: 1/4 of ``shape`` and then halves of that."""
-    return [tuple(n // (PATCH * 2**level) for n in shape) for level in range(levels)]
-
-
-def default_window(shape: Sequence[int]) -> tuple[int, ...]:
-    """Return the window of the paper, 1/32 of the image: (5, 6, 7) for 160 x 192 x 224."""
-    return tuple(max(2, n // 32) for n in shape)
-
-
-def drop_path_rates(depths: Sequence[int], last: float) -> list[list[float]]:
-    """Return stochastic-depth rates that grow linearly over all blocks, as one list for each stage."""
-    rates = [last * block / max(sum(depths) - 1, 1) for block in range(sum(depths))]
-    return [[rates.pop(0) for _ in range(depth)] for depth in depths]
-
-
-class _Pyramid(nn.Module):
-    """Patch embedding, patch merging and output norms of one Swin-like stream."""
-
-    def __init__(self, inputs: int, channels: Sequence[int]) -> None:
-        super().__init__()
-        self.embed = PatchEmbed(PATCH, inputs, channels[0], norm_layer=nn.LayerNorm)
-        self.merge = nn.ModuleList(PatchMergingV2(c) for c in channels[:-1])
-        self.norms = nn.ModuleList(nn.LayerNorm(c) for c in channels)
-
-    def start(self, image: Tensor) -> Tensor:
-        """(B, inputs, X, Y, Z) -> tokens (B, X/4, Y/4, Z/4, C)."""
-        return self.embed(image).movedim(1, -1)
-
-    def descend(self, tokens: Tensor, level: int) -> Tensor:
-        """Merge 2 x 2 x 2 tokens on the way into ``level``; level 0 is left as it is."""
-        return self.merge[level - 1](tokens) if level else tokens
-
-    def emit(self, tokens: Tensor, level: int) -> Tensor:
-        """Normalised channels-first output of a level."""
-        return self.norms[level](tokens).movedim(-1, 1)
+from mlmi2023.papers.defxattn_reg.search_attention import SearchWindowAttention
 
 
 class CrossAttentionEncoder(nn.Module):
@@ -74,6 +41,7 @@ class CrossAttentionEncoder(nn.Module):
         mlp_ratio: float = 4.0,
         drop_path: float = 0.3,
         checkpoint: bool = False,
+        search: int = 1,
     ) -> None:
         """Make both encoders.
 
@@ -88,6 +56,8 @@ class CrossAttentionEncoder(nn.Module):
             mlp_ratio: hidden over outer width of the MLPs.
             drop_path: stochastic-depth rate of the last block.
             checkpoint: recompute blocks in the backward pass, to save memory.
+            search: above 1, attention asks windows of the other image that are so many times larger along
+                each axis (XMorpher); these do not deform.
         """
         super().__init__()
         self.channels = [embed * 2**level for level in range(len(depths))]
@@ -97,15 +67,17 @@ class CrossAttentionEncoder(nn.Module):
         kernels: Sequence[int | None] = offset_kernels or [None] * len(depths)
         rates = drop_path_rates(depths, drop_path)
         shapes = level_shapes(shape, len(depths))
-        self.moving, self.fixed = _Pyramid(1, self.channels), _Pyramid(1, self.channels)
+        self.moving, self.fixed = Pyramid(1, self.channels), Pyramid(1, self.channels)
         self.levels = nn.ModuleList()
         for level, depth in enumerate(depths):
 
             def stream(block: int, level: int = level) -> Stream:
-                size = self.channels[level]
-                attention = WindowCrossAttention(
-                    size, heads[level], shapes[level], window, block % 2 == 1, kernels[level]
-                )
+                size, where = self.channels[level], (heads[level], shapes[level], window, block % 2 == 1)
+                attention: nn.Module
+                if search > 1:
+                    attention = SearchWindowAttention(size, *where, search)
+                else:
+                    attention = WindowCrossAttention(size, *where, kernels[level])
                 return Stream(size, attention, mlp_ratio)
 
             blocks = [TwinBlock(stream(i), stream(i), rates[level][i]) for i in range(depth)]
@@ -131,84 +103,16 @@ class CrossAttentionEncoder(nn.Module):
         return [a + b for a, b in zip(*self.streams(moving, fixed))]
 
 
-class _SwinLevel(nn.Module):
-    """The self-attention blocks of one level, with the mask that the shifted ones share."""
+class SearchCrossAttentionEncoder(CrossAttentionEncoder):
+    """XMorpher's cross-attention in the same two encoders: fixed windows, enlarged to search (XMorpher*)."""
 
-    def __init__(
-        self,
-        channels: int,
-        heads: int,
-        size: Sequence[int],
-        window: Sequence[int],
-        rates: Sequence[float],
-        **options: Any,
-    ) -> None:
-        super().__init__()
-        # MONAI's relative-position index is only right for windows that fit the map, so clamp first
-        window, shift = get_window_size(size, window, [w // 2 for w in window])
-        padded = [-(-n // w) * w for n, w in zip(size, window)]
-        self.blocks = nn.ModuleList(
-            SwinTransformerBlock(
-                channels, heads, window, (0, 0, 0) if i % 2 == 0 else shift, drop_path=rate, **options
-            )
-            for i, rate in enumerate(rates)
-        )
-        mask = compute_mask(padded, window, shift, torch.get_default_device()) if any(shift) else None
-        self.register_buffer("mask", mask, persistent=False)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        for block in self.blocks:
-            tokens = block(tokens, self.mask)
-        return tokens
+    def __init__(self, shape: Sequence[int], search: int = 3, **options: Any) -> None:
+        """Make both encoders; other arguments as for :class:`CrossAttentionEncoder`."""
+        super().__init__(shape, search=search, offset_kernels=None, **options)
 
 
-class SelfAttentionEncoder(nn.Module):
-    """TransMorph's encoder: a Swin Transformer on the concatenated pair, of MONAI's Swin blocks.
-
-    MONAI's ``SwinTransformer`` returns its levels after patch merging; TransMorph's skips leave before
-    it. Hence the levels are put together here.
-    """
-
-    def __init__(
-        self,
-        shape: Sequence[int],
-        embed: int = 96,
-        depths: Sequence[int] = (2, 2, 4, 2),
-        heads: Sequence[int] = (4, 4, 8, 8),
-        window: Sequence[int] | None = None,
-        mlp_ratio: float = 4.0,
-        drop_path: float = 0.3,
-        checkpoint: bool = False,
-    ) -> None:
-        """Make the encoder; arguments as for :class:`CrossAttentionEncoder`."""
-        super().__init__()
-        self.channels = [embed * 2**level for level in range(len(depths))]
-        self.stride = PATCH * 2 ** (len(depths) - 1)
-        window = window or default_window(shape)
-        sizes, rates = level_shapes(shape, len(depths)), drop_path_rates(depths, drop_path)
-        self.pyramid = _Pyramid(2, self.channels)
-        self.levels = nn.ModuleList(
-            _SwinLevel(
-                self.channels[level],
-                heads[level],
-                sizes[level],
-                window,
-                rates[level],
-                mlp_ratio=mlp_ratio,
-                qkv_bias=False,
-                use_checkpoint=checkpoint,
-            )
-            for level in range(len(depths))
-        )
-
-    def forward(self, moving: Tensor, fixed: Tensor) -> list[Tensor]:
-        """Return the maps of all levels, shallow to deep."""
-        tokens = self.pyramid.start(torch.cat((moving, fixed), dim=1))
-        outputs = []
-        for level, blocks in enumerate(self.levels):
-            tokens = blocks(self.pyramid.descend(tokens, level))
-            outputs.append(self.pyramid.emit(tokens, level))
-        return outputs
-
-
-ENCODERS = {"deformable_cross_attention": CrossAttentionEncoder, "self_attention": SelfAttentionEncoder}
+ENCODERS = {
+    "deformable_cross_attention": CrossAttentionEncoder,
+    "search_cross_attention": SearchCrossAttentionEncoder,
+    "self_attention": SelfAttentionEncoder,
+}

@@ -1,6 +1,6 @@
 """Prediction and scores of one method on the test pairs (Sect. 4, Table 1).
 
-A method's ``kind`` is ``learned`` (a network and its weights), ``syn`` (classical reference),
+A method's ``kind`` is ``learned`` (a network and its weights), ``convexadam`` and ``syn`` (optimisation),
 ``identity`` (floor: nothing moves) or ``truth`` (ceiling: the fixed labels themselves).
 """
 
@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mlmi2023.cohorts.packed import Packed, open_packed
+from mlmi2023.cohorts.pairs import pairs
 from mlmi2023.errors import InputError
 from mlmi2023.files import atomic, read_json, write_json
 from mlmi2023.jobs import Job
 from mlmi2023.papers.defxattn_reg.measures import METRICS, measure
-from mlmi2023.papers.defxattn_reg.pairs import pairs
 from mlmi2023.training.device import make_deterministic, peak_memory_mb, pick_device
 
-KINDS = ("learned", "syn", "identity", "truth")
+TIMED = ("learned", "convexadam", "syn")
+KINDS = (*TIMED, "identity", "truth")
 
 #: (moving, fixed) volumes (X, Y, Z) float32 -> displacement (3, X, Y, Z), or None for the ceiling.
 Register = Callable[[np.ndarray, np.ndarray], np.ndarray | None]
@@ -37,21 +39,30 @@ def _learned(job: Job, weights: Path | None, packed: Packed) -> Register:
     net = build_net(job.method_options, packed.shape)
     load_weights(net, weights)
     net.to(device).eval()
+    return _on_device(net, device)
 
-    def register(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
+
+def _on_device(register: Callable[[Tensor, Tensor], Tensor], device: torch.device) -> Register:
+    """Turn a function of batches of one pair into one of volumes; reading the result waits for the GPU."""
+
+    def one_pair(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
             pair = [torch.from_numpy(a)[None, None].to(device) for a in (moving, fixed)]
-            return net(*pair)[0].float().cpu().numpy()  # reading the result waits for the GPU
+            return register(*pair)[0].float().cpu().numpy()
 
-    return register
+    return one_pair
 
 
 def _method(job: Job, weights: Path | None, packed: Packed) -> Register:
     kind = job.method_options.get("kind")
     if kind == "learned":
         return _learned(job, weights, packed)
+    if kind == "convexadam":
+        from mlmi2023.papers.defxattn_reg.convexadam import ConvexAdam
+
+        return _on_device(ConvexAdam.from_config(job.method_options).register, pick_device(job.device))
     if kind == "syn":
-        from mlmi2023.papers.defxattn_reg.classical import load_ants, syn
+        from mlmi2023.imaging.syn import load_ants, syn
 
         load_ants(job.threads)  # now, since the first pair's time is a result
         return lambda moving, fixed: syn(
@@ -69,9 +80,9 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
 
     ``<case>.npz`` holds ``displacement``, (3, X, Y, Z) float16 in voxels of the fixed grid (no file for
     the ceiling); ``cases.json`` lists case, moving, fixed (rows of the packed cohort), seconds and
-    peak_mb. A network runs the first pair once more before, so that times are those of a warm start,
-    from volumes in memory to the field in memory; controls have none. peak_mb is the GPU's and null on
-    CPU, where no method's share of the process can be told.
+    peak_mb. A network or ConvexAdam runs the first pair once more before, so that times are those of a warm
+    start, from volumes in memory to the field in memory; controls have none. peak_mb is the GPU's and null
+    on CPU, where no method's share of the process can be told.
 
     Args:
         job: ``task`` says which pairs and modalities, ``method_options`` which method.
@@ -93,7 +104,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     make_deterministic(job.threads, device)
     register = _method(job, weights, packed)
     kind = job.method_options["kind"]
-    on_gpu = kind == "learned" and device.type == "cuda"
+    on_gpu = kind in ("learned", "convexadam") and device.type == "cuda"
     cases = []
     with atomic(out) as part:
         part.mkdir()
@@ -102,7 +113,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
                 np.asarray(moving_images[moving], np.float32),
                 np.asarray(fixed_images[fixed], np.float32),
             )
-            if number == 0 and kind == "learned":
+            if number == 0 and kind in ("learned", "convexadam"):
                 register(*pair)
             if on_gpu:
                 torch.cuda.reset_peak_memory_stats(device)
@@ -118,9 +129,8 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
                     )
                 np.savez_compressed(part / f"{case}.npz", displacement=displacement.astype(np.float16))
             row = {"case": case, "moving": moving, "fixed": fixed}
-            timed = kind in ("learned", "syn")
             row |= {
-                "seconds": seconds if timed else None,
+                "seconds": seconds if kind in TIMED else None,
                 "peak_mb": peak_memory_mb(device) if on_gpu else None,
             }
             cases.append(row)
@@ -155,14 +165,15 @@ def score(job: Job, predictions: Path) -> list[dict[str, Any]]:
     for case in read_json(Path(predictions) / "cases.json"):
         u = None
         if job.method_options.get("kind") != "truth":
-            u = _read_displacement(Path(predictions) / f"{case['case']}.npz", packed.shape)
+            u = read_displacement(Path(predictions) / f"{case['case']}.npz", packed.shape)
         for metric, label, value in measure(case, u, packed, job.task):
             if not np.isnan(value):
                 rows.append({**same, "case": case["case"], "label": label, "metric": metric, "value": value})
     return rows
 
 
-def _read_displacement(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+def read_displacement(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return a stored field, (3, X, Y, Z) float32; a broken or foreign file is an :class:`InputError`."""
     try:
         with np.load(path) as content:
             u = content["displacement"].astype(np.float32)

@@ -1,4 +1,4 @@
-"""The result figures of the paper: sampling grids (2d) and the qualitative comparison (3)."""
+"""The result figures: sampling grids (2d), the qualitative comparison (3), strata of displacement (ours)."""
 
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from torch import Tensor
 from mlmi2023.errors import InputError
 from mlmi2023.papers.defxattn_reg.gradcam import heat_map
 from mlmi2023.papers.defxattn_reg.sampling import SamplingGrid, sampling_grid
+from mlmi2023.papers.defxattn_reg.strata import plot as plot_strata
 from mlmi2023.reporting.plots import FAINT, INK, STYLE, save_figure
 
 BASE, DEFORMED = "#0072B2", "#D55E00"  # of the two windows; safe for the colour-blind
@@ -20,10 +21,11 @@ def draw(figure_id: str, context: dict[str, Any], out_stem: Path) -> None:
     """Draw a figure of the paper as ``<out_stem>.png`` and ``<out_stem>.svg``.
 
     Args:
-        figure_id: ``fig2d`` or ``fig3``.
+        figure_id: ``fig2d``, ``fig3`` or ``fig_strata``.
         context: ``packed`` (the cohort), ``case`` (rows of the moving and the fixed image),
             ``modalities`` (of the two), ``nets`` (trained networks by method), ``displacements``
-            ((3, X, Y, Z) by method, for methods without a network) and ``names`` (to show, by method).
+            ((3, X, Y, Z) by method, for methods without a network), ``names`` (to show, by method) and
+            ``predictions`` (folder by method).
         out_stem: path without extension.
 
     Raises:
@@ -32,7 +34,7 @@ def draw(figure_id: str, context: dict[str, Any], out_stem: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    figures = {"fig2d": _sampling, "fig3": _comparison}
+    figures = {"fig2d": _sampling, "fig3": _comparison, "fig_strata": plot_strata}
     if figure_id not in figures:
         raise InputError(f"figure '{figure_id}': defxattn_reg draws {', '.join(figures)}")
     with matplotlib.rc_context(STYLE):

@@ -75,18 +75,20 @@ def measure(
         if "ndv" in metrics:
             yield "ndv", "", _ndv(u, folding.ndv, packed, moving, task)
     if packed.landmarks is not None and "tre" in metrics:
-        start, goal = (np.asarray(packed.landmarks[row], float) for row in (fixed, moving))
-        known = np.isfinite(start).all(1) & np.isfinite(goal).all(1)
-        start, goal = start[known], goal[known]
-        if len(goal):
-            errors = (
-                distances_mm(goal, goal, packed.spacing)
-                if u is None
-                else tre_mm(u, start, goal, packed.spacing)
-            )
+        errors = landmark_errors(u, packed, moving, fixed)
+        if len(errors):
             yield "tre", "", float(errors.mean())
     if "seconds" in metrics and case["seconds"] is not None:
         yield "seconds", "", float(case["seconds"])
+
+
+def landmark_errors(u: np.ndarray | None, packed: Packed, moving: int, fixed: int) -> np.ndarray:
+    """Return how far a field leaves the landmarks that both images have, (K,) mm; zero for the ceiling."""
+    assert packed.landmarks is not None
+    start, goal = (np.asarray(packed.landmarks[row], float) for row in (fixed, moving))
+    known = np.isfinite(start).all(1) & np.isfinite(goal).all(1)
+    start, goal = start[known], goal[known]
+    return distances_mm(goal, goal, packed.spacing) if u is None else tre_mm(u, start, goal, packed.spacing)
 
 
 def _ndv(u: np.ndarray, of_grid: float, packed: Packed, moving: int, task: Mapping[str, Any]) -> float:

@@ -84,14 +84,15 @@ def sampling_grid(net: RegistrationNet, moving: Tensor, fixed: Tensor) -> Sampli
         moving: (1, 1, X, Y, Z).
         fixed: same shape.
     """
-    from mlmi2023.papers.defxattn_reg.encoders import PATCH, CrossAttentionEncoder
+    from mlmi2023.nets.swin_pyramid import PATCH
+    from mlmi2023.papers.defxattn_reg.encoders import CrossAttentionEncoder
 
     encoder = getattr(net.core, "encoder", None)
     if not isinstance(encoder, CrossAttentionEncoder):
         return None
     blocks: list[Any] = list(encoder.levels[0].children())
     attention = blocks[(len(blocks) - 1) // 2 * 2].moving.attention
-    if attention.offsets is None:
+    if getattr(attention, "offsets", None) is None:
         return None
     kept: list[Tensor] = []
     hook = attention.offsets.register_forward_hook(lambda module, inputs, output: kept.append(output))

@@ -3,6 +3,7 @@
 All methods of a dataset share pairs, order, losses, budget and the rule that picks the final weights.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -10,14 +11,17 @@ import torch
 from torch.utils.data import Dataset
 
 from mlmi2023.cohorts.packed import Packed, open_packed
+from mlmi2023.cohorts.pairs import pairs
 from mlmi2023.errors import InputError
 from mlmi2023.jobs import Job
+from mlmi2023.losses.mind import MINDSSC
 from mlmi2023.losses.overlap import soft_dice, soft_dice_labels
 from mlmi2023.losses.similarity import LNCC
 from mlmi2023.losses.smoothness import diffusion
 from mlmi2023.nets.deform import warp
+from mlmi2023.papers.defxattn_reg.cycle import CyclePair, cycle_loss
 from mlmi2023.papers.defxattn_reg.model import build_net
-from mlmi2023.papers.defxattn_reg.pairs import pairs
+from mlmi2023.papers.defxattn_reg.pyramid import ProgressivePyramid
 from mlmi2023.training.plan import Plan
 from mlmi2023.training.store import VolumeStore
 
@@ -39,21 +43,28 @@ class Pairs(Dataset):
 class Registration(pl.LightningModule):
     """A registration network with its losses.
 
-    The loss is -LNCC + regularisation * diffusion, plus dice * (1 - soft Dice) where labels supervise, as
-    ``task.loss`` of the config says. ``task.augment: flips`` flips both images along random axes;
+    The loss is similarity + regularisation * diffusion, plus dice * (1 - soft Dice) where labels supervise,
+    as ``task.loss`` of the config says. ``task.augment: flips`` flips both images along random axes;
     ``task.both_directions`` trains on (moving, fixed) and (fixed, moving) in one step.
     """
 
     def __init__(
-        self, net: torch.nn.Module, packed: Packed, task: dict[str, Any], train: dict[str, Any]
+        self,
+        net: torch.nn.Module,
+        packed: Packed,
+        task: dict[str, Any],
+        train: dict[str, Any],
+        cycle: dict[str, float] | None = None,
     ) -> None:
+        """Join what a run is made of; ``cycle``, CycleMorph's, has ``weight`` and ``identity``."""
         super().__init__()
         self.net = net
         self.packed = packed
         self.task = task
         self.settings = train
         loss = task["loss"]
-        self.similarity = LNCC(window=loss.get("window", 9))
+        self.cycle = cycle or {}
+        self.similarity = make_similarity(loss)
         self.regularisation = float(loss.get("regularisation", 1.0))
         self.dice = float(loss.get("dice", 0.0))
         self.label_ids = sorted(packed.label_names)
@@ -80,9 +91,23 @@ class Registration(pl.LightningModule):
             fixed: (B, 1, X, Y, Z) images.
             labels: (B, 1, X, Y, Z) integer label maps of both, or None.
         """
+        regularisation = self.regularisation
+        if isinstance(self.net, CyclePair):
+            return cycle_loss(
+                self.net,
+                moving,
+                fixed,
+                self.similarity,
+                lambda u: regularisation * diffusion(u),
+                self.cycle["weight"],
+                self.cycle["identity"],
+            )
+        core = getattr(self.net, "core", None)
+        if isinstance(core, ProgressivePyramid):
+            regularisation *= core.begin_step(self.global_step / int(self.settings["steps"]))
         displacement = self.net(moving, fixed)
         loss = self.similarity(warp(moving, displacement), fixed)
-        loss = loss + self.regularisation * diffusion(displacement)
+        loss = loss + regularisation * diffusion(displacement)
         if labels is not None:
             loss = loss + self.dice * (1 - soft_dice_labels(*labels, displacement, self.label_ids))
         return loss
@@ -132,6 +157,20 @@ class Registration(pl.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
 
 
+def make_similarity(loss: Mapping[str, Any]) -> torch.nn.Module:
+    """Return the image similarity of ``task.loss``: ``lncc`` (``window``) or ``mind_ssc``.
+
+    Raises:
+        InputError: another one is asked for.
+    """
+    kind = loss.get("similarity", "lncc")
+    if kind == "lncc":
+        return LNCC(window=loss.get("window", 9))
+    if kind == "mind_ssc":
+        return MINDSSC(loss.get("radius", 1), loss.get("dilation", 2))
+    raise InputError(f"config key task.loss.similarity is {kind!r}; choose lncc or mind_ssc")
+
+
 def one_hot(label_map: torch.Tensor, ids: list[int]) -> torch.Tensor:
     """Turn a (B, 1, X, Y, Z) label map into (B, len(ids), X, Y, Z) float masks."""
     wanted = torch.tensor(ids, device=label_map.device, dtype=label_map.dtype).view(1, -1, 1, 1, 1)
@@ -146,7 +185,7 @@ def plan(job: Job) -> Plan:
     """
     packed = open_packed(job.data)
     net = build_net(job.method_options, packed.shape)
-    module = Registration(net, packed, job.task, job.train)
+    module = Registration(net, packed, job.task, job.train, job.method_options.get("cycle"))
     found = {split: pairs(packed.subjects, packed.splits, job.task, split) for split in ("train", "val")}
     val = Pairs(found["val"][: int(job.train.get("val_pairs", len(found["val"])))])
     return Plan(module, Pairs(found["train"]), val if len(val) else None)
