@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from mlmi2023.reporting.metrics import COLUMNS
-from test_cohort_index import ixi_release, oasis_release
+from test_cohort_index import alberts_release, ixi_release, oasis_release
 
 ROOT = Path(__file__).parents[1]
+RELEASES = {"IXI": ixi_release, "OASIS": oasis_release, "ALBERTs": alberts_release}
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake"))]
 
 
@@ -66,25 +67,30 @@ def test_a_mistake_in_the_configuration_is_one_clear_line(checkout, args, line):
     assert line in run.stdout + run.stderr, say(run)
 
 
-def test_missing_data_are_named_with_their_source(checkout):
-    run = snakemake("-n", "--config", "scale=paper", cwd=checkout)
+@pytest.mark.parametrize("missing", RELEASES)
+def test_missing_data_are_named_with_their_source(checkout, missing):
+    for name, release in RELEASES.items():
+        if name != missing:
+            release(checkout / "data" / name.lower())
+    run = snakemake("-n", "--config", "scale=paper", "papers=[defxattn_reg]", cwd=checkout)
+    shutil.rmtree(checkout / "data")
     assert run.returncode != 0
     said = run.stdout + run.stderr
-    assert "IXI" in said and "config" in said, said[-1500:]
+    assert missing in said and "config" in said, said[-1500:]
     assert "licence" in said.lower(), said[-1500:]
 
 
 def test_the_paper_scale_is_planned_on_trees_of_empty_files(checkout):
-    """Every file of IXI and OASIS as released, without a byte in it."""
-    ixi_release(checkout / "data/ixi")
-    oasis_release(checkout / "data/oasis")
+    """Every file of IXI, OASIS and ALBERTs as released, without a byte in it."""
+    for name, release in RELEASES.items():
+        release(checkout / "data" / name.lower())
     before = os.times()
     run = snakemake("-n", "--config", "scale=paper", "papers=[defxattn_reg]", cwd=checkout)
     after = os.times()
     shutil.rmtree(checkout / "data")
     assert run.returncode == 0, say(run)
-    # 577 images of IXI and 414 of OASIS, eight to a job
-    assert re.search(r"^grid +125$", run.stdout + run.stderr, flags=re.M), say(run)
+    # 577 images of IXI, 414 of OASIS and 20 infants of ALBERTs, eight to a job
+    assert re.search(r"^grid +128$", run.stdout + run.stderr, flags=re.M), say(run)
     print(f"planned in {after.children_user - before.children_user:.1f} s of CPU")
 
 
