@@ -62,12 +62,13 @@ def test_a_record_grows_stale(run, tmp_path, monkeypatch):
     assert "code" in records.read_record(tmp_path / "toy", made, "c1").stale[0]
 
 
-def test_pages_show_the_record_and_why_a_claim_fails(run, tmp_path):
+@pytest.mark.parametrize("verdict", ["not reproduced", "undecided", "not tested"])
+def test_pages_show_the_record_and_why_a_claim_fails(run, tmp_path, verdict):
     made, out, reports = run
     publish(run, tmp_path / "toy")
     found = records.read_record(tmp_path / "toy", made, "another")
     failed = found.claims[0].id
-    found.claims[0] = dataclasses.replace(found.claims[0], verdict="not reproduced")
+    found.claims[0] = dataclasses.replace(found.claims[0], verdict=verdict)
     inputs = PageInputs(
         reported=made,
         scale="demo",

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mlmi2023.provenance import provenance
-from mlmi2023.reporting.claims import NOT_REPRODUCED, RULE, UNDECIDED, Result, read_claims
+from mlmi2023.reporting.claims import REPRODUCED, RULE, Result, read_claims
 from mlmi2023.reporting.quality import Cohort
 from mlmi2023.reporting.record import Record
 from mlmi2023.reporting.render import count_verdicts, forest, places_for, render
@@ -101,7 +101,7 @@ def record_view(inputs: PageInputs) -> dict[str, Any]:
         "stale": record.stale,
         "counts": count_verdicts(record.claims),
         "claims": [
-            claim_view(r, inputs.findings.get(r.id, "") if r.verdict in (NOT_REPRODUCED, UNDECIDED) else "")
+            claim_view(r, inputs.findings.get(r.id, "") if r.verdict != REPRODUCED else "")
             for r in record.claims
         ],
         "tables": [table_view(table, inputs.reported) for table in record.tables if table.status != NOT_RUN],
