@@ -23,9 +23,10 @@ cohorts:
 overrides:
   nio_reg:
     datasets:
-      lpba_to_lpba: {methods: [initial, niftyreg, lapirn, nio_m, truth]}
+      lpba_to_lpba: {methods: [initial, niftyreg, lapirn, nio, nio_m, truth]}
     methods:
       lapirn: {net: &tiny {channels: 4, blocks: 1, code: 8}}
+      nio: {net: *tiny, iterations: [0, 0, 2]}
       nio_m: {net: *tiny, iterations: [2, 1, 1]}
       niftyreg: {folder: nowhere}
     train: {steps: 6, epoch_steps: 2, level_steps: [2, 2], freeze_steps: 1}
