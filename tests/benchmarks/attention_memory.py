@@ -15,7 +15,7 @@ import torch
 
 from mlmi2023.papers.defxattn_reg.attention import WindowCrossAttention
 from mlmi2023.papers.defxattn_reg.search_attention import SearchWindowAttention
-from mlmi2023.training.device import peak_memory_mb, pick_device
+from mlmi2023.training.loop.device import peak_memory_mb, pick_device
 
 CHANNELS, HEADS, TOKENS, WINDOW = 96, 8, (40, 48, 56), (5, 6, 7)
 

@@ -12,11 +12,11 @@ import time
 
 import torch
 
+from mlmi2023.fields.displacement import warp
 from mlmi2023.losses.similarity import LNCC
-from mlmi2023.nets.deform import warp
-from mlmi2023.nets.registration import build_registration_net
+from mlmi2023.nets.registration.builders import build_registration_net
 from mlmi2023.papers.implicit_reg.losses import build_regularizer
-from mlmi2023.training.device import make_deterministic, pick_device
+from mlmi2023.training.loop.device import make_deterministic, pick_device
 
 ROWS = {
     "explicit diffusion": {"kind": "explicit", "energy": "gradient", "alpha": 1.0},

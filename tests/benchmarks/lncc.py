@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mlmi2023.losses.similarity import LNCC
-from mlmi2023.training.device import pick_device
+from mlmi2023.training.loop.device import pick_device
 
 
 class ConvolvedLNCC(LNCC):

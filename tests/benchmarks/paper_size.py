@@ -15,11 +15,11 @@ import numpy as np
 import torch
 import yaml
 
-from mlmi2023.chain import part
-from mlmi2023.config import Settings, merge, read_yaml
-from mlmi2023.files import write_json
-from mlmi2023.jobs import Job
-from mlmi2023.training.device import describe, make_deterministic, peak_memory_mb, pick_device
+from mlmi2023.core.config import Settings, merge, read_yaml
+from mlmi2023.core.files import write_json
+from mlmi2023.core.jobs import Job
+from mlmi2023.tasks.chain import part
+from mlmi2023.training.loop.device import describe, make_deterministic, peak_memory_mb, pick_device
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from synthetic_tree import ROOT, Size, environment, make_tree
 
 REPORT = ROOT / "build/benchmarks/scale.tsv"

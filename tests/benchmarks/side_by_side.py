@@ -12,11 +12,11 @@ import argparse
 
 import torch
 
-from mlmi2023.imaging.kspace import crop
 from mlmi2023.papers.dmdip.banked import reset
 from mlmi2023.papers.dmdip.networks import build_bank
 from mlmi2023.papers.dmdip.timing import now
-from mlmi2023.training.device import describe, make_deterministic, peak_memory_mb, pick_device
+from mlmi2023.physics.kspace import crop
+from mlmi2023.training.loop.device import describe, make_deterministic, peak_memory_mb, pick_device
 
 WARM = 3
 

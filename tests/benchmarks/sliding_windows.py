@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from mlmi2023.papers.relational_unet.inference import window_logits
 from mlmi2023.papers.relational_unet.network import RelationalUNet
-from mlmi2023.training.device import pick_device
+from mlmi2023.training.loop.device import pick_device
 
 
 def timed(work: Callable[[], Tensor | None], repeats: int, device: torch.device) -> tuple[float, float]:

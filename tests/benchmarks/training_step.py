@@ -16,11 +16,11 @@ from typing import Any
 
 import torch
 
-from mlmi2023.chain import part
-from mlmi2023.config import Settings, merge, read_yaml
-from mlmi2023.jobs import Job
-from mlmi2023.training.device import make_deterministic, pick_device
-from mlmi2023.training.fit import fit
+from mlmi2023.core.config import Settings, merge, read_yaml
+from mlmi2023.core.jobs import Job
+from mlmi2023.tasks.chain import part
+from mlmi2023.training.loop.device import make_deterministic, pick_device
+from mlmi2023.training.loop.fit import fit
 
 ROOT = Path(__file__).resolve().parents[2]
 WARM = 3

@@ -11,10 +11,10 @@ import itertools
 import sys
 from pathlib import Path
 
-from mlmi2023.chain import evaluate, train
-from mlmi2023.config import Settings, merge, read_yaml
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job, Used
+from mlmi2023.core.config import Settings, merge, read_yaml
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job, Used
+from mlmi2023.tasks.chain import evaluate, train
 
 ROOT = Path(__file__).resolve().parents[2]
 

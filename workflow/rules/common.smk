@@ -1,10 +1,10 @@
 # What all rules share: settings, wildcards, resources.
 from mlmi2023.cohorts.forms import VOLUMES, form_of, raw_files
-from mlmi2023.cohorts.index import index_cohort
-from mlmi2023.config import JOINED, MADE, Settings, merge, read_yaml
-from mlmi2023.errors import InputError
-from mlmi2023.files import read_json
-from mlmi2023.sources import cohort_sources
+from mlmi2023.cohorts.find.index import index_cohort
+from mlmi2023.core.config import JOINED, MADE, Settings, merge, read_yaml
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import read_json
+from mlmi2023.core.sources import cohort_sources
 
 try:
     SETTINGS = Settings(config, ROOT)

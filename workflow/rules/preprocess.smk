@@ -1,4 +1,4 @@
-# Raw scans -> N4 -> brain mask -> affine -> one grid -> arrays. A job works on a batch of subjects.
+# Raw scans -> N4 -> brain mask -> affine -> one grid. A job works on a batch of subjects.
 
 
 rule n4:
@@ -91,59 +91,3 @@ rule grid:
         "resampling to the common grid, {wildcards.cohort}, batch {wildcards.batch}"
     script:
         "../scripts/preprocess.py"
-
-
-rule pack:
-    input:
-        pack_input,
-    output:
-        directory(f"{COHORTS}/packed"),
-    log:
-        f"{LOGS}/pack/{{cohort}}.log",
-    benchmark:
-        f"{BENCHMARKS}/pack/{{cohort}}.tsv"
-    conda:
-        "../../envs/imaging.yaml"
-    threads: config["resources"]["pack"]["threads"]
-    resources:
-        **needs("pack", subjects=in_cohort),
-    params:
-        cohort=lambda w: {
-            k: v
-            for k, v in ask(SETTINGS.cohort, w.cohort).items()
-            if k not in ("about", "preprocess", "options", "subjects")
-        },
-        root=lambda w: str(SETTINGS.root_of(w.cohort)),
-    message:
-        "pack the cohort {wildcards.cohort} into arrays"
-    script:
-        "../scripts/pack.py"
-
-
-rule qc:
-    input:
-        qc_input,
-    output:
-        directory(f"{COHORTS}/qc"),
-    log:
-        f"{LOGS}/qc/{{cohort}}.log",
-    benchmark:
-        f"{BENCHMARKS}/qc/{{cohort}}.tsv"
-    conda:
-        "../../envs/imaging.yaml"
-    threads: config["resources"]["qc"]["threads"]
-    resources:
-        **needs("qc", subjects=in_cohort),
-    params:
-        records=qc_records,
-        steps=lambda w: ask(SETTINGS.steps, w.cohort),
-        cohort=lambda w: {
-            k: v
-            for k, v in ask(SETTINGS.cohort, w.cohort).items()
-            if k not in ("about", "preprocess", "options", "subjects")
-        },
-        root=lambda w: str(SETTINGS.root_of(w.cohort)),
-    message:
-        "score the preprocessing of {wildcards.cohort} and draw its mosaics"
-    script:
-        "../scripts/qc.py"

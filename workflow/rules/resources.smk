@@ -3,7 +3,7 @@ import math
 import os
 import sys
 
-from mlmi2023.cluster import slurm_is_meant, wants_gpu
+from mlmi2023.engine.cluster import slurm_is_meant, wants_gpu
 
 # The one place where rules ask for a GPU. Decided where the workflow is started, and handed to the jobs by the
 # environment: on another machine they must not come to another answer.

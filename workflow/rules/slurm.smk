@@ -1,8 +1,8 @@
 # On Slurm: look at the cluster before the first job is sent, and say why it killed one.
 from snakemake.logging import logger
 
-from mlmi2023.cluster import check
-from mlmi2023.killed import KilledJobs
+from mlmi2023.engine.cluster import check
+from mlmi2023.engine.killed import KilledJobs
 
 
 def config_key(rule, resource):

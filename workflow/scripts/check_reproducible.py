@@ -1,10 +1,10 @@
-from mlmi2023.scripting import logged
+from mlmi2023.engine.scripting import logged
 
 with logged(snakemake):
     from pathlib import Path
 
-    from mlmi2023.errors import InputError
-    from mlmi2023.files import atomic
+    from mlmi2023.core.errors import InputError
+    from mlmi2023.core.files import atomic
     from mlmi2023.reproducibility.record import Tolerance
     from mlmi2023.reproducibility.run import check
 

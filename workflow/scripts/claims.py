@@ -1,10 +1,10 @@
-from mlmi2023.scripting import logged
+from mlmi2023.engine.scripting import logged
 
 with logged(snakemake):
     from pathlib import Path
 
+    from mlmi2023.core.tidy import read_metrics
     from mlmi2023.reporting.claims import evaluate_claims, write_claims
-    from mlmi2023.reporting.metrics import read_metrics
     from mlmi2023.reporting.plots import draw_claims
     from mlmi2023.reporting.reported import load_reported
     from mlmi2023.reporting.tables import BROKEN, read_table

@@ -1,9 +1,9 @@
-from mlmi2023.scripting import logged
+from mlmi2023.engine.scripting import logged
 
 with logged(snakemake):
     from pathlib import Path
 
-    from mlmi2023.chain import evaluate, job_of
+    from mlmi2023.tasks.chain import evaluate, job_of
 
     given, made = snakemake.input, snakemake.output
     weights = Path(given.weights) if given.get("weights") else None

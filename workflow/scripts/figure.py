@@ -1,11 +1,11 @@
-from mlmi2023.scripting import logged
+from mlmi2023.engine.scripting import logged
 
 with logged(snakemake):
     from pathlib import Path
 
-    from mlmi2023.chain import draw
-    from mlmi2023.jobs import Job
+    from mlmi2023.core.jobs import Job
     from mlmi2023.reporting.reported import load_reported
+    from mlmi2023.tasks.chain import draw
 
     given, params, paper = snakemake.input, snakemake.params, snakemake.wildcards.paper
     names = {method.id: method.name for method in load_reported(given.reported).methods.values()}

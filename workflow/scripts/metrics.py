@@ -1,6 +1,6 @@
-from mlmi2023.scripting import logged
+from mlmi2023.engine.scripting import logged
 
 with logged(snakemake):
-    from mlmi2023.reporting.metrics import gather, write_metrics
+    from mlmi2023.core.tidy import gather, write_metrics
 
     write_metrics(gather(list(snakemake.input)), snakemake.output[0])

@@ -1,4 +1,4 @@
-from mlmi2023.scripting import logged
+from mlmi2023.engine.scripting import logged
 
 with logged(snakemake):
     from pathlib import Path

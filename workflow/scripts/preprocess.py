@@ -1,9 +1,9 @@
-from mlmi2023.scripting import logged
+from mlmi2023.engine.scripting import logged
 
 with logged(snakemake):
     from pathlib import Path
 
-    from mlmi2023.imaging.steps import run_step
+    from mlmi2023.preprocessing.steps import run_step
 
     run_step(
         snakemake.rule,

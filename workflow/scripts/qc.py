@@ -1,4 +1,4 @@
-from mlmi2023.scripting import logged
+from mlmi2023.engine.scripting import logged
 
 with logged(snakemake):
     from pathlib import Path
@@ -7,15 +7,15 @@ with logged(snakemake):
 
     config, out = dict(snakemake.params.cohort), Path(snakemake.output[0])
     if form_of(config) == VOLUMES:
-        from mlmi2023.cohorts.names import label_names
-        from mlmi2023.imaging.qc import make_qc
+        from mlmi2023.cohorts.formats.label_names import label_names
+        from mlmi2023.preprocessing.qc import make_qc
 
         folders = [Path(p) for p in snakemake.input]
         steps = {step: [f for f in folders if f.parent.name == step] for step in snakemake.params.steps}
         names = label_names(config, Path(snakemake.params.root))
         make_qc(snakemake.params.records, steps, names, out, snakemake.threads)
     else:
-        from mlmi2023.files import atomic
+        from mlmi2023.core.files import atomic
 
         with atomic(out) as part:
             part.mkdir()

@@ -1,10 +1,10 @@
-from mlmi2023.scripting import logged
+from mlmi2023.engine.scripting import logged
 
 with logged(snakemake):
     from pathlib import Path
 
-    from mlmi2023.config import read_yaml
-    from mlmi2023.files import write_json
+    from mlmi2023.core.config import read_yaml
+    from mlmi2023.core.files import write_json
     from mlmi2023.reporting.crate import describe
     from mlmi2023.reporting.reported import load_reported
 

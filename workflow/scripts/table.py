@@ -1,9 +1,9 @@
-from mlmi2023.scripting import logged
+from mlmi2023.engine.scripting import logged
 
 with logged(snakemake):
     from pathlib import Path
 
-    from mlmi2023.reporting.metrics import read_metrics
+    from mlmi2023.core.tidy import read_metrics
     from mlmi2023.reporting.plots import draw_table
     from mlmi2023.reporting.reported import load_reported
     from mlmi2023.reporting.tables import build_table, write_table

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.errors import InputError
-from mlmi2023.files import read_json
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import read_json
 
 
 def data_hash(path: str | Path) -> str:

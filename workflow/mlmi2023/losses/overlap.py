@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from mlmi2023.nets.deform import warp
+from mlmi2023.fields.displacement import warp
 
 # voxels times structures whose one-hot maps are kept, not made again: about 200 MB with their gradients
 SMALL = 2**24

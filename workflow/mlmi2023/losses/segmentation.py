@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.config import suggest
-from mlmi2023.errors import InputError
+from mlmi2023.core.config import suggest
+from mlmi2023.core.errors import InputError
 
 KINDS = ("cross_entropy", "dice", "dice_cross_entropy")
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.config import expand
-from mlmi2023.errors import InputError
+from mlmi2023.core.config import expand
+from mlmi2023.core.errors import InputError
 
 Translate = Callable[[dict[str, Tensor], Mapping[str, Tensor]], dict[str, Tensor]]
 

@@ -4,7 +4,7 @@ from importlib import resources
 
 import yaml
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 
 
 def read_deviations(paper: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.reporting.expressions import Comparison, Selector
 from mlmi2023.reporting.grammar import parse_check
 from mlmi2023.reporting.reported import Claim, Reported

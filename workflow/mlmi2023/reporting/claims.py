@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic
 from mlmi2023.reporting.checks import comparisons, reported_effects
 from mlmi2023.reporting.expressions import Comparison, Selector
 from mlmi2023.reporting.reported import Claim, Reported

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.files import file_hash
-from mlmi2023.provenance import provenance
+from mlmi2023.core.files import file_hash
+from mlmi2023.core.provenance import provenance
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.runs import combine_provenance, read_runs
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 
 COMPARISONS = (">=", "<=", ">", "<")
 GRAMMAR = r"""

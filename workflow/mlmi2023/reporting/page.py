@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlmi2023.provenance import provenance
+from mlmi2023.core.provenance import provenance
 from mlmi2023.reporting.claims import REPRODUCED, RULE, Result, read_claims
 from mlmi2023.reporting.quality import Cohort
 from mlmi2023.reporting.record import Record

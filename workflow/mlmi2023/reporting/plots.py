@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlmi2023.files import atomic
+from mlmi2023.core.files import atomic
 from mlmi2023.reporting.claims import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Result
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.samples import Samples

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mlmi2023.cohorts.about import about_packed
 from mlmi2023.cohorts.forms import VOLUMES, form_of
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 
 COLUMNS = ["subject", "step", "metric", "value"]
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import pandas as pd
 
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic, read_json, write_json
-from mlmi2023.provenance import provenance
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic, read_json, write_json
+from mlmi2023.core.provenance import provenance
+from mlmi2023.core.sources import code_hash
 from mlmi2023.reporting.claims import NOT_TESTED, Result, read_claims
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
 from mlmi2023.reporting.tables import TableResult, read_table
-from mlmi2023.sources import code_hash
 
 NEEDED = (
     *("paper", "scale", "code_version", "code_hash", "config_hash", "sources", "configfiles"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from mlmi2023.files import atomic
+from mlmi2023.core.files import atomic
 from mlmi2023.reporting.claims import VERDICTS, Result
 
 TEMPLATES = Path(__file__).parent / "templates"

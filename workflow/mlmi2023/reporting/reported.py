@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.reporting.names import setting_name, value_name
 
 SCHEMA = Path(__file__).resolve().parents[3] / "config" / "schemas" / "reported.schema.yaml"

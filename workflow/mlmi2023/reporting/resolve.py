@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.reporting.expressions import Comparison, Selector
 from mlmi2023.reporting.grammar import Binary, Call, Chain, Check, Loop, Reference
 from mlmi2023.reporting.names import value_name

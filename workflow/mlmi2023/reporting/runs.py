@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.errors import InputError
-from mlmi2023.files import read_json
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import read_json
 
 NEEDED = ("dataset", "method", "seed", "fold", "steps", "seconds", "provenance", "config_hash", "data_hash")
 
@@ -92,7 +92,7 @@ def combine_provenance(runs: Sequence[dict[str, Any]], here: dict[str, Any]) -> 
 
     Args:
         runs: contents of ``train.json``.
-        here: provenance of the job that writes the page (:func:`mlmi2023.provenance.provenance`), which
+        here: provenance of the job that writes the page (:func:`mlmi2023.core.provenance.provenance`), which
             counts too, since it scored the methods that are not trained.
     """
     sources = [run["provenance"] for run in runs] + [here]

@@ -43,7 +43,7 @@ class Sample:
 
 
 class Samples:
-    """Looks values up in a tidy frame (:mod:`mlmi2023.reporting.metrics`)."""
+    """Looks values up in a tidy frame (:mod:`mlmi2023.core.tidy`)."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         """Split the frame once; look-ups are then cheap."""

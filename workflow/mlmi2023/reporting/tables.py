@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic, read_json, write_json
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic, read_json, write_json
 from mlmi2023.reporting.expressions import Selector
 from mlmi2023.reporting.names import setting_factors
 from mlmi2023.reporting.reported import Method, Metric, Reported, Row, Table

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlmi2023.files import read_json
+from mlmi2023.core.files import read_json
 from mlmi2023.reporting.reported import Reported
 
 # what is measured with a clock or a memory counter never comes out twice
@@ -94,7 +94,7 @@ def compare_rows(first: Iterable[dict[str, str]], second: Iterable[dict[str, str
 def _weights(first: Path, second: Path) -> str:
     from safetensors.torch import load_file
 
-    from mlmi2023.training.weights import weights_hash
+    from mlmi2023.training.loop.weights import weights_hash
 
     a, b = load_file(first), load_file(second)
     if weights_hash(a) == weights_hash(b):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import isclose, isnan, nan
 from pathlib import Path
 
-from mlmi2023.errors import InputError
-from mlmi2023.files import read_json
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import read_json
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reproducibility.compare import Verdict, is_timed, read_rows, timed_metrics
 

@@ -1,1 +1,1 @@
-"""One way to train for all papers: :func:`mlmi2023.training.fit.fit` runs a paper's ``Plan``."""
+"""Training: the loop, and the data that it is fed with."""

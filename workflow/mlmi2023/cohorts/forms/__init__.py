@@ -1,6 +1,7 @@
 """Forms of cohorts other than volumes on a grid: what a cohort's key ``form`` names.
 
-A form is a module here with these functions; its top level imports the standard library and this package
+A form is a folder here; its module ``form`` has these functions, and its module ``reader``, as a rule, what
+opens a packed cohort. The top level of ``form`` imports the standard library and this package
 only, since ``raw_files`` is called whenever the DAG is built:
 
 ``pack(config, root, out, name)``
@@ -21,7 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 
 VOLUMES = "volumes"
 
@@ -38,13 +39,13 @@ def load_form(name: str) -> ModuleType:
         InputError: there is none of that name.
     """
     try:
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(f"{__name__}.{name}.form")
     except ModuleNotFoundError as error:
-        if error.name != f"{__name__}.{name}":
+        if error.name not in (f"{__name__}.{name}", f"{__name__}.{name}.form"):
             raise
-        known = sorted(p.stem for p in Path(__file__).parent.glob("[a-z]*.py"))
+        known = sorted(p.parent.name for p in Path(__file__).parent.glob("*/form.py"))
         raise InputError(
-            f"config of the cohort: key 'form' is '{name}'; choose one of {', '.join([VOLUMES, *known])}"
+            f"config of the cohort: key 'form' is '{name}'; choose one of {', '.join(known)}"
         ) from error
 
 

@@ -11,18 +11,18 @@ Sect. 3, Eq. 2, Fig. 2b               ``attention.WindowCrossAttention``
 Sect. 3, offset network, Fig. 2c      ``attention.OffsetNet``
 Sect. 3, psi (sampling), Fig. 2c      ``attention.WindowCrossAttention.sample``
 Sect. 3, Fig. 2a, parallel encoders   ``attention.TwinBlock``, ``encoders.CrossAttentionEncoder``
-Sect. 3, Fig. 2a, ConvNet decoder     ``mlmi2023.nets.upward.UpPath``
+Sect. 3, Fig. 2a, ConvNet decoder     ``mlmi2023.nets.blocks.upward.UpPath``
 XMorpher's enlarged windows           ``search_attention.SearchWindowAttention``
 Decoder of IXI (TM-bspl)              ``decoders.BSplineDecoder``
 Decoder of OASIS, ALBERTs (TM-TVF)    ``decoders.TimeVaryingDecoder``
-TransMorph                            ``mlmi2023.nets.swin_pyramid``, ``mlmi2023.nets.upward``
-VoxelMorph                            ``mlmi2023.nets.voxelmorph``
+TransMorph                            ``mlmi2023.nets.blocks.swin_pyramid``, ``mlmi2023.nets.blocks.upward``
+VoxelMorph                            ``mlmi2023.nets.registration.voxelmorph``
 CycleMorph                            ``cycle.CyclePair``, ``cycle.cycle_loss``
-LapIRN                                ``mlmi2023.nets.lapirn``, ``pyramid.ProgressivePyramid``
+LapIRN                                ``mlmi2023.nets.registration.lapirn``, ``pyramid.ProgressivePyramid``
 ConvexAdam                            ``convexadam.ConvexAdam``
 Any row, from config                  ``model.build_net``
 Losses, training                      ``train.plan``, ``mlmi2023.losses``
-Sect. 4, pairs of the three tasks     ``mlmi2023.cohorts.pairs``
+Sect. 4, pairs of the three tasks     ``mlmi2023.cohorts.forms.volumes.pairs``
 Sect. 4, evaluation metrics           ``evaluate``, ``measures``, ``mlmi2023.metrics``
 Table 1                               ``evaluate.score`` gives its values, ``mlmi2023.reporting`` the table
 Fig. 2d                               ``figures.draw("fig2d", ...)``, ``sampling.sampling_grid``

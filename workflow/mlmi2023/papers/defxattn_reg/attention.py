@@ -13,7 +13,7 @@ from monai.networks.layers import DropPath
 from monai.networks.nets.swin_unetr import compute_mask, get_window_size, window_partition, window_reverse
 from torch import Tensor, nn
 
-from mlmi2023.nets.deform import warp
+from mlmi2023.fields.displacement import warp
 
 
 def relative_position_index(window: Sequence[int], table: Sequence[int]) -> Tensor:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.packed import open_packed
-from mlmi2023.files import read_json
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.volumes.reader import open_packed
+from mlmi2023.core.files import read_json
+from mlmi2023.core.jobs import Job
 
 
 def load(
@@ -28,7 +28,7 @@ def load(
         names: names to show by method.
     """
     from mlmi2023.papers.defxattn_reg.model import build_net
-    from mlmi2023.training.weights import load_weights
+    from mlmi2023.training.loop.weights import load_weights
 
     first = next(iter(jobs.values()))
     packed = open_packed(first.data)

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
+from mlmi2023.fields.displacement import warp
 from mlmi2023.losses.mind import mind_ssc
 from mlmi2023.losses.smoothness import diffusion
-from mlmi2023.nets.deform import warp
-from mlmi2023.nets.lapirn import enlarge
+from mlmi2023.nets.registration.lapirn import enlarge
 
 #: Weights of the coupling between search and smoothness, one pass each.
 COUPLING = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)

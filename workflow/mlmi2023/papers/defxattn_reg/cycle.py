@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.nets.deform import warp
+from mlmi2023.fields.displacement import warp
 
 #: (warped, target) -> scalar.
 Similarity = Callable[[Tensor, Tensor], Tensor]

@@ -1,8 +1,8 @@
 """Decoders: from an encoder's maps to a displacement field, in three ways.
 
-All share the convolutional way up to half the image size (:class:`~mlmi2023.nets.upward.UpPath`); they
+All share the convolutional way up to half the image size (:class:`~mlmi2023.nets.blocks.upward.UpPath`); they
 differ in the head. A decoder has ``forward(maps, moving, fixed) -> u`` (B, 3, X, Y, Z) in voxels. The third,
-TransMorph's, is :class:`~mlmi2023.nets.upward.DirectDecoder`.
+TransMorph's, is :class:`~mlmi2023.nets.blocks.upward.DirectDecoder`.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
-from mlmi2023.nets.bspline import CubicBSplineUpsample
-from mlmi2023.nets.conv3 import Conv3
-from mlmi2023.nets.deform import compose, integrate, resize_displacement, warp
-from mlmi2023.nets.upward import ConvUnit, DirectDecoder, FieldLayer, UpBlock, UpPath
+from mlmi2023.fields.bspline import CubicBSplineUpsample
+from mlmi2023.fields.displacement import compose, integrate, resize_displacement, warp
+from mlmi2023.nets.blocks.conv3 import Conv3
+from mlmi2023.nets.blocks.upward import ConvUnit, DirectDecoder, FieldLayer, UpBlock, UpPath
 
 
 class BSplineDecoder(nn.Module):

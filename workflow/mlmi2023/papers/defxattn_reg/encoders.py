@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
-from mlmi2023.nets.swin_pyramid import (
+from mlmi2023.nets.blocks.swin_pyramid import (
     PATCH,
     Pyramid,
     SelfAttentionEncoder,

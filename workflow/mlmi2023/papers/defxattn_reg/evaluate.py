@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mlmi2023.cohorts.packed import Packed, open_packed
-from mlmi2023.cohorts.pairs import pairs
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic, read_json, write_json
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.volumes.pairs import pairs
+from mlmi2023.cohorts.forms.volumes.reader import Packed, open_packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic, read_json, write_json
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.defxattn_reg.measures import METRICS, measure
-from mlmi2023.training.device import make_deterministic, peak_memory_mb, pick_device
+from mlmi2023.training.loop.device import make_deterministic, peak_memory_mb, pick_device
 
 TIMED = ("learned", "convexadam", "syn")
 KINDS = (*TIMED, "identity", "truth")
@@ -31,7 +31,7 @@ Register = Callable[[np.ndarray, np.ndarray], np.ndarray | None]
 
 def _learned(job: Job, weights: Path | None, packed: Packed) -> Register:
     from mlmi2023.papers.defxattn_reg.model import build_net
-    from mlmi2023.training.weights import load_weights
+    from mlmi2023.training.loop.weights import load_weights
 
     if weights is None:
         raise InputError(f"method '{job.method}' is learned: give the weights that training wrote")
@@ -62,7 +62,7 @@ def _method(job: Job, weights: Path | None, packed: Packed) -> Register:
 
         return _on_device(ConvexAdam.from_config(job.method_options).register, pick_device(job.device))
     if kind == "syn":
-        from mlmi2023.imaging.syn import load_ants, syn
+        from mlmi2023.classical.syn import load_ants, syn
 
         load_ants(job.threads)  # now, since the first pair's time is a result
         return lambda moving, fixed: syn(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.papers.defxattn_reg.gradcam import heat_map
 from mlmi2023.papers.defxattn_reg.sampling import SamplingGrid, sampling_grid
 from mlmi2023.papers.defxattn_reg.strata import plot as plot_strata
@@ -144,7 +144,7 @@ def _comparison(context: dict[str, Any]) -> Any:
     """Fig. 3: for each method the warped image, the deformation and the Grad-CAM heat map."""
     import matplotlib.pyplot as plt
 
-    from mlmi2023.nets.deform import warp
+    from mlmi2023.fields.displacement import warp
 
     moving, fixed = _pair(context)
     plane = _largest_plane(fixed)

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.nets.deform import warp
-from mlmi2023.nets.registration import EncoderDecoder
-from mlmi2023.nets.upward import DirectDecoder
-from mlmi2023.nets.voxelmorph import VoxelMorph
+from mlmi2023.fields.displacement import warp
+from mlmi2023.nets.blocks.upward import DirectDecoder
+from mlmi2023.nets.registration.builders import EncoderDecoder
+from mlmi2023.nets.registration.voxelmorph import VoxelMorph
 from mlmi2023.papers.defxattn_reg.cycle import CyclePair
 from mlmi2023.papers.defxattn_reg.decoders import BSplineDecoder, TimeVaryingDecoder
 from mlmi2023.papers.defxattn_reg.model import RegistrationNet

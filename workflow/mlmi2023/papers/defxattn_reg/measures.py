@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlmi2023.cohorts.packed import Packed
-from mlmi2023.errors import InputError
-from mlmi2023.metrics.jacobian import digital_folding, sd_log_jacobian
+from mlmi2023.cohorts.forms.volumes.reader import Packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.fields.displacement import warp
+from mlmi2023.fields.jacobian import digital_folding, sd_log_jacobian
 from mlmi2023.metrics.landmarks import distances_mm, tre_mm
 from mlmi2023.metrics.overlap import dice_per_label, mean_over_labels
 from mlmi2023.metrics.surface import hd95_per_label
-from mlmi2023.nets.deform import warp
 
 METRICS = ("dice", "hd95", "sdlogj", "pct_fold", "ndv", "tre", "seconds")
 

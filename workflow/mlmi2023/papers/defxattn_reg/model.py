@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.errors import InputError
-from mlmi2023.nets.deform import resize_displacement
-from mlmi2023.nets.registration import EncoderDecoder, PaddedNet
+from mlmi2023.core.errors import InputError
+from mlmi2023.fields.displacement import resize_displacement
+from mlmi2023.nets.registration.builders import EncoderDecoder, PaddedNet
 from mlmi2023.papers.defxattn_reg.cycle import CyclePair
 
 
@@ -77,21 +77,21 @@ def build_net(options: Mapping[str, Any], shape: Sequence[int]) -> RegistrationN
     reduced = [n // factor for n in shape]
     kind = encoder.pop("kind", None)
     if kind == "voxelmorph":
-        from mlmi2023.nets.voxelmorph import VoxelMorph
+        from mlmi2023.nets.registration.voxelmorph import VoxelMorph
 
         levels = len(encoder.get("down", (0,) * 4))
         inner = _padded(reduced, 2**levels)
         return RegistrationNet(_make(VoxelMorph, "encoder", encoder, shape=inner), shape, inner, factor)
 
     if kind == "lapirn":
-        from mlmi2023.nets.lapirn import build_lapirn
+        from mlmi2023.nets.registration.lapirn import build_lapirn
         from mlmi2023.papers.defxattn_reg.pyramid import ProgressivePyramid
 
         pyramid = ProgressivePyramid(build_lapirn(encoder, reduced))  # it pads by itself
         return RegistrationNet(pyramid, shape, reduced, factor)
 
     # monai, which takes seconds to import, is needed from here on
-    from mlmi2023.nets.swin_pyramid import PATCH
+    from mlmi2023.nets.blocks.swin_pyramid import PATCH
     from mlmi2023.papers.defxattn_reg.decoders import DECODERS
     from mlmi2023.papers.defxattn_reg.encoders import ENCODERS
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.nets.lapirn import LapIRN
+from mlmi2023.nets.registration.lapirn import LapIRN
 
 
 class ProgressivePyramid(nn.Module):

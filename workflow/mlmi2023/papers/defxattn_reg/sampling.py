@@ -84,7 +84,7 @@ def sampling_grid(net: RegistrationNet, moving: Tensor, fixed: Tensor) -> Sampli
         moving: (1, 1, X, Y, Z).
         fixed: same shape.
     """
-    from mlmi2023.nets.swin_pyramid import PATCH
+    from mlmi2023.nets.blocks.swin_pyramid import PATCH
     from mlmi2023.papers.defxattn_reg.encoders import CrossAttentionEncoder
 
     encoder = getattr(net.core, "encoder", None)

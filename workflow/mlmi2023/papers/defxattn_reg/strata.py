@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.packed import Packed
-from mlmi2023.files import read_json
+from mlmi2023.cohorts.forms.volumes.reader import Packed
+from mlmi2023.core.files import read_json
 from mlmi2023.papers.defxattn_reg.evaluate import read_displacement
 from mlmi2023.papers.defxattn_reg.measures import landmark_errors
 

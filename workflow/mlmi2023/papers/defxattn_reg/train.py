@@ -10,20 +10,20 @@ import lightning.pytorch as pl
 import torch
 from torch.utils.data import Dataset
 
-from mlmi2023.cohorts.packed import Packed, open_packed
-from mlmi2023.cohorts.pairs import pairs
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.volumes.pairs import pairs
+from mlmi2023.cohorts.forms.volumes.reader import Packed, open_packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
+from mlmi2023.fields.displacement import warp
 from mlmi2023.losses.mind import MINDSSC
 from mlmi2023.losses.overlap import soft_dice, soft_dice_labels
 from mlmi2023.losses.similarity import LNCC
 from mlmi2023.losses.smoothness import diffusion
-from mlmi2023.nets.deform import warp
 from mlmi2023.papers.defxattn_reg.cycle import CyclePair, cycle_loss
 from mlmi2023.papers.defxattn_reg.model import build_net
 from mlmi2023.papers.defxattn_reg.pyramid import ProgressivePyramid
-from mlmi2023.training.plan import Plan
-from mlmi2023.training.store import VolumeStore
+from mlmi2023.training.data.volume_store import VolumeStore
+from mlmi2023.training.loop.plan import Plan
 
 
 class Pairs(Dataset):

@@ -8,10 +8,10 @@ workflow calls training is the fit of every test slice, many at a time.
 ====================================  ==================================================================
 In the paper                          Here
 ====================================  ==================================================================
-Sect. 2.1, downsampler d              ``mlmi2023.imaging.kspace.crop``
+Sect. 2.1, downsampler d              ``mlmi2023.physics.kspace.crop``
 Sect. 2.1, Eq. 1, DIP                 ``networks.SkipNet``, ``train.Fit`` with ``modalities: alone``
 Sect. 2.1, Eq. 2, dmDIP, Fig. 1       ``networks.DualNet``, ``train.Fit`` with ``modalities: together``
-Sect. 2.1, KR                         ``mlmi2023.imaging.kspace.replace``, on outputs alone
+Sect. 2.1, KR                         ``mlmi2023.physics.kspace.replace``, on outputs alone
 Sect. 2.1, 7000 iterations, Adam      ``train.plan``, ``config/papers/dmdip.yaml``
 Outcomes every 100 iterations         ``outcomes.Outcomes``
 Sect. 3.1, slices and their LR        ``slices.load_slices``

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic, read_json, write_json
-from mlmi2023.imaging.kspace import replace
-from mlmi2023.jobs import Job
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic, read_json, write_json
+from mlmi2023.core.jobs import Job
 from mlmi2023.metrics.image import psnr
 from mlmi2023.papers.dmdip.interpolation import METHODS
 from mlmi2023.papers.dmdip.outcomes import read_outcomes
 from mlmi2023.papers.dmdip.slices import Slices, load_slices
+from mlmi2023.physics.kspace import replace
 from mlmi2023.reporting.names import setting_name
-from mlmi2023.training.device import make_deterministic, pick_device
+from mlmi2023.training.loop.device import make_deterministic, pick_device
 
 KINDS = ("learned", "outcome", "interpolation", "truth")
 IMAGES, FITS, RECORD = "images.npz", "fits.npz", "record.json"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.metrics.image import psnr
 from mlmi2023.papers.dmdip.context import Context
 from mlmi2023.papers.dmdip.evaluate import FITS, read_arrays, read_images

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mlmi2023.imaging.kspace import fill
+from mlmi2023.physics.kspace import fill
 
 
 def sinc(low: Tensor, shape: tuple[int, int]) -> Tensor:

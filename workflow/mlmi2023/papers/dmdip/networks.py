@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.papers.dmdip.banked import Conv, Norm
 
 SLOPE = 0.2  # of LeakyReLU

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.papers.dmdip.slices import Slices
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mlmi2023.cohorts.packed import Packed, open_packed
-from mlmi2023.errors import InputError
-from mlmi2023.imaging.kspace import crop
+from mlmi2023.cohorts.forms.volumes.reader import Packed, open_packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.physics.kspace import crop
 
 AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
 

@@ -18,16 +18,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mlmi2023.errors import InputError
-from mlmi2023.imaging.kspace import crop, replace
-from mlmi2023.jobs import Job
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.metrics.image import psnr_each
 from mlmi2023.papers.dmdip.banked import reset
 from mlmi2023.papers.dmdip.networks import build_bank
 from mlmi2023.papers.dmdip.outcomes import Outcomes
 from mlmi2023.papers.dmdip.slices import Slices, load_slices
 from mlmi2023.papers.dmdip.stopping import Stop
-from mlmi2023.training.plan import Plan, Schedule
+from mlmi2023.physics.kspace import crop, replace
+from mlmi2023.training.loop.plan import Plan, Schedule
 
 WEIGHTS, NOISE, JITTER = range(3)  # what random numbers are for
 

@@ -8,7 +8,7 @@ In the paper                          Here
 ====================================  ==================================================================
 Eq. 1, ordinary attention             ``attention.spatial``, ``attention.StandardAttention``
 Sect. 2.1, Eq. 2                      ``attention.efficient``, ``attention.EfficientAttention``
-Sect. 2.2, wavelet transform          ``mlmi2023.nets.wavelet``
+Sect. 2.2, wavelet transform          ``mlmi2023.nets.blocks.wavelet``
 Sect. 2.2, Fig. 2a, FET block         ``attention.FrequencyAttention``
 Sect. 2.2, boundary attention         ``boundary``
 Fig. 1, LayerNorm, FET, Mix-FFN       ``blocks.TransformerBlock``
@@ -20,7 +20,7 @@ Table 1, Dice and HD                  ``measures``
 Table 1, baseline                     ``FrequencyUnet`` with ``attention: efficient``, ``bridge: 0``
 Table 1, R50 U-Net, DeepLabv3+        ``convolutional``
 Table 1, LeViT-UNet, HiFormer         ``levit_unet``, ``hiformer``
-Table 1, other rows                   ``mlmi2023.nets.segmenters``
+Table 1, other rows                   ``mlmi2023.nets.segmentation.builders``
 Table 2b, TMU-Net                     ``tmu_net``
 Fig. 3, spectra                       ``spectra``, ``figures.draw("fig3", ...)``
 Table 2a, pictures                    ``figures.draw("fig_organs", ...)``

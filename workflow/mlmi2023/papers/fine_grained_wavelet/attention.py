@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.nets.wavelet import Wavelet2d
+from mlmi2023.nets.blocks.wavelet import Wavelet2d
 from mlmi2023.papers.fine_grained_wavelet.boundary import BoundaryAttention
 
 

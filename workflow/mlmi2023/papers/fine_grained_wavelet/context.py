@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlmi2023.jobs import Job
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.fine_grained_wavelet.slices import Slices, open_slices
 
 

@@ -15,19 +15,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.cohorts.scans import Scans
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic, read_json, write_json
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.scans.reader import Scans
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic, read_json, write_json
+from mlmi2023.core.jobs import Job
 from mlmi2023.metrics.segmentation import count, pooled_contributions, rates
 from mlmi2023.papers.fine_grained_wavelet.measures import scan_scores
 from mlmi2023.papers.fine_grained_wavelet.model import FrequencyUnet
 from mlmi2023.papers.fine_grained_wavelet.networks import build_net
 from mlmi2023.papers.fine_grained_wavelet.slices import Case, Slices, centred, from_size, open_slices
 from mlmi2023.papers.fine_grained_wavelet.spectra import Listener, deep_share
-from mlmi2023.training.device import make_deterministic, pick_device
-from mlmi2023.training.segmentation import decide, finest
-from mlmi2023.training.weights import load_weights
+from mlmi2023.tasks.segmentation import decide, finest
+from mlmi2023.training.loop.device import make_deterministic, pick_device
+from mlmi2023.training.loop.weights import load_weights
 
 KINDS = ("learned", "background", "truth")
 MASKS, SPECTRA, ABOUT = "masks.npz", "spectra.npz", "about.json"

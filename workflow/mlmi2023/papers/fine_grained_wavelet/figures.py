@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.papers.fine_grained_wavelet.context import Context
 from mlmi2023.papers.fine_grained_wavelet.evaluate import SPECTRA, read_masks
 from mlmi2023.papers.fine_grained_wavelet.slices import Case

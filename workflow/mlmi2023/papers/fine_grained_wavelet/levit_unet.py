@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.nets.transunet import ConvNormRelu
+from mlmi2023.nets.segmentation.transunet import ConvNormRelu
 
 
 def _linear(inputs: int, outputs: int, side: int = 1, stride: int = 1) -> nn.Sequential:

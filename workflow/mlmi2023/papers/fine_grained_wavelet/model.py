@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.nets.swin import PatchExpanding, init_transformer
+from mlmi2023.nets.blocks.swin import PatchExpanding, init_transformer
 from mlmi2023.papers.fine_grained_wavelet.blocks import (
     Attention,
     OverlapPatches,

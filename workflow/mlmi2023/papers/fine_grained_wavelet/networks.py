@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import nn
 
-from mlmi2023.jobs import Job
+from mlmi2023.core.jobs import Job
 from mlmi2023.nets.pretrained import load_pretrained
-from mlmi2023.nets.segmenters import Builder, build_segmenter
+from mlmi2023.nets.segmentation.builders import Builder, build_segmenter
 from mlmi2023.papers.fine_grained_wavelet.convolutional import DeepLabV3Plus, ResUnet
 from mlmi2023.papers.fine_grained_wavelet.hiformer import HiFormer
 from mlmi2023.papers.fine_grained_wavelet.levit_unet import LevitUnet

@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mlmi2023.cohorts.about import about_packed
-from mlmi2023.cohorts.images import Images, open_images
-from mlmi2023.cohorts.scans import Scans, open_scans
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.images.reader import Images, open_images
+from mlmi2023.cohorts.forms.scans.reader import Scans, open_scans
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 
 
 @dataclass(frozen=True)

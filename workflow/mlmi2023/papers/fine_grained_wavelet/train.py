@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.losses.segmentation import build_loss
 from mlmi2023.papers.fine_grained_wavelet.networks import build_net
 from mlmi2023.papers.fine_grained_wavelet.slices import centred, open_slices
-from mlmi2023.training.augment import Augment2D
-from mlmi2023.training.images import DeviceImages, DrawnRows, RowChunks
-from mlmi2023.training.plan import Plan
-from mlmi2023.training.segmentation import Segmentation
+from mlmi2023.tasks.segmentation import Segmentation
+from mlmi2023.training.data.augment2d import Augment2D
+from mlmi2023.training.data.on_device import DeviceImages, DrawnRows, RowChunks
+from mlmi2023.training.loop.plan import Plan
 
 
 def plan(job: Job) -> Plan:

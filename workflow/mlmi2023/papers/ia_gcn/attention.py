@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 
 
 class FeatureAttention(nn.Module):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 
 KINDS = ("ridge", "logistic", "boosting", "majority", "truth")
 

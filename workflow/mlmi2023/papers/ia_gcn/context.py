@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.tables import open_table
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.table.reader import open_table
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.ia_gcn.measures import class_correlations
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlmi2023.cohorts.tables import Table, open_table
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.table.reader import Table, open_table
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.ia_gcn.folds import folds, settings
 from mlmi2023.papers.ia_gcn.measures import attention_scores, fold_scores, pooled_scores
 
@@ -79,8 +79,8 @@ def _learned(job: Job, weights: Path | None, table: Table) -> Iterator[Found]:
     import torch
 
     from mlmi2023.papers.ia_gcn.train import build
-    from mlmi2023.training.device import make_deterministic, pick_device
-    from mlmi2023.training.weights import load_weights
+    from mlmi2023.training.loop.device import make_deterministic, pick_device
+    from mlmi2023.training.loop.weights import load_weights
 
     if weights is None:
         raise InputError(f"method '{job.method}' is learned: give the weights that training wrote")

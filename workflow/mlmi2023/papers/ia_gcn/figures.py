@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.papers.ia_gcn.measures import TOP
 from mlmi2023.reporting.plots import FAINT, INK, STYLE, save_figure
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.folds import hold_out
-from mlmi2023.cohorts.tables import Table
-from mlmi2023.config import merge
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.find.folds import hold_out
+from mlmi2023.cohorts.forms.table.reader import Table
+from mlmi2023.core.config import merge
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.ia_gcn.inputs import standardise
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 
 RULES = ("all", "ridge", "attended", "without_attended")
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlmi2023.cohorts.tables import Table
+from mlmi2023.cohorts.forms.table.reader import Table
 from mlmi2023.metrics.classification import (
     auroc,
     bootstrap_interval,

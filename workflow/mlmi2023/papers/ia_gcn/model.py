@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.papers.ia_gcn.attention import FeatureAttention
 from mlmi2023.papers.ia_gcn.graphs import GraphLearner, Propagate, edge_index, nearest, symmetric
 

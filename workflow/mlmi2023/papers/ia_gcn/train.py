@@ -9,14 +9,14 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Dataset
 
-from mlmi2023.cohorts.tables import Table, open_table
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.table.reader import Table, open_table
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.ia_gcn.folds import Fold, folds, stage_settings
 from mlmi2023.papers.ia_gcn.inputs import choose, width
 from mlmi2023.papers.ia_gcn.losses import total_loss
 from mlmi2023.papers.ia_gcn.model import Member
-from mlmi2023.training.plan import Plan
+from mlmi2023.training.loop.plan import Plan
 
 
 class Steps(Dataset):

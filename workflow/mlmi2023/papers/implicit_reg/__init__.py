@@ -13,13 +13,13 @@ Eqs. 4 to 6, the solve                ``solvers.ImplicitSolver``, ``transforms``
 Operators of diffusion, curvature,    ``operators.apply_operator`` and ``energy``
 elasticity (Sect. 2)
 Fig. 2                                ``toy``, ``figures.draw("fig2", ...)``
-VoxelMorph, TransMorph                ``mlmi2023.nets.voxelmorph``, ``mlmi2023.nets.registration``
-Sect. 3, pairs of the two scenarios   ``mlmi2023.cohorts.pairs``
+VoxelMorph, TransMorph                ``nets.registration.voxelmorph``, ``nets.registration.builders``
+Sect. 3, pairs of the two scenarios   ``cohorts.forms.volumes.pairs``
 Sect. 3, training                     ``train``, ``objective``, ``losses``
 Sect. 3, evaluation metrics           ``measures``, ``smoothness``
 Sect. 4.1, time per iteration         ``timing``
 Sect. 4.2, grid search                ``candidates``; both halves of Table 2 are settings of one method
-SyN of Table 1                        ``mlmi2023.imaging.syn``
+SyN of Table 1                        ``mlmi2023.classical.syn``
 Figs. 1, 3 and 4                      ``figures``, ``context``
 ====================================  ==================================================================
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.errors import InputError
-from mlmi2023.nets.registration import build_registration_net
+from mlmi2023.core.errors import InputError
+from mlmi2023.nets.registration.builders import build_registration_net
 
 SCORE, STD_LOG_J = range(2)
 
@@ -43,7 +43,7 @@ def build_candidates(options: Mapping[str, Any], shape: Sequence[int]) -> Candid
     """Return the candidates of a learned method.
 
     Args:
-        options: ``net`` (see :func:`~mlmi2023.nets.registration.build_registration_net`) and
+        options: ``net`` (see :func:`~mlmi2023.nets.registration.builders.build_registration_net`) and
             ``regularisers``, a list of at least one.
         shape: image size (X, Y, Z).
 

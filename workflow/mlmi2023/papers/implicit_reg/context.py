@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mlmi2023.cohorts.packed import Packed, open_packed
-from mlmi2023.errors import InputError
-from mlmi2023.files import read_json
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.volumes.reader import Packed, open_packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import read_json
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.implicit_reg.evaluate import read_displacement
 
 

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlmi2023.cohorts.packed import Packed, open_packed
-from mlmi2023.cohorts.pairs import pairs
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic, read_json, write_json
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.volumes.pairs import pairs
+from mlmi2023.cohorts.forms.volumes.reader import Packed, open_packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic, read_json, write_json
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.implicit_reg.candidates import build_candidates, choose
 from mlmi2023.papers.implicit_reg.losses import WEIGHTS
 from mlmi2023.papers.implicit_reg.measures import METRICS, measure
 from mlmi2023.papers.implicit_reg.timing import time_iterations
-from mlmi2023.training.device import make_deterministic, pick_device
-from mlmi2023.training.weights import load_weights
+from mlmi2023.training.loop.device import make_deterministic, pick_device
+from mlmi2023.training.loop.weights import load_weights
 
 KINDS = ("learned", "syn", "identity", "truth")
 # the setting of a dataset whose weights are given and not searched for
@@ -107,7 +107,7 @@ def _write_fields(
         if method == "identity":
             u = np.zeros((3, *fixed.shape), np.float32)
         elif method == "syn":
-            from mlmi2023.imaging.syn import syn
+            from mlmi2023.classical.syn import syn
 
             u = syn(moving, fixed, packed.spacing, job.method_options, job.seed, job.threads)
         else:

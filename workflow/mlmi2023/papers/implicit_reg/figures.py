@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.papers.implicit_reg.context import Context
 from mlmi2023.papers.implicit_reg.measures import measure
 from mlmi2023.papers.implicit_reg.toy import PANELS, gradient, make_toy
@@ -63,7 +63,7 @@ def _pair(context: Context) -> Any:
     """Fig. 1: the first test pair, warped and as a grid, by each method."""
     import matplotlib.pyplot as plt
 
-    from mlmi2023.nets.deform import warp
+    from mlmi2023.fields.displacement import warp
 
     case, task = context.cases()[0], next(iter(context.jobs.values())).task
     moving, fixed = (

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.losses.similarity import LNCC
 from mlmi2023.losses.smoothness import diffusion
 from mlmi2023.papers.implicit_reg.operators import OPERATORS, energy

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlmi2023.cohorts.packed import Packed
-from mlmi2023.errors import InputError
+from mlmi2023.cohorts.forms.volumes.reader import Packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.fields.displacement import warp
 from mlmi2023.metrics.landmarks import distances_mm, tre_mm
 from mlmi2023.metrics.overlap import dice_per_label, mean_over_labels
-from mlmi2023.nets.deform import warp
 from mlmi2023.papers.implicit_reg.smoothness import mean_negative_jacobian, std_log_jacobian
 
 PAIR_METRICS = ("dice", "std_logj", "neg_j", "tre")

@@ -4,10 +4,10 @@ from typing import Any
 
 from torch import Tensor
 
-from mlmi2023.cohorts.packed import Packed
-from mlmi2023.errors import InputError
+from mlmi2023.cohorts.forms.volumes.reader import Packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.fields.displacement import warp
 from mlmi2023.losses.overlap import soft_dice_labels
-from mlmi2023.nets.deform import warp
 from mlmi2023.papers.implicit_reg.losses import Regularizer, build_similarity
 from mlmi2023.papers.implicit_reg.measures import structures
 

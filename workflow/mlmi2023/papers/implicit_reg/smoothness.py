@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from mlmi2023.metrics.jacobian import jacobian_determinant
+from mlmi2023.fields.jacobian import jacobian_determinant
 
 # determinants are not taken as smaller than this before the logarithm; it matters on creases alone
 LEAST = 1e-9

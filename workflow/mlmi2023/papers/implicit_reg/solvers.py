@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.papers.implicit_reg.operators import OPERATORS, Boundary
 from mlmi2023.papers.implicit_reg.transforms import dct, idct
 

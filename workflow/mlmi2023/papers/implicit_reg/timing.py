@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlmi2023.cohorts.packed import Packed
-from mlmi2023.nets.registration import build_registration_net
+from mlmi2023.cohorts.forms.volumes.reader import Packed
+from mlmi2023.nets.registration.builders import build_registration_net
 from mlmi2023.papers.implicit_reg.losses import build_regularizer
 from mlmi2023.papers.implicit_reg.objective import Objective
 

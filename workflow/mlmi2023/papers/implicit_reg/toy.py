@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from mlmi2023.nets.deform import warp
+from mlmi2023.fields.displacement import warp
 from mlmi2023.papers.implicit_reg.losses import build_regularizer
 
 SIZE, SQUARE, SHIFT, GREY = 64, 22, (6, 4), 0.6

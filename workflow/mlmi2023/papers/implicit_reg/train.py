@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mlmi2023.cohorts.packed import Packed, open_packed
-from mlmi2023.cohorts.pairs import pairs
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.volumes.pairs import pairs
+from mlmi2023.cohorts.forms.volumes.reader import Packed, open_packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
+from mlmi2023.fields.displacement import warp
 from mlmi2023.losses.overlap import soft_dice
-from mlmi2023.nets.deform import warp
 from mlmi2023.papers.implicit_reg.candidates import Candidates, build_candidates
 from mlmi2023.papers.implicit_reg.losses import build_regularizer
 from mlmi2023.papers.implicit_reg.objective import Objective
 from mlmi2023.papers.implicit_reg.smoothness import std_log_jacobian
-from mlmi2023.training.plan import Plan
-from mlmi2023.training.store import VolumeStore
+from mlmi2023.training.data.volume_store import VolumeStore
+from mlmi2023.training.loop.plan import Plan
 
 
 class Pairs(Dataset):

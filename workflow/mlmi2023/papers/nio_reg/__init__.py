@@ -10,13 +10,13 @@ In the paper                           Here
 Eq. 1, instance optimisation (IO)      ``instance.refine_field``
 Eq. 2, neural instance optimisation    ``instance.refine_network``
 Sect. 2.2, levels one after the other  ``instance.refine_network`` (at test time), ``train`` (in training)
-LapIRN, the pyramid                    ``mlmi2023.nets.lapirn``
+LapIRN, the pyramid                    ``mlmi2023.nets.registration.lapirn``
 Sect. 2.3, Eq. 3                       ``objective.Objective``
 Sect. 3, data                          ``cases``, ``images``; cohorts ``brain_shift``, ``breathing_lungs``
 Sect. 3, B-splines, affine augmentation  ``objective.Deformation``
 Sect. 3, measurement                   ``measures``
 MPR, ULAE                              ``mpr``, ``ulae``
-SyN, NiftyReg                          ``mlmi2023.imaging.syn``, ``mlmi2023.imaging.niftyreg``
+SyN, NiftyReg                          ``mlmi2023.classical.syn``, ``mlmi2023.classical.niftyreg``
 Tables 1 and 2                         ``methods``, ``evaluate``
 Figs. 2 and 3                          ``figures``, ``context``
 =====================================  =================================================================

@@ -12,9 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.packed import Packed, open_packed
-from mlmi2023.cohorts.phases import Phased, any_phases, divide_patients, exhale_to_inhale, open_phased
-from mlmi2023.errors import InputError
+from mlmi2023.cohorts.forms.phased_scans.reader import (
+    Phased,
+    any_phases,
+    divide_patients,
+    exhale_to_inhale,
+    open_phased,
+)
+from mlmi2023.cohorts.forms.volumes.reader import Packed, open_packed
+from mlmi2023.core.errors import InputError
 
 KINDS = ("atlas", "breathing")
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlmi2023.cohorts.packed import Packed
-from mlmi2023.files import read_json
-from mlmi2023.jobs import Job
-from mlmi2023.nets.deform import warp
+from mlmi2023.cohorts.forms.volumes.reader import Packed
+from mlmi2023.core.files import read_json
+from mlmi2023.core.jobs import Job
+from mlmi2023.fields.displacement import warp
 from mlmi2023.papers.nio_reg.cases import Case, open_cohort
 from mlmi2023.papers.nio_reg.evaluate import read_displacement
 from mlmi2023.papers.nio_reg.images import Images

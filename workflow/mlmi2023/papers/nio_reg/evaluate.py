@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic, read_json, write_json
-from mlmi2023.jobs import Job
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic, read_json, write_json
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.nio_reg.cases import Case, groups, open_cohort
 from mlmi2023.papers.nio_reg.images import Images
 from mlmi2023.papers.nio_reg.measures import METRICS, measure, worst_mean
 from mlmi2023.papers.nio_reg.methods import KINDS, Register, make_methods
-from mlmi2023.training.device import make_deterministic, pick_device
+from mlmi2023.training.loop.device import make_deterministic, pick_device
 
 EMPTY = "skipped.json"
 

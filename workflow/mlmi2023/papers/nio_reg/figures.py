@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.parts import structures
-from mlmi2023.errors import InputError
+from mlmi2023.cohorts.forms.joined.parts import structures
+from mlmi2023.core.errors import InputError
 from mlmi2023.papers.nio_reg.cases import Case
 from mlmi2023.papers.nio_reg.context import Context
 from mlmi2023.papers.nio_reg.measures import landmark_errors, overlap

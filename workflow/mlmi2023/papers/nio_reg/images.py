@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mlmi2023.cohorts.packed import Packed
-from mlmi2023.errors import InputError
-from mlmi2023.training.store import VolumeStore
+from mlmi2023.cohorts.forms.volumes.reader import Packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.training.data.volume_store import VolumeStore
 
 
 class Images:

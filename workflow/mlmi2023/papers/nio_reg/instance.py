@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mlmi2023.errors import InputError
-from mlmi2023.nets.lapirn import LapIRN
+from mlmi2023.core.errors import InputError
+from mlmi2023.nets.registration.lapirn import LapIRN
 from mlmi2023.papers.nio_reg.objective import Deformation, Objective
 
 SEED = 20230  # of the random sampling points: the same for every pair

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlmi2023.cohorts.packed import Packed
-from mlmi2023.cohorts.parts import structures
-from mlmi2023.errors import InputError
-from mlmi2023.metrics.jacobian import jacobian_determinant
+from mlmi2023.cohorts.forms.joined.parts import structures
+from mlmi2023.cohorts.forms.volumes.reader import Packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.fields.displacement import warp
+from mlmi2023.fields.jacobian import jacobian_determinant
 from mlmi2023.metrics.landmarks import distances_mm, tre_mm
 from mlmi2023.metrics.overlap import dice_per_label, mean_over_labels
 from mlmi2023.metrics.registration_errors import summarise
-from mlmi2023.nets.deform import warp
 from mlmi2023.papers.nio_reg.cases import Case
 
 METRICS = ("dsc", "dsc30", "std_jac", "tre", "within", "t_test")

@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.cohorts.packed import Packed
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
-from mlmi2023.nets.lapirn import LapIRN
+from mlmi2023.cohorts.forms.volumes.reader import Packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
+from mlmi2023.nets.registration.lapirn import LapIRN
 from mlmi2023.papers.nio_reg.cases import Group
 from mlmi2023.papers.nio_reg.images import Images
 from mlmi2023.papers.nio_reg.instance import refine_field, refine_network
 from mlmi2023.papers.nio_reg.measures import quality
 from mlmi2023.papers.nio_reg.networks import load_kept
 from mlmi2023.papers.nio_reg.objective import Deformation, Objective
-from mlmi2023.training.device import pick_device
+from mlmi2023.training.loop.device import pick_device
 
 KINDS = ("learned", "nio", "io", "syn", "niftyreg", "identity", "truth")
 Register = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -47,11 +47,11 @@ def make_methods(job: Job, weights: Path | None, packed: Packed, found: list[Gro
     if kind == "identity":
         return [Method(lambda moving, fixed: np.zeros((3, *fixed.shape), np.float32))] * len(found)
     if kind == "syn":
-        from mlmi2023.imaging.syn import syn
+        from mlmi2023.classical.syn import syn
 
         return [Method(lambda m, f: syn(m, f, packed.spacing, options, job.seed, job.threads))] * len(found)
     if kind == "niftyreg":
-        from mlmi2023.imaging.niftyreg import find_niftyreg, free_form
+        from mlmi2023.classical.niftyreg import find_niftyreg, free_form
 
         if find_niftyreg(str(options.get("folder", ""))) is None:
             return None

@@ -14,13 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
+from mlmi2023.fields.displacement import integrate, warp
 from mlmi2023.losses.similarity import LNCC
 from mlmi2023.losses.smoothness import diffusion
-from mlmi2023.nets.conv3 import Conv3
-from mlmi2023.nets.deform import integrate, warp
-from mlmi2023.nets.lapirn import enlarge
-from mlmi2023.nets.upward import FieldLayer
+from mlmi2023.nets.blocks.conv3 import Conv3
+from mlmi2023.nets.blocks.upward import FieldLayer
+from mlmi2023.nets.registration.lapirn import enlarge
 from mlmi2023.papers.nio_reg.padded import check_pair, check_sizes, cut, padded
 
 SLOPE, CONTEXT_SLOPE = 0.2, 0.1

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.errors import InputError
-from mlmi2023.nets.lapirn import LapIRN, build_lapirn
-from mlmi2023.training.weights import load_weights
+from mlmi2023.core.errors import InputError
+from mlmi2023.nets.registration.lapirn import LapIRN, build_lapirn
+from mlmi2023.training.loop.weights import load_weights
 
 NETS = ("lapirn", "mpr", "ulae")
 

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
+from mlmi2023.fields.displacement import identity_grid, warp
 from mlmi2023.losses.similarity import LNCC
 from mlmi2023.losses.smoothness import diffusion
-from mlmi2023.nets.deform import identity_grid, warp
 
 
 class Objective:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 
 
 def padded(image: Tensor, stride: int) -> Tensor:

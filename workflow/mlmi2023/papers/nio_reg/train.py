@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mlmi2023.cohorts.packed import Packed
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
-from mlmi2023.nets.lapirn import LapIRN
+from mlmi2023.cohorts.forms.volumes.reader import Packed
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
+from mlmi2023.nets.registration.lapirn import LapIRN
 from mlmi2023.papers.nio_reg.cases import Case, Group, groups, open_cohort
 from mlmi2023.papers.nio_reg.images import Images
 from mlmi2023.papers.nio_reg.measures import quality
 from mlmi2023.papers.nio_reg.networks import Kept, build_network, level_count
 from mlmi2023.papers.nio_reg.objective import Objective
-from mlmi2023.training.plan import Plan, Schedule
+from mlmi2023.training.loop.plan import Plan, Schedule
 
 
 class Draws(Dataset):

@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mlmi2023.cohorts.exams import Exams, open_exams
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.exams.reader import Exams, open_exams
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.pecon.penet import PENet, build_penet
 from mlmi2023.papers.pecon.scans import Cut, ScanStore, Windows, draw_augmentation, windows_of
-from mlmi2023.training.plan import Plan
+from mlmi2023.training.loop.plan import Plan
 
 VAL_CHUNK = 16
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mlmi2023.config import expand
-from mlmi2023.errors import InputError
+from mlmi2023.core.config import expand
+from mlmi2023.core.errors import InputError
 from mlmi2023.papers.pecon.penet import PENet
 
 SOURCE = "https://github.com/marshuang80/penet"

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlmi2023.cohorts.exams import Exams, open_exams
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.exams.reader import Exams, open_exams
+from mlmi2023.core.jobs import Job
 
 
 @dataclass(frozen=True)

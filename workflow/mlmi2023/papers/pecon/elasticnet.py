@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.exams import Exams
+from mlmi2023.cohorts.forms.exams.reader import Exams
 from mlmi2023.metrics import contributions
-from mlmi2023.papers.pecon.record import fit_preparation
+from mlmi2023.papers.pecon.health_record import fit_preparation
 
 
 def elasticnet(exams: Exams, options: Mapping[str, Any]) -> np.ndarray:

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlmi2023.cohorts.exams import Exams, open_exams
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic, read_json, write_json
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.exams.reader import Exams, open_exams
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic, read_json, write_json
+from mlmi2023.core.jobs import Job
 from mlmi2023.metrics import contributions
 from mlmi2023.metrics.classification import measure
 from mlmi2023.papers.pecon.fusion import LAMBDAS, choose, fuse

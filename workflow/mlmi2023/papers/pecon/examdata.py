@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mlmi2023.cohorts.exams import Exams, open_exams
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.exams.reader import Exams, open_exams
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.pecon.features import read_features
-from mlmi2023.papers.pecon.record import fit_preparation
+from mlmi2023.papers.pecon.health_record import fit_preparation
 
 
 @dataclass(frozen=True)

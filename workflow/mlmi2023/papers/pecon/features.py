@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mlmi2023.cohorts.exams import Exams
-from mlmi2023.errors import InputError
+from mlmi2023.cohorts.forms.exams.reader import Exams
+from mlmi2023.core.errors import InputError
 from mlmi2023.papers.pecon.penet import PENet
 from mlmi2023.papers.pecon.scans import Cut, ScanStore, Windows, draw_augmentation, windows_of
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.errors import InputError
-from mlmi2023.files import read_json
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import read_json
 from mlmi2023.papers.pecon.context import Context
 from mlmi2023.papers.pecon.evaluate import OPERATING, POINTING, read_probabilities
 from mlmi2023.reporting.plots import FAINT, STYLE, save_figure
@@ -37,7 +37,7 @@ def _points(context: Context, method: str, rows: np.ndarray) -> tuple[np.ndarray
     exams, folder = context.exams, context.predictions[method]
     if not (folder / "embeddings.npz").exists():
         from mlmi2023.papers.pecon.features import read_features
-        from mlmi2023.papers.pecon.record import fit_preparation
+        from mlmi2023.papers.pecon.health_record import fit_preparation
 
         features = read_features(folder, exams)[:, 0]
         record = fit_preparation(exams, context.jobs[method].task).apply(exams.record)
@@ -156,10 +156,10 @@ def _explainers(context: Context) -> dict[str, Any]:
     from mlmi2023.papers.pecon.branches import build_branches
     from mlmi2023.papers.pecon.features import read_features
     from mlmi2023.papers.pecon.gradcam import Explainer, branch_target, penet_target
+    from mlmi2023.papers.pecon.health_record import fit_preparation
     from mlmi2023.papers.pecon.inference import load_penet
-    from mlmi2023.papers.pecon.record import fit_preparation
     from mlmi2023.papers.pecon.scans import Cut
-    from mlmi2023.training.weights import load_weights
+    from mlmi2023.training.loop.weights import load_weights
 
     penet, pecon = context.jobs["penet"], context.jobs["pecon"]
     exams, cut, device = context.exams, Cut.of(penet.task, context.exams), torch.device("cpu")

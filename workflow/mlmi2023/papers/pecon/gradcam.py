@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mlmi2023.cohorts.exams import Exams
+from mlmi2023.cohorts.forms.exams.reader import Exams
 from mlmi2023.papers.pecon.branches import Branches
 from mlmi2023.papers.pecon.penet import PENet
 from mlmi2023.papers.pecon.scans import Cut, ScanStore

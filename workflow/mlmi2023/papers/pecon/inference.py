@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mlmi2023.cohorts.exams import Exams
-from mlmi2023.errors import InputError
-from mlmi2023.files import read_json, write_json
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.exams.reader import Exams
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import read_json, write_json
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.pecon.branches import build_branches
 from mlmi2023.papers.pecon.checkpoint import load_release
 from mlmi2023.papers.pecon.evaluate import POINTING
@@ -20,8 +20,8 @@ from mlmi2023.papers.pecon.features import FILE, extract
 from mlmi2023.papers.pecon.gradcam import Explainer, Target, branch_target, penet_target
 from mlmi2023.papers.pecon.penet import PENet, build_penet
 from mlmi2023.papers.pecon.scans import Cut
-from mlmi2023.training.device import make_deterministic, pick_device
-from mlmi2023.training.weights import load_weights
+from mlmi2023.training.loop.device import make_deterministic, pick_device
+from mlmi2023.training.loop.weights import load_weights
 
 BACKBONE = "backbone.json"
 

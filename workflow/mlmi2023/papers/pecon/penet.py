@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 
 EXPANSION = 2
 OPTIONS = ("in_channels", "stem", "widths", "blocks", "cardinality", "reduction", "drop_path", "groups")

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mlmi2023.cohorts.exams import Exams
-from mlmi2023.errors import InputError
+from mlmi2023.cohorts.forms.exams.reader import Exams
+from mlmi2023.core.errors import InputError
 
 
 @dataclass(frozen=True)

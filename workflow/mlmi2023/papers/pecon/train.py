@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.pecon.branches import Branches, build_branches
 from mlmi2023.papers.pecon.examdata import AllRows, ExamData, ExamRows, excluded, load_exam_data
 from mlmi2023.papers.pecon.losses import barlow_twins, info_nce, supervised_contrastive
-from mlmi2023.training.plan import Plan
-from mlmi2023.training.weights import load_weights
+from mlmi2023.training.loop.plan import Plan
+from mlmi2023.training.loop.weights import load_weights
 
 LOSSES = ("supervised_contrastive", "info_nce", "clip", "barlow_twins")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from mlmi2023.config import suggest
-from mlmi2023.errors import InputError
+from mlmi2023.core.config import suggest
+from mlmi2023.core.errors import InputError
 from mlmi2023.papers.relational_unet.network import RelationalUNet
 
 Builder = Callable[..., nn.Module]

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.scans import Scans, divide, open_scans
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic, read_json, write_json
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.scans.reader import Scans, divide, open_scans
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic, read_json, write_json
+from mlmi2023.core.jobs import Job
 from mlmi2023.metrics.ndsc import normalised_dice
 from mlmi2023.metrics.overlap import dice_per_label
 from mlmi2023.papers.relational_unet.inference import THRESHOLDS, lesions

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.scans import divide
-from mlmi2023.errors import InputError
-from mlmi2023.imaging.views import label_colours, paint
+from mlmi2023.cohorts.forms.scans.reader import divide
+from mlmi2023.core.errors import InputError
+from mlmi2023.drawing.slices import label_colours, paint
 from mlmi2023.papers.relational_unet.context import Context
 from mlmi2023.papers.relational_unet.evaluate import read_found, score
 from mlmi2023.reporting.plots import STYLE, save_figure

@@ -9,11 +9,11 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
-from mlmi2023.cohorts.scans import Scans
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.scans.reader import Scans
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.relational_unet.baselines import build
-from mlmi2023.training.device import make_deterministic, pick_device
-from mlmi2023.training.weights import load_weights
+from mlmi2023.training.loop.device import make_deterministic, pick_device
+from mlmi2023.training.loop.weights import load_weights
 
 #: thresholds that are tried on the validation split
 THRESHOLDS = np.round(np.arange(0.05, 1.0, 0.05), 2)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.losses.segmentation import SegmentationLoss, soft_dice_loss
 
 

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 
 PARTS = ("V", "R", "VR")
 

@@ -4,16 +4,16 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mlmi2023.cohorts.scans import divide, open_scans
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.scans.reader import divide, open_scans
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.relational_unet import losses
 from mlmi2023.papers.relational_unet.baselines import build
 from mlmi2023.papers.relational_unet.inference import class_count, window_logits
-from mlmi2023.training.augment3d import Augment3D
-from mlmi2023.training.images import RowChunks
-from mlmi2023.training.patches import DevicePatches, DrawnPatches
-from mlmi2023.training.plan import Plan
-from mlmi2023.training.segmentation import Segmentation
+from mlmi2023.tasks.segmentation import Segmentation
+from mlmi2023.training.data.augment3d import Augment3D
+from mlmi2023.training.data.on_device import RowChunks
+from mlmi2023.training.data.patches import DevicePatches, DrawnPatches
+from mlmi2023.training.loop.plan import Plan
 
 
 def plan(job: Job) -> Plan:

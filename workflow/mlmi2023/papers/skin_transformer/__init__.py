@@ -9,7 +9,7 @@ Fig. 1a, encoder and decoder          ``attention.Stage``, ``model.SkinTransform
 Sect. 2.2, Fig. 2, ISCF               ``iscf.ISCF``, ``iscf.ContextMix``
 Sect. 3, loss, optimiser              ``train.plan``, ``mlmi2023.losses.segmentation``
 Sect. 3.1, data                       ``data.open_data``; stand-in: ``cohorts.simulators.dermoscopy``
-Table 1, baselines                    ``mlmi2023.nets.segmenters``, ``fatnet.FATNet``
+Table 1, baselines                    ``mlmi2023.nets.segmentation.builders``, ``fatnet.FATNet``
 Table 1, DSC, SE, SP, ACC             ``evaluate.score``
 Table 2, scales, input size           keys ``net.scales`` and ``size`` of the methods
 Fig. 3                                ``figures.draw``

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlmi2023.jobs import Job
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.skin_transformer.data import SkinData, open_data
 from mlmi2023.papers.skin_transformer.evaluate import read_logits
 

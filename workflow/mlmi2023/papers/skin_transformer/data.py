@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mlmi2023.cohorts.images import open_images
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
-from mlmi2023.training.images import normaliser
+from mlmi2023.cohorts.forms.images.reader import open_images
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
+from mlmi2023.training.data.on_device import normaliser
 
 
 @dataclass(frozen=True)

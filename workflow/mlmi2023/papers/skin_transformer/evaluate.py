@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic
-from mlmi2023.jobs import Job
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic
+from mlmi2023.core.jobs import Job
 from mlmi2023.metrics.segmentation import Counts, count, pooled_contributions, rates
 from mlmi2023.papers.skin_transformer.data import SkinData, open_data
 from mlmi2023.papers.skin_transformer.model import build_net, count_weights
 from mlmi2023.papers.skin_transformer.release import after_release
-from mlmi2023.training.device import make_deterministic, pick_device
+from mlmi2023.training.loop.device import make_deterministic, pick_device
 
 KINDS = ("learned", "prior", "background", "truth")
 LOGITS = "logits.npy"
@@ -64,7 +64,7 @@ def _without_network(kind: str, data: SkinData, rows: np.ndarray) -> np.ndarray:
 
 
 def _learned(job: Job, weights: Path, data: SkinData, rows: np.ndarray, at_once: int = 16) -> np.ndarray:
-    from mlmi2023.training.weights import load_weights
+    from mlmi2023.training.loop.weights import load_weights
 
     device = pick_device(job.device)
     make_deterministic(job.threads, device)

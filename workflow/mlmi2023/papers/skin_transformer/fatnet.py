@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.nets.vit import TransformerBlock
+from mlmi2023.nets.blocks.vit import TransformerBlock
 
 
 class Adaptation(nn.Module):

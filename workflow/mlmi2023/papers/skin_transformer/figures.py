@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.metrics.segmentation import Counts, count, pooled, rates
 from mlmi2023.papers.skin_transformer.context import Context
 from mlmi2023.papers.skin_transformer.evaluate import protocols

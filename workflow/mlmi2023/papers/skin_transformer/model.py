@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.nets.segmenters import Builder, build_segmenter
-from mlmi2023.nets.swin import PatchExpanding
+from mlmi2023.nets.blocks.swin import PatchExpanding
+from mlmi2023.nets.segmentation.builders import Builder, build_segmenter
 from mlmi2023.papers.skin_transformer.attention import Stage
 from mlmi2023.papers.skin_transformer.fatnet import FATNet
 from mlmi2023.papers.skin_transformer.iscf import ISCF

@@ -1,14 +1,14 @@
 """Training (Sect. 3): binary cross-entropy, Adam; the same for every network of Tables 1 and 2."""
 
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.losses.segmentation import build_loss
 from mlmi2023.papers.skin_transformer.data import open_data
 from mlmi2023.papers.skin_transformer.model import build_net
-from mlmi2023.training.augment import Augment2D
-from mlmi2023.training.images import DeviceImages, DrawnRows, RowChunks
-from mlmi2023.training.plan import Plan
-from mlmi2023.training.segmentation import Segmentation
+from mlmi2023.tasks.segmentation import Segmentation
+from mlmi2023.training.data.augment2d import Augment2D
+from mlmi2023.training.data.on_device import DeviceImages, DrawnRows, RowChunks
+from mlmi2023.training.loop.plan import Plan
 
 #: split that picks the epoch: ``test`` is what the release does, kept as a method of its own to show the cost
 SELECTS = ("val", "test")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlmi2023.cohorts.stacks import Stacks, open_stacks
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.ct_stacks.reader import Stacks, open_stacks
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.sr4zct.members import Member, members
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mlmi2023.cohorts.stacks import Stack, Stacks, Volume
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.ct_stacks.reader import Stack, Stacks, Volume
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.sr4zct.members import Member
 from mlmi2023.papers.sr4zct.operators import degradation, upscaling
 

@@ -18,14 +18,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mlmi2023.cohorts.stacks import Stacks, open_stacks
-from mlmi2023.errors import InputError
-from mlmi2023.files import atomic
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.ct_stacks.reader import Stacks, open_stacks
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.sr4zct.data import images_of, scaled, upscaled, volume_of
 from mlmi2023.papers.sr4zct.measures import central_box, view_scores
 from mlmi2023.papers.sr4zct.members import VIEWS, Member, members
-from mlmi2023.training.device import make_deterministic, pick_device
+from mlmi2023.training.loop.device import make_deterministic, pick_device
 
 KINDS = ("learned", "interpolation", "merged", "mean", "truth")
 #: kinds whose score is the same for all scans of a volume; it stands under no setting
@@ -98,7 +98,7 @@ def _merged(job: Job, member: Member) -> Tensor:
 
 
 def _learned(job: Job, weights: Path | None, cohort: Stacks) -> Iterator[Result]:
-    from mlmi2023.training.weights import load_weights
+    from mlmi2023.training.loop.weights import load_weights
 
     if weights is None:
         raise InputError(f"method '{job.method}' is learned: give the weights that training wrote")

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mlmi2023.errors import InputError
+from mlmi2023.core.errors import InputError
 from mlmi2023.metrics.image import psnr, ssim
 from mlmi2023.papers.sr4zct.context import Context
 from mlmi2023.papers.sr4zct.data import images_of, scaled

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mlmi2023.cohorts.stacks import Stack, Stacks, Volume
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.ct_stacks.reader import Stack, Stacks, Volume
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.reporting.names import setting_name
 
 VIEWS = ("cor", "sag")

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mlmi2023.cohorts.stacks import Stack
-from mlmi2023.errors import InputError
-from mlmi2023.imaging.slice_profile import SliceOperator, convolve, integrate, interpolate, slice_centres
+from mlmi2023.cohorts.forms.ct_stacks.reader import Stack
+from mlmi2023.core.errors import InputError
+from mlmi2023.physics.slice_profile import SliceOperator, convolve, integrate, interpolate, slice_centres
 
 KINDS = ("interpolate", "convolve")
 

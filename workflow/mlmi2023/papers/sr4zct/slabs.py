@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mlmi2023.cohorts.stacks import Stacks, open_stacks
-from mlmi2023.errors import InputError
-from mlmi2023.imaging.slice_profile import interpolate
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.ct_stacks.reader import Stacks, open_stacks
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.sr4zct.data import scaled
 from mlmi2023.papers.sr4zct.members import VIEWS, Member, members
 from mlmi2023.papers.sr4zct.rplhr import Tvsrn
 from mlmi2023.papers.sr4zct.saint import Saint
-from mlmi2023.training.plan import Plan
+from mlmi2023.physics.slice_profile import interpolate
+from mlmi2023.training.loop.plan import Plan
 
 
 def build_slab_net(options: dict[str, Any], factor: int) -> nn.Module:
@@ -119,7 +119,7 @@ def enhanced(
     job: Job, weights: Path, cohort: Stacks, device: torch.device
 ) -> Iterator[tuple[Member, dict[str, Tensor]]]:
     """Yield each member and its volume, the same for both views."""
-    from mlmi2023.training.weights import load_weights
+    from mlmi2023.training.loop.weights import load_weights
 
     found = members(job, cohort)
     net = build_slab_net(job.method_options, factor_of(job, found))

@@ -6,13 +6,13 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
-from mlmi2023.cohorts.stacks import open_stacks
-from mlmi2023.errors import InputError
-from mlmi2023.jobs import Job
+from mlmi2023.cohorts.forms.ct_stacks.reader import open_stacks
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers.sr4zct.data import Draws, Pairs, build_pairs
 from mlmi2023.papers.sr4zct.members import members
 from mlmi2023.papers.sr4zct.msd import MSDNets
-from mlmi2023.training.plan import Plan
+from mlmi2023.training.loop.plan import Plan
 
 
 class Enhancement(pl.LightningModule):

@@ -1,0 +1,134 @@
+"""The form `scans`: from files of any size to packed arrays, with one line for every mistake."""
+
+import numpy as np
+import pytest
+
+from mlmi2023.cohorts.formats.volumes import write_volume
+from mlmi2023.cohorts.forms.scans.form import draw_samples, pack, raw_files
+from mlmi2023.cohorts.forms.scans.reader import divide, open_scans
+from mlmi2023.core.errors import InputError
+
+CT = {"window": [-100, 100], "modality": "CT"}
+
+
+def tree(root, count=4, spacing=(2.0, 2.0, 4.0), empty=()):
+    rng = np.random.default_rng(0)
+    for n in range(1, count + 1):
+        shape = (10, 12, 6 + n)
+        affine = np.diag([*spacing, 1.0])
+        labels = np.zeros(shape, np.uint8)
+        labels[2:5, 3:6, 1:4], labels[6:8, 3:6, 1:4] = 1, 3
+        image = np.where(labels > 0, 50.0, -300.0) + rng.normal(0, 1, shape)
+        write_volume(root / f"img/s{n}.nii.gz", image, affine)
+        write_volume(root / f"lab/s{n}.nii.gz", labels * (n not in empty), affine)
+    return {"image": "img/s{subject}.nii.gz", "labels": "lab/s{subject}.nii.gz"}
+
+
+def packed(tmp_path, read, group=None, **config):
+    own = tree(tmp_path, empty=config.pop("empty", ()))
+    groups = [{**own, "split": {"train": 2, "test": ["4"]}, **(group or {})}]
+    whole = {"kind": "folder", "read": {**read, "groups": groups}, **config}
+    pack(whole, tmp_path, tmp_path / "out", "mine")
+    return open_scans(tmp_path / "out")
+
+
+def test_scans_keep_their_own_grid_and_get_the_window(tmp_path):
+    scans = packed(tmp_path, CT, label_names={1: "liver", 2: "spleen", 3: "kidney"})
+    assert scans.subjects == ["1", "2", "4"] and scans.splits == ["train", "train", "test"]
+    assert scans.shapes == [(10, 12, 7), (10, 12, 8), (10, 12, 10)] and scans.spacings[0] == (2.0, 2.0, 4.0)
+    image, labels = scans.image(2), scans.labels(2)
+    assert image.dtype == np.float16 and float(image[0, 0, 0]) == 0.0
+    assert np.allclose(image[labels == 1].astype(float), 0.75, atol=0.03)
+    assert scans.label_names == {1: "liver", 2: "spleen", 3: "kidney"}
+    assert np.array_equal(np.unique(labels), [0, 1, 3])
+    draw_samples(tmp_path / "out", tmp_path / "s.png")
+    assert (tmp_path / "s.png").stat().st_size > 5000
+
+
+def test_spacing_crop_and_kept_labels(tmp_path):
+    scans = packed(tmp_path, {**CT, "spacing": [2, 2, 2], "crop": True, "labels_kept": [3]})
+    assert scans.spacings[0] == (2.0, 2.0, 2.0)
+    # the box of both blocks: 6 x 3 x (3 slices of 4 mm in voxels of 2 mm, and what linear interpolation adds)
+    assert scans.shapes[0][:2] == (6, 3) and 6 <= scans.shapes[0][2] <= 8
+    assert set(np.unique(scans.labels(0))) == {0, 3}
+    kept = int((scans.labels(0) == 3).sum())
+    assert kept == 2 * 3 * 6
+
+
+def test_zscore_keeps_zero_for_what_is_outside(tmp_path):
+    own = tree(tmp_path)
+    image = np.zeros((8, 8, 8))
+    image[2:6, 2:6, 2:6] = np.random.default_rng(1).normal(100, 5, (4, 4, 4))
+    image[3, 3, 3] = image[2:6, 2:6, 2:6].mean()
+    write_volume(tmp_path / "img/s1.nii.gz", image, np.eye(4))
+    write_volume(tmp_path / "lab/s1.nii.gz", (image > 104).astype(np.uint8), np.eye(4))
+    read = {"scale": "zscore", "groups": [{**own, "split": {"train": ["1"]}, "site": "a"}]}
+    pack({"kind": "folder", "read": read}, tmp_path, tmp_path / "out", "mine")
+    scans = open_scans(tmp_path / "out")
+    made = scans.image(0).astype(float)
+    assert scans.subjects == ["a1"] and scans.sites == ["a"]
+    assert np.array_equal(made != 0, image != 0)
+    inside = made[image != 0]
+    assert abs(inside.mean()) < 0.01 and abs(inside.std() - 1) < 0.01
+
+
+def test_a_head_without_lesions_is_a_case(tmp_path):
+    scans = packed(tmp_path, CT, empty=(1, 4))
+    assert scans.labels(0).max() == 0 and scans.labels(1).max() == 3 and scans.labels(2).max() == 0
+
+
+def test_folds_go_by_subject_and_parts_do_not_overlap(tmp_path):
+    own = tree(tmp_path)
+    config = {"kind": "folder", "folds": {"count": 4, "seed": 1}, "read": {**CT, "groups": [own]}}
+    pack(config, tmp_path, tmp_path / "out", "mine")
+    scans = open_scans(tmp_path / "out")
+    tested = []
+    for fold in range(4):
+        parts = divide(scans, fold)
+        assert sorted(row for rows in parts.values() for row in rows) == [0, 1, 2, 3]
+        assert len(parts["test"]) == len(parts["val"]) == 1
+        tested += parts["test"]
+    assert sorted(tested) == [0, 1, 2, 3]
+    with pytest.raises(InputError, match="has 4 folds, fold 4 is asked for"):
+        divide(scans, 4)
+
+
+def test_splits_without_folds(tmp_path):
+    scans = packed(tmp_path, CT, {"split": {"train": 2, "dev": 1, "out": 1}})
+    assert divide(scans, 0, "dev", ("dev", "out")) == {"train": [0, 1], "val": [2], "test": [2, 3]}
+    with pytest.raises(InputError, match="no scan for 'val'"):
+        divide(scans, 0)
+    with pytest.raises(InputError, match="has no folds"):
+        divide(scans, 1, "dev")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"windw": [0, 1]}, "did you mean 'window'"),
+        ({"window": None}, "give one of read.window"),
+        ({"scale": "zscore"}, "give one of read.window"),
+        (
+            {"groups": [{"image": "img/s{subject}.nii.gz", "labels": "no/s{subject}.nii.gz"}]},
+            "has no file named",
+        ),
+        ({"groups": [{"image": "no/s{subject}.nii", "labels": "lab/s{subject}.nii.gz"}]}, "named like 'no/s"),
+        ({"groups": [{"image": "img/s1.nii.gz", "labels": "lab/s1.nii.gz"}]}, "needs a name pattern"),
+        ({"groups": [{"split": {"train": 9}}]}, "asks for 9 subjects but 4"),
+        ({"groups": [{"split": {"train": ["7"]}}]}, "names '7'"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, change, said):
+    own = tree(tmp_path)
+    read = {**CT, "groups": [own], **change}
+    read["groups"] = [{**own, **group} for group in read["groups"]]
+    with pytest.raises(InputError, match=said):
+        raw_files({"kind": "folder", "read": {k: v for k, v in read.items() if v is not None}}, tmp_path)
+
+
+def test_labels_on_another_grid_are_refused(tmp_path):
+    own = tree(tmp_path)
+    write_volume(tmp_path / "lab/s1.nii.gz", np.ones((10, 12, 7), np.uint8), np.diag([2.0, 2.0, 3.0, 1.0]))
+    with pytest.raises(InputError, match="labels lie up to"):
+        pack({"kind": "folder", "read": {**CT, "groups": [own]}}, tmp_path, tmp_path / "out", "mine")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,180 @@
+"""Training, prediction, scores and figures on a few tiny images; the release's use of the truth."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlmi2023.cohorts.forms.images import form
+from mlmi2023.cohorts.sources.make import make_cohort
+from mlmi2023.core.config import Settings, merge, read_yaml
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
+from mlmi2023.core.tidy import read_metrics
+from mlmi2023.metrics.segmentation import count, pooled
+from mlmi2023.papers.skin_transformer.data import open_data, resized
+from mlmi2023.papers.skin_transformer.evaluate import predict, read_logits, score
+from mlmi2023.papers.skin_transformer.release import after_release
+from mlmi2023.tasks.chain import draw, evaluate, train
+
+ROOT = Path(__file__).parents[3]
+SLUG = "skin_transformer"
+SMALL = {"name": "skin_transformer", "widths": [8, 12, 16], "blocks": [1, 1, 1], "scales": [1, 2, 3]}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("skin")
+    setup = read_yaml(ROOT / "config/cohorts/dermoscopy_2018.yaml")["all"]
+    setup = merge(setup, {"subjects": {"train": 12, "val": 3, "test": 4}, "options": {"size": 48}})
+    make_cohort(setup, folder / "raw", 1)
+    form.pack(setup, folder / "raw", folder / "packed", "skin")
+    return folder / "packed"
+
+
+@pytest.fixture(scope="module")
+def settings():
+    config = merge(read_yaml(ROOT / "config/config.yaml"), {"scale": "demo", "papers": [SLUG]})
+    return Settings(config, ROOT)
+
+
+def job_for(settings, packed, method, **options):
+    paper = settings.paper(SLUG)
+    own = dict(settings.options(SLUG, "isic2018", method))
+    schedule = settings.schedule(SLUG, "isic2018", method) if own["kind"] == "learned" else {}
+    if schedule:
+        schedule = {**schedule, "steps": 4, "epoch_steps": 2, "batch": 4}
+    task = {**paper["datasets"]["isic2018"]["task"], "size": [32, 32]}
+    if own.get("size"):
+        own["size"] = [48, 48]
+    return Job(
+        paper=SLUG, dataset="isic2018", method=method, seed=0, data=packed, task=task,
+        method_options={**own, **options}, train=schedule, device="cpu",
+    )  # fmt: skip
+
+
+def run(job, out):
+    weights = None
+    if job.train:
+        train(job, out / "runs", out / job.method / "model")
+        weights = out / job.method / "model/weights.safetensors"
+    evaluate(job, weights, out / job.method / "predictions", out / job.method / "scores.csv")
+    return read_metrics(out / job.method / "scores.csv")
+
+
+def value(rows, metric, setting=""):
+    return float(rows[(rows["metric"] == metric) & (rows["setting"] == setting)]["value"].mean())
+
+
+def test_every_network_of_the_tables_trains_and_is_scored(settings, packed, tmp_path):
+    methods = settings.paper(SLUG)["datasets"]["isic2018"]["methods"]
+    for method in [m for m in methods if settings.options(SLUG, "isic2018", m)["kind"] == "learned"]:
+        job = job_for(settings, packed, method)
+        rows = run(job, tmp_path)
+        known = ("test_epoch", "release") if method == "iscf_test" else ("honest", "truth_blobs")
+        assert set(rows["setting"]) == {f"protocol={p}" for p in known}, method
+        assert value(rows, "params", f"protocol={known[0]}") > 10, method  # of the paper's size
+        assert 0 <= value(rows, "dsc", f"protocol={known[0]}") <= 1
+        assert len(rows[rows["metric"] == "dsc_image"]) == 8
+    shown = {
+        "fig3": ["unet", "iscf"],
+        "fig_protocol": ["iscf", "iscf_test"],
+        "fig_size": ["no_iscf", "iscf_384"],
+    }
+    for figure, of in shown.items():
+        jobs = {m: job_for(settings, packed, m) for m in of}
+        folders = {m: tmp_path / m / "predictions" for m in of}
+        draw(figure, jobs, {}, folders, {m: m for m in of}, tmp_path / figure)
+        assert (tmp_path / f"{figure}.png").stat().st_size > 2000 and (tmp_path / f"{figure}.svg").exists()
+
+
+def test_a_method_repeats_and_learns(settings, packed, tmp_path):
+    job = job_for(settings, packed, "iscf", net=SMALL)
+    first = run(job, tmp_path / "a")
+    again = run(job, tmp_path / "b")
+    assert first.equals(again)
+
+
+def test_controls_bracket_and_the_prior_is_one_mask(settings, packed, tmp_path):
+    truth = run(job_for(settings, packed, "truth"), tmp_path)
+    assert [value(truth, m) for m in ("dsc", "se", "sp", "acc", "dsc_image")] == [1.0] * 5
+    floor = run(job_for(settings, packed, "background"), tmp_path)
+    assert value(floor, "dsc") == 0 and value(floor, "sp") == 1 and value(floor, "dsc_image") == 0
+    job = job_for(settings, packed, "prior")
+    prior = run(job, tmp_path)
+    assert 0.2 < value(prior, "dsc") < 0.95
+    logits = read_logits(tmp_path / "prior/predictions", open_data(job))
+    assert (logits == logits[0]).all()
+
+
+def test_scores_follow_the_answer(settings, packed, tmp_path):
+    """A mask that is mirrored or turned inside out must cost; pooled values are those of all pixels."""
+    job = job_for(settings, packed, "truth")
+    predict(job, None, tmp_path / "p")
+    logits = np.load(tmp_path / "p/logits.npy")
+    for name, change in (("shifted", np.roll(logits, 12, axis=2)), ("inverted", -logits)):
+        folder = tmp_path / name
+        folder.mkdir()
+        np.save(folder / "logits.npy", change)
+        rows = score(job, folder)
+        dice = float(np.mean([r["value"] for r in rows if r["metric"] == "dsc"]))
+        assert dice < 0.8, name
+        data = open_data(job)
+        truths = data.masks[data.rows("test")]
+        counts = [count((m > 0).astype(np.uint8), t) for m, t in zip(change, truths)]
+        assert dice == pytest.approx(pooled(counts)["dice"])
+    np.save(tmp_path / "p/logits.npy", logits[:2])
+    with pytest.raises(InputError, match="of other images"):
+        score(job, tmp_path / "p")
+
+
+def disc(size, row, column, radius):
+    y, x = np.mgrid[:size, :size]
+    return (y - row) ** 2 + (x - column) ** 2 < radius**2
+
+
+def test_the_release_lets_the_truth_choose():
+    truth = disc(224, 110, 110, 50)
+    stray = disc(224, 190, 40, 25)
+    logits = np.where(disc(224, 110, 110, 44) | stray, 5.0, -5.0)
+    honest = logits > 0
+    chosen = after_release(logits, truth)
+
+    def dice(mask):
+        return pooled([count(mask.astype(np.uint8), truth.astype(np.uint8))])["dice"]
+
+    # the stray blob goes, and the lesion is grown towards the truth
+    assert not (chosen & stray).any() and dice(chosen) > dice(honest) + 0.1 and dice(chosen) > 0.93
+    # with another truth the same answer gives another mask: it was not the network that chose
+    other = after_release(logits, stray)
+    assert (other & stray).any() and not (other & disc(224, 110, 110, 20)).any()
+    # a probability between 0.5 and 0.596 is no lesion to the release
+    assert not after_release(np.where(truth, 0.3, -5.0), np.zeros_like(truth)).any()
+
+
+def test_a_hole_is_closed_before_the_choice():
+    truth = disc(224, 110, 110, 50)
+    logits = np.where(truth & ~disc(224, 110, 110, 10), 5.0, -5.0)
+    assert after_release(logits, truth)[110, 110]
+
+
+def test_the_epoch_comes_from_the_named_split(settings, packed):
+    from mlmi2023.papers.skin_transformer.train import plan
+
+    data = open_data(job_for(settings, packed, "iscf"))
+    for method, split in (("iscf", "val"), ("iscf_test", "test")):
+        found = plan(job_for(settings, packed, method, net=SMALL))
+        assert found.val.rows.tolist() == data.rows(split).tolist()
+        assert sorted(found.train.rows) == data.rows("train").tolist()
+    with pytest.raises(InputError, match="val or test"):
+        plan(job_for(settings, packed, "iscf", net=SMALL, select_on="train"))
+
+
+def test_resizing_keeps_shapes_where_they_are():
+    images = np.zeros((1, 40, 40, 3), np.uint8)
+    masks = disc(40, 12, 28, 8)[None].astype(np.uint8)
+    images[masks > 0] = 200
+    small, labels = resized(images, masks, (20, 20))
+    assert small.shape == (1, 20, 20, 3) and labels.shape == (1, 20, 20)
+    assert np.array_equal(labels[0] > 0, small[0, ..., 0] > 100)
+    assert abs(float(labels.mean()) - float(masks.mean())) < 0.02

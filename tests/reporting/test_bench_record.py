@@ -1,0 +1,126 @@
+"""The bench record: published whole, shown on the pages, stale as soon as code, config or claims move on."""
+
+import dataclasses
+import json
+
+import pytest
+from test_reporting_pages import VALUES, train_json
+
+from mlmi2023.core import sources
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.tidy import write_metrics
+from mlmi2023.reporting import record as records
+from mlmi2023.reporting.claims import evaluate_claims, write_claims
+from mlmi2023.reporting.overview import OverviewItem, build_overview
+from mlmi2023.reporting.page import PageInputs, build_page
+from mlmi2023.reporting.tables import build_table, write_table
+from reporting_data import frame, paper
+
+ABOUT = {"scale": "bench", "configfiles": ["config/small.yaml"], "config_hash": "c1", "sources": []}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A finished bench run of a toy paper, and the hash of its code as today's."""
+    monkeypatch.setattr(records, "code_hash", lambda slug, more: "k1")
+    out = tmp_path / "results/bench/toy"
+    made, metrics = paper(), frame(VALUES)
+    write_metrics(metrics, out / "metrics.csv")
+    write_table(build_table(made, "table1", metrics), made, out / "tables/table1.csv")
+    write_claims(evaluate_claims(made, metrics), out / "claims.csv")
+    return made, out, [train_json(out, seed=0), train_json(out, seed=1)]
+
+
+def publish(run, folder):
+    made, out, reports = run
+    tables = [out / "tables/table1.csv"]
+    records.publish(made, out / "claims.csv", tables, reports, out / "metrics.csv", ABOUT, folder)
+    return made
+
+
+def test_a_record_says_where_it_comes_from(run, tmp_path):
+    made = publish(run, tmp_path / "bench/toy")
+    about = json.loads((tmp_path / "bench/toy/record.json").read_text())
+    assert about["paper"] == "toy" and about["seeds"] == [0, 1] and about["config_hash"] == "c1"
+    assert about["code_hash"] == "k1" and "abc123" in about["code_version"] and about["seconds"] == 180.0
+    assert about["runs"][0]["samples_per_second"] == 3.0
+    found = records.read_record(tmp_path / "bench/toy", made, "c1")
+    assert [r.id for r in found.claims] == list(made.claims)
+    assert [t.table.id for t in found.tables] == ["table1"]
+
+
+def test_a_record_grows_stale(run, tmp_path, monkeypatch):
+    made = publish(run, tmp_path / "toy")
+    path = tmp_path / "toy/record.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "dirty": False}))
+    assert records.read_record(tmp_path / "toy", made, "c1").stale == ()
+    assert "configuration" in records.read_record(tmp_path / "toy", made, "c2").stale[0]
+    path.write_text(json.dumps({**content, "dirty": True}))
+    assert "uncommitted" in records.read_record(tmp_path / "toy", made, "c1").stale[0]
+    monkeypatch.setattr(records, "code_hash", lambda slug, more: "k2")
+    assert "code" in records.read_record(tmp_path / "toy", made, "c1").stale[0]
+
+
+@pytest.mark.parametrize("verdict", ["not reproduced", "undecided", "not tested"])
+def test_pages_show_the_record_and_why_a_claim_fails(run, tmp_path, verdict):
+    made, out, reports = run
+    publish(run, tmp_path / "toy")
+    found = records.read_record(tmp_path / "toy", made, "another")
+    failed = found.claims[0].id
+    found.claims[0] = dataclasses.replace(found.claims[0], verdict=verdict)
+    inputs = PageInputs(
+        reported=made,
+        scale="demo",
+        summary="",
+        claims=out / "claims.csv",
+        tables=[out / "tables/table1.csv"],
+        runs=reports,
+        record=found,
+        findings={failed: "Too **little** data."},
+    )
+    build_page(inputs, out / "index.html")
+    text = (out / "index.html").read_text()
+    assert 'id="bench"' in text and "stale: the configuration has changed since" in text
+    assert "Too <strong>little</strong> data." in text and "config/small.yaml" in text
+    items = [OverviewItem(made, out / "index.html", out / "claims.csv", [out / "tables/table1.csv"], found)]
+    build_overview(items, "demo", tmp_path / "results/bench/index.html")
+    assert "Bench record" in (tmp_path / "results/bench/index.html").read_text()
+
+
+def test_a_run_without_a_tested_claim_is_no_record(run, tmp_path):
+    made, out, _ = run
+    write_claims(evaluate_claims(made, frame({"low": [[0.1] * 6]})), out / "claims.csv")
+    with pytest.raises(InputError, match="no claim was tested"):
+        publish(run, tmp_path / "toy")
+    assert not (tmp_path / "toy").exists()
+
+
+def test_the_code_hash_follows_imports(tmp_path, monkeypatch):
+    package = tmp_path / "pack"
+    for name, text in {
+        "papers/one/train.py": "from pack import trunk\n",
+        "papers/one/figures.py": "x = 1\n",
+        "papers/two/train.py": "x = 1\n",
+        "trunk.py": "def f():\n    import pack.deep as d\n",
+        "deep.py": "x = 1\n",
+        "other.py": "x = 1\n",
+    }.items():
+        path = package / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(sources, "PACKAGE", package)
+
+    def hash_after(name):
+        (package / name).write_text("x = 2\n")
+        sources.imports.cache_clear()
+        return sources.code_hash("one")
+
+    before = sources.code_hash("one")
+    assert hash_after("other.py") == before
+    assert hash_after("papers/two/train.py") == before
+    assert hash_after("papers/one/figures.py") == before
+    (package / "deep.py").write_text('"""Says."""\n\n# why\nx = 1\n')
+    assert sources.code_hash("one") == before
+    assert hash_after("deep.py") != before
+    assert sources.code_hash("one", ["other.py"]) != sources.code_hash("one")

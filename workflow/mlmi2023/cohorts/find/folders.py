@@ -1,0 +1,161 @@
+"""Index a folder of images by name patterns: every kind of real cohort comes down to this.
+
+Standard library only: this runs whenever the DAG is built.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mlmi2023.cohorts.find import splits
+from mlmi2023.cohorts.find.patterns import clean, find, natural
+from mlmi2023.cohorts.find.subject import Record
+from mlmi2023.core.errors import InputError
+
+
+def need_folder(where: str, root: Path) -> None:
+    """Refuse a root that is no folder."""
+    if not root.is_dir():
+        raise InputError(
+            f"{where}: key 'root' is '{root}', which is no folder; set it to where the images are"
+        )
+
+
+def index_folder(where: str, config: dict[str, Any], root: Path) -> list[Record]:
+    """Index any folder by the name patterns of ``images`` and ``labels``.
+
+    Args:
+        where: how messages name the configuration.
+        config: a cohort of kind ``folder``, or what another kind amounts to.
+        root: the folder that the patterns start from.
+
+    Raises:
+        InputError: nothing matches, a file is missing, twice there or ambiguous, or the split does not fit.
+    """
+    patterns: dict[str, str] = dict(config.get("images") or {})
+    if not patterns:
+        raise InputError(f"{where}: key 'images' is missing; add images: {{T1w: 'name{{subject}}.nii.gz'}}")
+    wanted = config.get("modalities") or list(patterns)
+    for modality in wanted:
+        if modality not in patterns:
+            raise InputError(
+                f"{where}: key 'modalities' has {modality}, 'images' only {', '.join(patterns)}; add it there"
+            )
+    files = {m: _lookup(where, f"images.{m}", patterns[m], root) for m in wanted}
+    label_files = _lookup(where, "labels", config["labels"], root) if config.get("labels") else None
+    folder_of = {s: split for found in files.values() for s, (_, split) in found.items()}
+    everyone = sorted(folder_of, key=natural)
+    if config.get("incomplete") == "skip":
+        everyone = [s for s in everyone if all(s in found for found in files.values())]
+    assigned = _assign(where, config, root, everyone, folder_of)
+    records = []
+    for subject, split in assigned.items():
+        for modality, found in files.items():
+            if subject not in found:
+                _complain(where, subject, modality, patterns[modality], root)
+        if label_files is not None and subject not in label_files:
+            _complain(where, subject, "label", config["labels"], root)
+        truth = root / f"derivatives/truth/sub-{subject}/anat"
+        records.append(
+            Record(
+                subject,
+                split,
+                {modality: found[subject][0] for modality, found in files.items()},
+                label_files[subject][0] if label_files is not None else None,
+                str(truth) if truth.is_dir() else None,
+            )
+        )
+    if config.get("atlas_image"):
+        records = [*records, _atlas(where, config, root, wanted)]
+    if not records:
+        raise InputError(f"{where}: no subject has a split; set 'split' or fill the split column")
+    if sum(record.split == "atlas" for record in records) > 1:
+        raise InputError(
+            f"{where}: more than one subject is the atlas; keep one of atlas, atlas_image, split"
+        )
+    return records
+
+
+def _lookup(where: str, key: str, pattern: str, root: Path) -> dict[str, tuple[str, str]]:
+    """Return path and split folder of each subject that a pattern finds."""
+    if "{subject}" not in pattern:
+        raise InputError(
+            f"{where}: key '{key}' is '{pattern}' without {{subject}}; put it where the names differ"
+        )
+    if "**" in pattern:
+        raise InputError(f"{where}: key '{key}' has **; write one * for each folder between")
+    found: dict[str, tuple[str, str]] = {}
+    for match in find(root, pattern):
+        subject = clean(match.subject)
+        if not subject:
+            raise InputError(f"{match.path}: no letter or digit in the place of {{subject}}; rename the file")
+        if subject in found and found[subject][1] == match.split:
+            raise InputError(
+                f"{where}: key '{key}' finds two files of subject {subject}: {found[subject][0]} and "
+                f"{match.path}; make the pattern narrower or remove one"
+            )
+        if subject in found:
+            raise InputError(
+                f"{where}: subject {subject} lies in the folders {found[subject][1]} and {match.split}; "
+                "keep it in one, splits must not overlap"
+            )
+        found[subject] = (match.path, match.split)
+    if not found:
+        names = sorted(os.listdir(root))[:4]
+        shown = f"it holds {', '.join(names)}" if names else "it is empty"
+        raise InputError(f"{where}: key '{key}': no file in {root} is named like '{pattern}'; {shown}")
+    return found
+
+
+def _assign(
+    where: str, config: dict[str, Any], root: Path, subjects: list[str], folder_of: dict[str, str]
+) -> dict[str, str]:
+    """Return the split of every subject that is used, the atlas included."""
+    atlas = config.get("atlas")
+    atlas = clean(atlas) if isinstance(atlas, str) else None
+    if atlas is not None and atlas not in subjects:
+        raise InputError(f"{where}: key 'atlas' is '{config['atlas']}', who has no image; name a subject")
+    others = [subject for subject in subjects if subject != atlas]
+    counts = config.get("split")
+    if config.get("split_file"):
+        if counts:
+            raise InputError(f"{where}: keys 'split' and 'split_file' exclude each other; keep one")
+        file = Path(os.path.expanduser(config["split_file"]))
+        file = file if file.is_absolute() or not (root / file).exists() else root / file
+        assigned = splits.by_file(where, file, subjects)
+        assigned.pop(atlas or "", None)
+    elif not counts:
+        raise InputError(f"{where}: key 'split' is missing; add split: {{train: 20, val: 4, test: 6}}")
+    elif any("{split}" in pattern for pattern in config["images"].values()):
+        assigned = splits.by_folder(where, [(s, folder_of[s]) for s in others], counts)
+    else:
+        assigned = splits.by_counts(where, others, counts, config.get("split_seed"))
+    return {**assigned, atlas: "atlas"} if atlas is not None else assigned
+
+
+def _atlas(where: str, config: dict[str, Any], root: Path, modalities: list[str]) -> Record:
+    """Return the record of an atlas that lies in files of its own; names may hold a ``*``."""
+    given = config["atlas_image"]
+    named = dict(given) if isinstance(given, dict) else {modalities[0]: given}
+    images = {m: _single(where, "atlas_image", path, root) for m, path in named.items()}
+    labels = config.get("atlas_labels")
+    return Record(
+        "atlas", "atlas", images, _single(where, "atlas_labels", labels, root) if labels else None, None
+    )
+
+
+def _single(where: str, key: str, pattern: str, root: Path) -> str:
+    path = Path(os.path.expanduser(pattern))
+    found = [str(path)] * path.is_file() if path.is_absolute() else [m.path for m in find(root, pattern)]
+    if len(found) != 1:
+        raise InputError(
+            f"{where}: key '{key}' is '{pattern}': {len(found) or 'no'} such files in {root}; name one"
+        )
+    return found[0]
+
+
+def _complain(where: str, subject: str, what: str, pattern: str, root: Path) -> None:
+    raise InputError(
+        f"{where}: subject {subject} has no {what} file named like '{pattern}' in {root}; "
+        "add it, leave the subject out with a split_file, or set 'modalities' to those that all have"
+    )

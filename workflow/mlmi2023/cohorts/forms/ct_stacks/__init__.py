@@ -1,0 +1,1 @@
+"""Form ``ct_stacks``: CT volumes as stacks of thick slices."""

@@ -1,0 +1,1 @@
+"""Form ``exams``: a stack of slices and a row of a health record per exam."""

@@ -1,0 +1,1 @@
+"""Form ``images``: photographs of one size, each with a label map."""

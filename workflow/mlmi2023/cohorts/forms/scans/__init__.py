@@ -1,0 +1,1 @@
+"""Form ``scans``: labelled volumes, each on a grid of its own."""

@@ -1,0 +1,202 @@
+"""Cohorts of the form ``scans``: labelled volumes, each on a grid of its own (:mod:`.reader`).
+
+A made cohort brings ``scans.csv`` (:mod:`mlmi2023.cohorts.forms.scans.raw`). Of any other, the key ``read``
+says where files lie, in one or more ``groups`` (a public dataset's layout may have them too):
+
+``image``        name pattern with {subject}, below the root
+``labels``       the same, of the label map
+``split``        a word for all (``train``), counts in natural order ({train: 20, val: 4}), or lists of ids
+``site``         a word for all; optional
+
+Beside ``groups``, ``read`` takes what is done to every scan:
+
+``modality``     name of the image; default ``image``
+``spacing``      mm along X, Y, Z; without it scans keep their voxels
+``window``       [low, high], which become 0 and 1, the rest is clipped; Hounsfield units of CT
+``scale``        instead: ``zscore`` over what is not 0 (stripped heads), or ``percentiles`` (1 and 99)
+``crop``         true: cut to the box of what is above 0 after scaling, as a CT's air is
+``labels_kept``  only these label values; others become background
+
+The cohort's key ``folds`` deals scans into folds by subject.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from mlmi2023.cohorts.forms.scans.keys import read_key
+from mlmi2023.core.errors import InputError
+
+
+def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
+    """Return the files that :func:`pack` reads."""
+    from mlmi2023.cohorts.forms.scans.listing import list_scans
+
+    rows = list_scans("config of the cohort", config, root)
+    return [Path(row[key]) for row in rows for key in ("image", "labels")]
+
+
+def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
+    """Write the packed scans, whole or not at all.
+
+    Args:
+        config: the cohort's configuration.
+        root: its raw root.
+        out: folder to write.
+        name: the cohort's name.
+
+    Raises:
+        InputError: a scan cannot be used; the line names file or key, and the fix.
+    """
+    import numpy as np
+
+    from mlmi2023.cohorts.find.folds import stratified_folds
+    from mlmi2023.cohorts.formats.label_names import named
+    from mlmi2023.cohorts.forms.scans.listing import list_scans
+    from mlmi2023.cohorts.forms.scans.raw import read_label_names
+    from mlmi2023.core.files import atomic, content_hash, file_hash, write_json
+
+    where, read = f"config of cohort '{name}'", read_key(config)
+    rows = list_scans(where, config, Path(root))
+    modality, dealt = str(read.get("modality", "image")), config.get("folds")
+    folds = []
+    if dealt:
+        ids = [row["subject"] for row in rows]
+        folds = stratified_folds(
+            where, [0] * len(rows), ids, dealt["count"], int(dealt.get("seed", 0))
+        ).tolist()
+    with atomic(out) as part:
+        part.mkdir()
+        about, values = [], set()
+        with open(part / "images.raw", "wb") as images, open(part / "labels.raw", "wb") as maps:
+            for number, row in enumerate(rows):
+                image, labels, spacing = _prepared(row, read)
+                values |= {int(v) for v in np.unique(labels)}
+                images.write(image.tobytes())
+                maps.write(labels.tobytes())
+                kept = {key: row[key] for key in ("subject", "split", "site")}
+                own = {"shape": list(image.shape), "spacing": [round(float(s), 6) for s in spacing]}
+                about.append({**kept, **own, **({"fold": folds[number]} if folds else {})})
+        for file, array, kind in (("images", modality, np.float16), ("labels", "labels", np.uint8)):
+            raw = np.memmap(part / f"{file}.raw", kind, "r")
+            np.save(part / f"{array}.npy", raw)
+            (part / f"{file}.raw").unlink()
+        given = {int(k): str(v) for k, v in (config.get("label_names") or {}).items()}
+        layout = (config.get("layout") or {}).get("label_names") or {}
+        names = given or {int(k): str(v) for k, v in layout.items()} or read_label_names(Path(root))
+        content: dict[str, Any] = {
+            "name": name,
+            "form": "scans",
+            "subjects": about,
+            "modalities": [modality],
+            "labels": {str(v): text for v, text in named(names, values | set(names)).items()},
+            "facts": _facts(about, values, read),
+        }
+        hashes = {file.name: file_hash(file) for file in sorted(part.iterdir())}
+        content["content_hash"] = content_hash([content, hashes])
+        write_json(part / "cohort.json", content)
+
+
+def _prepared(row: dict[str, str], read: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Return image (X, Y, Z) float16, labels uint8 and voxel size of one scan."""
+    import numpy as np
+
+    from mlmi2023.cohorts.formats.volumes import check_same_grid, read_volume
+    from mlmi2023.cohorts.forms.scans.listing import read_map
+    from mlmi2023.cohorts.forms.scans.spacing import respaced
+
+    image, affine = read_volume(row["image"])
+    labels, place = read_map(row["labels"])
+    check_same_grid((image, affine), (labels, place), row["labels"])
+    inside, spacing = image != 0, np.linalg.norm(affine[:3, :3], axis=0)
+    if read.get("spacing"):
+        new = np.array(read["spacing"], float)
+        image = respaced(image, spacing, new)
+        labels, inside = (respaced(array, spacing, new, nearest=True) for array in (labels, inside))
+        spacing = new
+    image = _scaled(image, inside, read, row["image"])
+    if read.get("labels_kept"):
+        labels = np.where(np.isin(labels, list(read["labels_kept"])), labels, 0)
+    if read.get("crop"):
+        spots = np.nonzero(image > 0)
+        box = tuple(slice(int(s.min()), int(s.max()) + 1) for s in spots)
+        image, labels = image[box], labels[box]
+    return image, labels.astype(np.uint8), spacing
+
+
+def _scaled(image: Any, inside: Any, read: dict[str, Any], file: str) -> Any:
+    import numpy as np
+
+    if read.get("window"):
+        low, high = map(float, read["window"])
+        scaled = np.clip((image - low) / (high - low), 0, 1)
+        if not (scaled > 0).any():
+            raise InputError(f"{file}: nothing is above {low:g}; check read.window and the file's units")
+        return scaled.astype(np.float16)
+    values = image[inside]
+    if values.size < 2 or values.std() == 0:
+        raise InputError(f"{file}: the image is flat where it is not 0; check the file")
+    if read["scale"] == "zscore":
+        scaled = ((image - values.mean()) / values.std()).astype(np.float16)
+        scaled[inside & (scaled == 0)] = np.float16(1e-4)  # 0 is kept for what lies outside
+        return np.where(inside, scaled, np.float16(0))
+    low, high = np.percentile(values, [1, 99])
+    return np.clip((image - low) / max(high - low, 1e-6), 0, 1).astype(np.float16)
+
+
+def _facts(about: list[dict[str, Any]], values: set[int], read: dict[str, Any]) -> list[tuple[str, str]]:
+    from collections import Counter
+
+    splits = Counter(row["split"] for row in about)
+    sites = Counter(row["site"] for row in about if row["site"])
+    low, high = (
+        [f([row[k][i] for row in about]) for i in range(3)] for f, k in ((min, "shape"), (max, "shape"))
+    )
+    thick = sorted({row["spacing"][2] for row in about})
+    spaced = f"{thick[0]:g}" if len(thick) == 1 else f"{thick[0]:g} to {thick[-1]:g}"
+    scaled = f"window {read['window']}" if read.get("window") else str(read["scale"])
+    facts = [
+        ("scans", ", ".join(f"{n} {split}" for split, n in splits.items())),
+        ("voxels", f"{' x '.join(map(str, low))} to {' x '.join(map(str, high))}"),
+        ("voxel size", f"{about[0]['spacing'][0]:g} mm in plane, {spaced} mm between slices"),
+        ("structures", str(len(values - {0}))),
+        ("intensities", scaled),
+    ]
+    return facts + ([("sites", ", ".join(f"{n} {s}" for s, n in sorted(sites.items())))] if sites else [])
+
+
+def draw_samples(packed: Path, png: Path) -> None:
+    """Draw slices of some scans, structures coloured."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    from mlmi2023.cohorts.forms.scans.reader import open_scans
+    from mlmi2023.drawing.slices import label_colours, paint
+
+    scans = open_scans(packed)
+    firsts = {split: scans.rows(split) for split in dict.fromkeys(scans.splits)}
+    shown = [row for turn in range(6) for rows in firsts.values() for row in rows[turn : turn + 1]][:6]
+    colours = label_colours(sorted(scans.label_names), scans.label_names)
+    figure, grid = plt.subplots(
+        4, len(shown), figsize=(2.2 * max(len(shown), 3), 8.4), squeeze=False, layout="constrained",
+        facecolor="black",
+    )  # fmt: skip
+    for column, row in zip(grid.T, shown):
+        image, labels = np.asarray(scans.image(row), np.float32), np.asarray(scans.labels(row))
+        z, y = (int((labels > 0).sum(axes).argmax()) for axes in ((0, 1), (0, 2)))
+        low, high = np.percentile(image, [1, 99.5])
+        tall = scans.spacings[row][2] / scans.spacings[row][0]
+        for k, (cut, aspect) in enumerate(((np.s_[:, :, z], 1.0), (np.s_[:, y], tall))):
+            for shade in (0, 1):
+                axes = column[2 * k + shade]
+                axes.imshow(image[cut].T, cmap="gray", vmin=low, vmax=high, origin="lower", aspect=aspect)
+                if shade:
+                    axes.imshow(paint(labels[cut].T, colours, 0.6), origin="lower", aspect=aspect,
+                                interpolation="nearest")  # fmt: skip
+                axes.axis("off")
+        about = " · ".join(filter(None, [scans.subjects[row], scans.splits[row], scans.sites[row]]))
+        column[0].set_title(about, fontsize=8, color="white")
+    figure.savefig(png, dpi=100, facecolor="black")
+    plt.close(figure)

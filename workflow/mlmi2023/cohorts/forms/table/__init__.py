@@ -1,0 +1,1 @@
+"""Form ``table``: a row of numbers per subject."""

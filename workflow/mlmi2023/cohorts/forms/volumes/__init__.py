@@ -1,0 +1,1 @@
+"""Form ``volumes``: subjects on one grid after preprocessing; the default."""

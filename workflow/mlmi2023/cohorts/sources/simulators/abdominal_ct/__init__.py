@@ -1,0 +1,44 @@
+"""Stand-in abdominal CT: the thirteen organs of BTCV in a body, scanned with slices of many thicknesses.
+
+Each patient has anatomy, contrast phase and scanner settings of its own. Organs are solids whose insides
+are known exactly: a voxel's label is the organ at its centre. Long vertical tubes (aorta, vena cava,
+oesophagus) have short unlabelled likenesses beside them (bowel loops, nodes), which neighbouring slices
+alone tell apart. Lengths are mm, intensities Hounsfield units, axes RAS. The files, in the order of the work:
+
+======== ==========================================================================
+organs   names and numbers of BTCV's labels, mean attenuation in each phase
+options  the simulator's parameters and their defaults
+shapes   solids: ellipsoids, tubes, unions of them
+anatomy  the solids of one patient, and how they are bent
+phantom  the body on a fine grid: labels and attenuation
+scanner  blur, slices, noise
+cohort   all patients, in parallel, and their files
+======== ==========================================================================
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def simulate(
+    config: dict[str, Any],
+    out: Path,
+    threads: int = 1,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> None:
+    """Write a stand-in cohort of abdominal CT, in the raw layout of :mod:`mlmi2023.cohorts.forms.scans.form`.
+
+    Args:
+        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (patients per split) and ``options``
+            (see :mod:`mlmi2023.cohorts.sources.simulators.abdominal_ct.options`).
+        out: folder; made if absent.
+        threads: worker processes; the bytes do not depend on their number.
+        progress: called with patients done, patients in all, and the patient just done.
+
+    Raises:
+        InputError: an option is unknown or out of range.
+    """
+    from mlmi2023.cohorts.sources.simulators.abdominal_ct.cohort import simulate_cohort
+
+    simulate_cohort(config, Path(out), threads, progress)

@@ -1,0 +1,1 @@
+"""What everything stands on: configuration, jobs, files, errors, provenance, the tidy file of results."""

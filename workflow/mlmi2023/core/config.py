@@ -1,0 +1,330 @@
+"""Read, merge and validate the configuration, with one clear line for each mistake.
+
+No import here costs time: this runs whenever the DAG is built.
+"""
+
+import copy
+import difflib
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import content_hash
+
+SCALES = ("demo", "bench", "paper")
+STEPS = ("n4", "brainmask", "affine", "grid")
+# kinds of cohort whose raw data the workflow makes
+MADE = ("simulated", "packaged")
+# the kind that puts other cohorts side by side
+JOINED = "joined"
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file; a broken or missing one is an :class:`InputError` that names it."""
+    try:
+        with open(path) as stream:
+            return yaml.load(stream, Loader=_Loader)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``over`` laid on it, mapping by mapping; other values are replaced.
+
+    A mapping in ``over`` that has another ``kind`` than the one below replaces it whole, since the keys of
+    one kind mean nothing to another. A null in ``over`` removes what is below.
+    """
+    merged = dict(copy.deepcopy(dict(base)))
+    for key, value in over.items():
+        below = merged.get(key)
+        if value is None and key in merged:
+            del merged[key]
+        elif isinstance(value, Mapping) and isinstance(below, Mapping):
+            same_kind = value.get("kind", below.get("kind")) == below.get("kind")
+            merged[key] = merge(below, value) if same_kind else copy.deepcopy(dict(value))
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def at_scale(config: Mapping[str, Any], scale: str) -> dict[str, Any]:
+    """Return what ``config`` says at ``scale``: its part ``all`` with its part for the scale laid on it."""
+    return merge(config.get("all", {}), config.get(scale) or {})
+
+
+@cache
+def _validator(schema_file: Path) -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(read_yaml(schema_file))
+
+
+def check(config: Any, schema_file: Path, what: str) -> None:
+    """Validate against a JSON schema; the first mistake becomes one line that names the key and the fix.
+
+    Raises:
+        InputError: ``config`` does not fit the schema.
+    """
+    errors = sorted(_validator(schema_file).iter_errors(config), key=lambda e: list(map(str, e.path)))
+    if errors:
+        raise InputError(f"{what}: {_say(errors[0])}")
+
+
+def _say(error: Any) -> str:
+    where = ".".join(str(p) for p in error.path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = next(key for key in error.instance if key not in known)
+        return f"unknown key '{'.'.join(filter(None, [where, str(unknown)]))}'{suggest(str(unknown), known)}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"key '{'.'.join(filter(None, [where, missing]))}' is missing; add it"
+    if error.validator == "enum":
+        return (
+            f"key '{where}' is {error.instance!r}; choose one of {', '.join(map(str, error.validator_value))}"
+        )
+    return f"key '{where}' is {error.instance!r}: {error.message.split(' is ', 1)[-1][:160]}"
+
+
+def suggest(word: str, known: list[str]) -> str:
+    """Return '; did you mean …?' or the list of what is known."""
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known: {', '.join(known)}"
+
+
+def expand(path: str) -> Path:
+    """Return ``path`` with ``~`` and ``$VARIABLES`` filled in."""
+    return Path(os.path.expandvars(os.path.expanduser(path)))
+
+
+class Settings:
+    """The configuration of one run of the workflow, resolved at its scale.
+
+    Attributes:
+        scale: ``demo``, ``bench`` or ``paper``.
+        results: folder of all results at this scale.
+        papers: slugs to make, in the order of the config.
+        known: slugs of all papers that have a config and a file of reported numbers.
+    """
+
+    def __init__(self, config: Mapping[str, Any], root: Path) -> None:
+        """Validate ``config`` (the merged content of all config files and command line keys).
+
+        Args:
+            config: the workflow's configuration.
+            root: the repository's root, where ``config/`` and ``resources/`` lie.
+
+        Raises:
+            InputError: a key is unknown, a value is not allowed, a paper or cohort does not exist.
+        """
+        check(config, root / "config/schemas/config.schema.yaml", "config")
+        self.root = root
+        self.raw = config
+        self.scale: str = config["scale"]
+        self.results = Path(config["results"]) / self.scale
+        self.device: str = config["device"]
+        reported = {p.stem for p in (root / "resources/papers").glob("*.yaml")}
+        self.known = sorted(p.stem for p in (root / "config/papers").glob("*.yaml") if p.stem in reported)
+        wanted = config["papers"]
+        self.papers: list[str] = self.known if wanted == "all" else list(wanted)
+        for slug in [*self.papers, *config["overrides"]]:
+            if slug not in self.known:
+                raise InputError(f"config: unknown paper '{slug}'{suggest(slug, self.known)}")
+        self._papers: dict[str, dict[str, Any]] = {}
+        self._cohorts: dict[str, dict[str, Any]] = {}
+        self._tables: dict[str, list[str]] = {}
+        # asked for once per job, and a DAG may have tens of thousands
+        self._methods: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._options: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._schedules: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+
+    def paper(self, slug: str) -> dict[str, Any]:
+        """Return the paper's configuration at the scale of this run, with the user's overrides.
+
+        The key ``like`` of the overrides names another scale to start from.
+        """
+        if slug not in self._papers:
+            file = self.root / f"config/papers/{slug}.yaml"
+            over = dict(self.raw["overrides"].get(slug, {}))
+            start = over.pop("like", self.scale)
+            if start not in SCALES:
+                raise InputError(
+                    f"config: key 'overrides.{slug}.like' is {start!r}; choose {', '.join(SCALES)}"
+                )
+            merged = merge(at_scale(read_yaml(file), start), over)
+            if self.raw["seeds"]:
+                merged["seeds"] = self.raw["seeds"]
+            check(merged, self.root / "config/schemas/paper.schema.yaml", f"config of paper '{slug}'")
+            for dataset in merged["datasets"].values():
+                for method in dataset["methods"]:
+                    if method not in merged["methods"]:
+                        names = list(merged["methods"])
+                        raise InputError(
+                            f"config of paper '{slug}': unknown method '{method}'{suggest(method, names)}"
+                        )
+                    self._check_uses(slug, merged, dataset, method, ())
+            self._papers[slug] = merged
+        return self._papers[slug]
+
+    def _check_uses(
+        self,
+        slug: str,
+        config: dict[str, Any],
+        dataset: dict[str, Any],
+        method: str,
+        above: tuple[str, ...],
+    ) -> None:
+        """Refuse a method that uses one that does not exist, or that in the end uses itself."""
+        own = merge(config["methods"][method], dataset.get("method_options", {}).get(method, {}))
+        for used in own.get("uses", []):
+            where = f"config of paper '{slug}': methods.{method}.uses"
+            if used not in config["methods"]:
+                names = list(config["methods"])
+                raise InputError(f"{where}: unknown method '{used}'{suggest(used, names)}")
+            if used in (method, *above):
+                raise InputError(f"{where}: '{used}' uses '{method}' in turn; break the circle")
+            self._check_uses(slug, config, dataset, used, (*above, method))
+
+    def cohort(self, name: str) -> dict[str, Any]:
+        """Return the configuration of a cohort: the user's own, or that of ``config/cohorts/<name>.yaml``.
+
+        The user's own may be ``like`` one of ours, with other keys laid on it. A ``dataset`` cohort gets its
+        published layout under the key ``layout``.
+        """
+        if name not in self._cohorts:
+            own = self.raw["cohorts"].get(name)
+            if own is None:
+                own = self._known_cohort(name)
+            elif "like" in own:
+                over = {key: value for key, value in own.items() if key != "like"}
+                own = merge(self._known_cohort(own["like"]), over)
+            check(own, self.root / "config/schemas/cohort.schema.yaml", f"config of cohort '{name}'")
+            own = dict(own)
+            if own["kind"] == "dataset":
+                own["layout"] = read_yaml(self.root / f"resources/datasets/{own['dataset']}.yaml")
+            self._cohorts[name] = own
+        return self._cohorts[name]
+
+    def _known_cohort(self, name: str) -> dict[str, Any]:
+        """Return what ``config/cohorts/<name>.yaml`` says at this scale."""
+        file = self.root / f"config/cohorts/{name}.yaml"
+        if not file.exists():
+            names = sorted({*self.raw["cohorts"], *(p.stem for p in file.parent.glob("*.yaml"))})
+            raise InputError(f"config: unknown cohort '{name}'{suggest(name, names)}")
+        own = at_scale(read_yaml(file), self.scale)
+        if "kind" not in own:
+            raise InputError(
+                f"{file}: says nothing about scale '{self.scale}'; add that key or use another cohort"
+            )
+        return own
+
+    def steps(self, cohort: str) -> list[str]:
+        """Return the preprocessing steps of a cohort in their order; the last one is ``grid``.
+
+        Cohorts of other forms than volumes have none.
+        """
+        asked = self.cohort(cohort).get("preprocess", {})
+        return [step for step in STEPS if step in asked]
+
+    def root_of(self, cohort: str) -> Path:
+        """Return the folder with the cohort's raw data; that of a stand-in is made by the workflow.
+
+        A joined cohort's is the folder of all cohorts.
+        """
+        config = self.cohort(cohort)
+        if config["kind"] == JOINED:
+            return self.results / "cohorts"
+        if config["kind"] in MADE:
+            raw = "bids" if config.get("form", "volumes") == "volumes" else "raw"
+            return self.results / "cohorts" / cohort / raw
+        return expand(config["root"])
+
+    def method(self, paper: str, dataset: str, method: str) -> dict[str, Any]:
+        """Return a method's options on a dataset: the paper's, with the dataset's own laid on them.
+
+        It is the same object at each call; take a copy to change it.
+        """
+        key = (paper, dataset, method)
+        if key not in self._methods:
+            config = self.paper(paper)
+            own = config["datasets"][dataset].get("method_options", {}).get(method, {})
+            self._methods[key] = merge(config["methods"][method], own)
+        return self._methods[key]
+
+    def options(self, paper: str, dataset: str, method: str) -> dict[str, Any]:
+        """Return :meth:`method` without its training keys, so that those rerun training alone."""
+        key = (paper, dataset, method)
+        if key not in self._options:
+            options = self.method(paper, dataset, method)
+            self._options[key] = {k: v for k, v in options.items() if k not in ("train", "stages")}
+        return self._options[key]
+
+    def schedule(self, paper: str, dataset: str, method: str, stage: str = "main") -> dict[str, Any]:
+        """Return the training keys of one stage: the paper's, the dataset's, the method's, the stage's.
+
+        It is the same object at each call; take a copy to change it.
+        """
+        key = (paper, dataset, method, stage)
+        if key not in self._schedules:
+            config = self.paper(paper)
+            options = self.method(paper, dataset, method)
+            schedule = merge(config.get("train", {}), config["datasets"][dataset].get("train", {}))
+            schedule = merge(schedule, options.get("train", {}))
+            self._schedules[key] = merge(schedule, (options.get("stages") or {}).get(stage) or {})
+        return self._schedules[key]
+
+    def tables(self, paper: str) -> list[str]:
+        """Return the ids of the tables that a paper reports."""
+        if paper not in self._tables:
+            reported = read_yaml(self.root / f"resources/papers/{paper}.yaml")
+            self._tables[paper] = [table["id"] for table in reported["tables"]]
+        return self._tables[paper]
+
+    def fingerprint(self, paper: str) -> str:
+        """Return a hash of all configuration that decides a paper's numbers at this scale.
+
+        Texts that only pages print are left out.
+        """
+        config = copy.deepcopy(self.paper(paper))
+        for text in ("summary", "figures"):
+            config.pop(text, None)
+        cohorts = {name: dict(self.cohort(name)) for name in self.cohorts_of(paper)}
+        for cohort in cohorts.values():
+            cohort.pop("about", None)
+        return content_hash({"scale": self.scale, "paper": config, "cohorts": cohorts})
+
+    def cohorts_of(self, paper: str) -> list[str]:
+        """Return the cohorts that a paper's datasets stand on, and those that these join, sorted."""
+        found = {dataset["cohort"] for dataset in self.paper(paper)["datasets"].values()}
+        joined = [self.cohort(name) for name in found if self.cohort(name)["kind"] == JOINED]
+        return sorted(found | {part["cohort"] for config in joined for part in config["parts"].values()})
+
+    def uses(self, paper: str, dataset: str, method: str) -> list[str]:
+        """Return the methods whose predictions and weights a method takes as input, such as a backbone's."""
+        return list(self.method(paper, dataset, method).get("uses", []))
+
+    def seeds(self, paper: str, dataset: str, method: str) -> list[int]:
+        """Return the seeds of a method: the first alone if neither it nor what it uses is trained."""
+        seeds = list(self.paper(paper)["seeds"])
+        if self.stages(paper, dataset, method):
+            return seeds
+        below = [self.seeds(paper, dataset, used) for used in self.uses(paper, dataset, method)]
+        return max(below, key=len, default=seeds[:1])
+
+    def stages(self, paper: str, dataset: str, method: str) -> list[str]:
+        """Return the training stages of a method in their order; empty if it is not trained."""
+        options = self.method(paper, dataset, method)
+        if options["kind"] != "learned":
+            return []
+        return list(options.get("stages") or ["main"])

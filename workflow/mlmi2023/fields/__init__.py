@@ -1,0 +1,1 @@
+"""Dense displacement fields: warp, compose, integrate, B-splines, Jacobians."""

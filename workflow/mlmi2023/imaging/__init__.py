@@ -1,1 +1,0 @@
-"""From raw scans to one grid: N4, brain mask, affine registration, resampling; and how well each did."""

@@ -1,0 +1,1 @@
+"""Blocks and encoders that several networks are built from."""

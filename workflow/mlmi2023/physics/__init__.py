@@ -1,0 +1,1 @@
+"""How images are acquired: k-space, slice profiles."""

@@ -1,0 +1,44 @@
+"""Linear transforms: 4x4 matrices that map points of native to points of template space, both RAS mm."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import read_json, write_json
+
+CONVENTION = "point_template = matrix @ [point_native, 1]; both in RAS mm"
+
+
+def write_xfm(path: str | Path, matrix: np.ndarray, kind: str) -> None:
+    """Write a native-to-template matrix as JSON with its kind and convention."""
+    write_json(path, {"convention": CONVENTION, "kind": kind, "matrix": matrix.tolist()})
+
+
+def read_xfm(path: str | Path) -> np.ndarray:
+    """Return the 4x4 native-to-template matrix.
+
+    Raises:
+        InputError: the file is missing or holds no such matrix.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such transform; run the affine step again")
+    try:
+        matrix = np.asarray(read_json(path)["matrix"], dtype=float)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: holds no matrix; run the affine step again") from error
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-9:
+        raise InputError(f"{path}: not an invertible 4x4 matrix; run the affine step again")
+    return matrix
+
+
+def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Map points (N, 3) by a 4x4 matrix."""
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def fit_affine(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Return the 4x4 affine that maps ``start`` (N, 3) closest to ``end`` (N, 3) in the least squares."""
+    homogeneous = np.column_stack([start, np.ones(len(start))])
+    solution = np.linalg.lstsq(homogeneous, end, rcond=None)[0]
+    return np.vstack([solution.T, [0, 0, 0, 1]])

@@ -1,0 +1,79 @@
+"""What a paper hands to the trainer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from mlmi2023.core.errors import InputError
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
+    from torch.utils.data import Dataset
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how to train; the ``train`` slice of a paper's config.
+
+    Attributes:
+        steps: optimiser steps in all.
+        epoch_steps: steps between validations; each ends with the checkpoint from which a killed run resumes.
+        batch: samples per step.
+        learning_rate: initial rate; the paper's module decides on its decay.
+        precision: ``32``, ``bf16`` or ``16`` (mixed); the last two only on a GPU, ``32`` is used on CPU.
+        monitor: name of the logged validation value that picks the final weights; empty: the last weights.
+        mode: ``min`` or ``max`` of ``monitor``.
+        clip: maximal gradient norm; 0 switches clipping off.
+        workers: processes that load data; 0 loads in the training process.
+    """
+
+    steps: int
+    epoch_steps: int
+    batch: int = 1
+    learning_rate: float = 1e-4
+    precision: str = "32"
+    monitor: str = ""
+    mode: str = "max"
+    clip: float = 0.0
+    workers: int = 0
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Schedule":
+        """Read the keys of a schedule from ``config``; other keys belong to the paper.
+
+        Raises:
+            InputError: ``steps`` or ``epoch_steps`` is missing or not positive.
+        """
+        known = {f.name for f in fields(cls)}
+        for key in ("steps", "epoch_steps"):
+            if int(config.get(key, 0)) < 1:
+                raise InputError(
+                    f"config key train.{key} must be a positive number; it is {config.get(key)!r}"
+                )
+        schedule = cls(**{k: v for k, v in config.items() if k in known})
+        if schedule.steps % schedule.epoch_steps:
+            raise InputError(
+                f"config key train.steps ({schedule.steps}) must be a multiple of train.epoch_steps "
+                f"({schedule.epoch_steps})"
+            )
+        return schedule
+
+
+@dataclass
+class Plan:
+    """A module, its samples and, if the paper validates, its validation samples.
+
+    Attributes:
+        module: a ``LightningModule`` whose attribute ``net`` is the network that is kept.
+        train: map-style dataset; drawn from at random, with replacement across epochs.
+        val: map-style dataset, read in order, or None.
+        repeats: how often the schedule's steps are done: once, or for methods that are fitted to each scan on
+            its own, once for every group of scans. The module begins anew by itself.
+        parameters: of the network, where they are not those of ``net``.
+    """
+
+    module: "pl.LightningModule"
+    train: "Dataset"
+    val: "Dataset | None" = None
+    repeats: int = 1
+    parameters: int | None = None
