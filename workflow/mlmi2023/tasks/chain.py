@@ -5,12 +5,14 @@ The same functions serve the workflow's scripts and ``python -m mlmi2023``, whic
 
 import importlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job, Used
+from mlmi2023.tasks.runs import Value
 
 
 def part(paper: str, name: str) -> ModuleType:
@@ -87,7 +89,7 @@ def evaluate(job: Job, weights: Path | None, predictions: Path, scores: Path) ->
     print(f"predict: {job.dataset} {job.method} seed {job.seed} fold {job.fold}", flush=True)
     module.predict(job, weights, predictions)
     print("score", flush=True)
-    write_metrics(module.score(job, predictions), scores)
+    write_metrics(tidy(job, module.score(job, predictions)), scores)
     write_json(
         scores.with_suffix(".json"),
         {
@@ -98,6 +100,19 @@ def evaluate(job: Job, weights: Path | None, predictions: Path, scores: Path) ->
             "provenance": record,
         },
     )
+
+
+def tidy(job: Job, values: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return the rows of the tidy file from the values that a paper's ``score`` yields."""
+    run = {"dataset": job.dataset, "method": job.method, "seed": job.seed}
+    rows = []
+    for value in values:
+        if isinstance(value, Value):
+            own = value._asdict()
+            rows.append({**own, **run, "fold": job.fold if value.fold is None else value.fold})
+        else:
+            rows.append(value)
+    return rows
 
 
 def draw(
@@ -118,9 +133,23 @@ def draw(
         names: names to show by method.
         stem: path without extension.
     """
-    from mlmi2023.training.loop.device import make_deterministic, pick_device
+    from mlmi2023.tasks.runs import Runs, start
 
-    first = next(iter(jobs.values()))
-    make_deterministic(first.threads, pick_device(first.device))
-    context = part(first.paper, "context").load(jobs, weights, predictions, names)
-    part(first.paper, "figures").draw(figure, context, stem)
+    runs = Runs(jobs, weights, predictions, names)
+    start(runs.job)
+    module = part(runs.job.paper, "figures")
+    if not hasattr(module, "FIGURES"):
+        context = part(runs.job.paper, "context").load(jobs, weights, predictions, names)
+        module.draw(figure, context, stem)
+        return
+    import matplotlib
+
+    from mlmi2023.reporting.plots import STYLE, save_figure
+
+    matplotlib.use("Agg")
+    if figure not in module.FIGURES:
+        raise InputError(
+            f"config key figures.{figure}: {runs.job.paper} draws {', '.join(module.FIGURES)}"
+        )
+    with matplotlib.rc_context(STYLE):
+        save_figure(module.FIGURES[figure](runs), stem)

@@ -22,9 +22,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mlmi2023.cohorts.about import about_packed
 from mlmi2023.core.errors import InputError
 
 VOLUMES = "volumes"
+#: by form: whose module ``reader`` opens it, and the function that does
+READERS = {
+    VOLUMES: (VOLUMES, "open_packed"),
+    "aligned_scans": (VOLUMES, "open_packed"),
+    "joined": (VOLUMES, "open_packed"),
+    "ct_stacks": ("ct_stacks", "open_stacks"),
+    "exams": ("exams", "open_exams"),
+    "images": ("images", "open_images"),
+    "phased_scans": ("phased_scans", "open_phased"),
+    "scans": ("scans", "open_scans"),
+    "table": ("table", "open_table"),
+}
 
 
 def form_of(config: dict[str, Any]) -> str:
@@ -47,6 +60,22 @@ def load_form(name: str) -> ModuleType:
         raise InputError(
             f"config of the cohort: key 'form' is '{name}'; choose one of {', '.join(known)}"
         ) from error
+
+
+def open_cohort(folder: Path) -> Any:
+    """Open a packed cohort by the reader of its form.
+
+    Args:
+        folder: what ``pack`` wrote.
+
+    Raises:
+        InputError: there is no packed cohort, or it is of an unknown form.
+    """
+    form = about_packed(folder).get("form", VOLUMES)
+    if form not in READERS:
+        raise InputError(f"{folder / 'cohort.json'}: form '{form}' is unknown; pack again")
+    place, name = READERS[form]
+    return getattr(importlib.import_module(f"{__name__}.{place}.reader"), name)(folder)
 
 
 def raw_files(name: str, config: dict[str, Any], root: Path) -> list[Path]:
