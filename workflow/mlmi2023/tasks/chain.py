@@ -148,8 +148,6 @@ def draw(
 
     matplotlib.use("Agg")
     if figure not in module.FIGURES:
-        raise InputError(
-            f"config key figures.{figure}: {runs.job.paper} draws {', '.join(module.FIGURES)}"
-        )
+        raise InputError(f"config key figures.{figure}: {runs.job.paper} draws {', '.join(module.FIGURES)}")
     with matplotlib.rc_context(STYLE):
         save_figure(module.FIGURES[figure](runs), stem)

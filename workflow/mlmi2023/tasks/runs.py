@@ -1,4 +1,4 @@
-"""What every paper's predict, score and figures stand on: runs, values, networks that are ready, stored arrays."""
+"""What every paper's predict, score and figures stand on: runs, values, ready networks, stored arrays."""
 
 import csv
 import zipfile
@@ -149,6 +149,6 @@ def read_arrays(file: Path, shape: tuple[int, ...] | None = None) -> dict[str, n
     for array in found.values():
         if shape is not None and array.shape != tuple(shape):
             raise InputError(
-                f"{file}: has shape {array.shape}, the cohort {tuple(shape)}; delete its folder and predict again"
+                f"{file}: has shape {array.shape}, not {tuple(shape)}; delete its folder and predict again"
             )
     return found
