@@ -1,5 +1,5 @@
 # make demo   set up .venv, run the workflow at scale demo, say where the report is
-# make test   set up .venv, run all tests
+# make test   set up .venv, run all tests; make test PAPER=ia_gcn: those of one paper
 # make lint   style, types, workflow
 # make reproduce   run papers twice in fresh folders and compare, or with AGAINST=resources/bench once, beside
 #             their published records; more config keys: make reproduce CONFIG=scale=bench
@@ -39,7 +39,7 @@ demo: env
 	@echo "The report: $(CURDIR)/results/demo/index.html"
 
 test: env
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $${PYTEST_WORKERS:-2} --dist loadgroup
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $${PYTEST_WORKERS:-2} --dist loadgroup $(PAPER:%=tests/papers/%)
 
 lint: env
 	@$(BIN)/ruff check .

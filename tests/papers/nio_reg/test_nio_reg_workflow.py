@@ -1,82 +1,20 @@
-"""Scans of the user's own, from NIfTI to page, by config alone; and the paper scale without data."""
-
-import csv
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+"""Slabs from files to page by config alone; and the paper scale without data."""
 
 import numpy as np
 import pytest
 
-from mlmi2023.cohorts.formats.volumes import write_volume
 from mlmi2023.core.config import merge, read_yaml
 from mlmi2023.reporting.reported import load_reported
-
-ROOT = Path(__file__).parents[3]
-SHORT = """
-cohorts:
-  brain_slabs_grid:
-    split: {train: 2, val: 2, test: 3}
-    preprocess: {grid: {shape: [32, 40, 16], spacing: [5.0, 5.0, 1.0], centre: volume}}
-overrides:
-  nio_reg:
-    datasets:
-      lpba_to_lpba: {methods: [initial, niftyreg, lapirn, nio, nio_m, truth]}
-    methods:
-      lapirn: {net: &tiny {channels: 4, blocks: 1, code: 8}}
-      nio: {net: *tiny, iterations: [0, 0, 2]}
-      nio_m: {net: *tiny, iterations: [2, 1, 1]}
-      niftyreg: {folder: nowhere}
-    train: {steps: 6, epoch_steps: 2, level_steps: [2, 2], freeze_steps: 1}
-"""
+from tiny_run import ROOT, checkout, snakemake
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("workflow")
-    for name in ("workflow", "config", "resources", "envs"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
+    return checkout(tmp_path_factory.mktemp("workflow"))
 
 
-def snakemake(place, *args, **env):
-    command = [str(Path(sys.executable).with_name("snakemake")), "--cores", "2", *args]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, env={**os.environ, **env})
-
-
-def slab(number):
-    """A brain of two structures that lie a little elsewhere in each subject."""
-    rng = np.random.default_rng(number)
-    shape = (91, 108, 18)
-    grid = np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing="ij"), -1)
-    middle = (np.array(shape) - 1) / 2
-    image, labels = np.zeros(shape), np.zeros(shape, np.uint8)
-    image[(((grid - middle) / (0.45 * np.array(shape))) ** 2)[..., :2].sum(-1) < 1] = 300
-    for value, side in ((1, -18), (2, 18)):
-        at = middle + np.array([side, 0, 0]) + rng.uniform(-4, 4, 3) * (1, 1, 0)
-        inside = (((grid - at) / (10, 14, 30)) ** 2).sum(-1) < 1
-        image[inside], labels[inside] = 300 + 200 * value, value
-    return image + rng.normal(0, 8, shape), labels
-
-
-@pytest.mark.slow
-def test_the_example_of_slabs_goes_from_file_to_page(place):
-    for number in range(1, 31):
-        image, labels = slab(number)
-        for name, array in ((f"ilist{number}", image.astype(np.int16)), (f"slist{number}", labels)):
-            write_volume(place / f"brain_t1_slabs/{name}.nii.gz", array, np.diag([2.0, 2.0, 1.0, 1.0]))
-    (place / "short.yaml").write_text(SHORT)
-    files = ["config/examples/brain_slabs_nio.yaml", "short.yaml"]
-    run = snakemake(
-        place, "nio_reg", "--configfile", *files, "--config", "scale=demo", MLMI_REAL_DATA=str(place)
-    )
-    logs = "".join(f"\n== {p}\n" + p.read_text()[-800:] for p in place.rglob("logs/**/*.log"))
-    assert run.returncode == 0, run.stderr[-3000:] + logs[-6000:]
-    out = place / "results/brain_slabs_nio/demo/nio_reg"
-    with open(out / "metrics.csv", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+def test_the_example_of_slabs_goes_from_file_to_page(tiny_run):
+    rows = tiny_run.rows("nio_reg")
 
     def mean(method, metric, label):
         own = [r for r in rows if (r["method"], r["metric"], r["label"]) == (method, metric, label)]
@@ -86,8 +24,8 @@ def test_the_example_of_slabs_goes_from_file_to_page(place):
     assert mean("initial", "std_jac", "") == 0 < mean("nio_m", "std_jac", "")
     assert mean("nio_m", "t_test", "") > 0
     assert "niftyreg" not in {r["method"] for r in rows}
-    page = (out / "index.html").read_text()
-    assert "fig2" in page and "Adam begins anew" in page and "not tested" in page
+    page = tiny_run.page("nio_reg")
+    assert "fig2" in page and "Adam begins anew" in page
 
 
 def test_the_paper_scale_says_what_is_missing_and_is_planned_from_empty_files(place):

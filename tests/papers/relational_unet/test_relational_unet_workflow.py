@@ -1,11 +1,4 @@
-"""A user's own volumes in folds, from NIfTI to page, by config alone; and the paper scale without data."""
-
-import csv
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+"""Volumes in folds from files to page by config alone; the paper scale without data; real layouts."""
 
 import numpy as np
 import pytest
@@ -14,64 +7,23 @@ from mlmi2023.cohorts.formats.volumes import write_volume
 from mlmi2023.cohorts.forms.scans.form import pack, raw_files
 from mlmi2023.cohorts.forms.scans.reader import open_scans
 from mlmi2023.core.config import Settings, merge, read_yaml
+from tiny_run import ROOT, checkout, snakemake
 
-ROOT = Path(__file__).parents[3]
 BTCV = [f"{n:04d}" for n in (*range(1, 11), *range(21, 41))]
 
 
-@pytest.fixture
-def place(tmp_path):
-    for name in ("workflow", "config", "resources", "envs"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return tmp_path
-
-
-def snakemake(place, *args, **env):
-    command = [str(Path(sys.executable).with_name("snakemake")), "--cores", "2", *args]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, env={**os.environ, **env})
-
-
-def lungs(root, subject, shift):
-    """Write a dim chest with five bright lobes, in the folders of the example."""
-    shape = (24 + shift, 32, 16)
-    lobes = np.zeros(shape, np.uint8)
-    for value, (x, z) in enumerate(((4, 2), (4, 9), (15, 2), (15, 7), (15, 12)), 1):
-        lobes[x : x + 7, 8:24, z : z + 4] = value
-    image = 200 - 30.0 * lobes + np.random.default_rng(shift).normal(0, 3, shape)
-    affine = np.diag([3.9, 3.9, 3.9, 1])
-    write_volume(root / f"lung_mri/ProtonImages/{subject}H1.nii.gz", image, affine)
-    write_volume(root / f"lung_mri/ProtonLobeMasks/{subject}Lobes.nii.gz", lobes, affine)
-
-
-@pytest.mark.slow
-def test_the_example_of_lungs_in_folds_goes_from_files_to_the_page(place):
-    for number in range(5):
-        lungs(place, f"000{number}", number)
-    short = """
-cohorts: {lung_lobes: {folds: {count: 3}}}
-overrides:
-  relational_unet:
-    folds: 3
-    datasets: {btcv: {task: {patch: [8, 16, 16], overlap: 0}, methods: [runet, background, truth]}}
-    methods: {runet: {net: {channels: [4, 8], heads: 2, window: [3, 3, 3]}}}
-    train: {steps: 2, epoch_steps: 1}
-    figures: {fig3: {methods: [runet]}, fig5: {methods: [runet]}}
-"""
-    (place / "short.yaml").write_text(short)
-    keys = ["--configfile", "config/examples/lung_lobes.yaml", "short.yaml", "--config", "scale=demo"]
-    run = snakemake(place, *keys, MLMI_REAL_DATA=str(place))
-    logs = "".join(f"\n== {p}\n" + p.read_text()[-800:] for p in place.rglob("logs/**/*.log"))
-    assert run.returncode == 0, run.stderr[-3000:] + logs[-6000:]
-    out = place / "results/lung_lobes/demo/relational_unet"
-    with open(out / "metrics.csv", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+def test_the_example_of_lungs_in_folds_goes_from_files_to_the_page(tiny_run):
+    rows = tiny_run.rows("relational_unet")
     tested = [(r["fold"], r["case"]) for r in rows if r["method"] == "runet" and r["label"] == "avg"]
     assert len(tested) == 5 and len({case for _, case in tested}) == 5 and len({f for f, _ in tested}) == 3
     truth = [float(r["value"]) for r in rows if r["method"] == "truth"]
     assert min(truth) == 100.0
-    assert "fig3" in (out / "index.html").read_text()
-    again = snakemake(place, *keys, MLMI_REAL_DATA=str(place))
-    assert "Nothing to be done" in again.stdout + again.stderr
+    assert "fig3" in tiny_run.page("relational_unet")
+
+
+@pytest.fixture
+def place(tmp_path):
+    return checkout(tmp_path)
 
 
 def shifts_files():
