@@ -56,9 +56,8 @@ def load_form(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name not in (f"{__name__}.{name}", f"{__name__}.{name}.form"):
             raise
-        known = sorted(p.parent.name for p in Path(__file__).parent.glob("*/form.py"))
         raise InputError(
-            f"config of the cohort: key 'form' is '{name}'; choose one of {', '.join(known)}"
+            f"config of the cohort: key 'form' is '{name}'; choose one of {', '.join(READERS)}"
         ) from error
 
 
