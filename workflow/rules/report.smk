@@ -3,9 +3,11 @@
 
 rule metrics:
     input:
-        scores,
+        scores=scores,
+        reports=training_reports,
     output:
-        f"{PAPER}/metrics.csv",
+        metrics=f"{PAPER}/metrics.csv",
+        learned=f"{PAPER}/learned.csv",
     log:
         f"{LOGS}/metrics/{{paper}}.log",
     benchmark:
@@ -15,6 +17,8 @@ rule metrics:
     threads: config["resources"]["report"]["threads"]
     resources:
         **needs("report", together=8),
+    params:
+        uses=lambda w: uses_of(w.paper),
     message:
         "gather the metrics of {wildcards.paper}"
     script:
@@ -24,6 +28,7 @@ rule metrics:
 rule table:
     input:
         metrics=f"{PAPER}/metrics.csv",
+        learned=f"{PAPER}/learned.csv",
         reported=lambda w: reported(w.paper),
     output:
         csv=f"{PAPER}/tables/{{table}}.csv",
@@ -49,6 +54,7 @@ rule table:
 rule claims:
     input:
         metrics=f"{PAPER}/metrics.csv",
+        learned=f"{PAPER}/learned.csv",
         tables=lambda w: expand(
             f"{PAPER}/tables/{{table}}.csv", paper=w.paper, table=tables_of(w.paper)
         ),
@@ -66,6 +72,8 @@ rule claims:
     threads: config["resources"]["report"]["threads"]
     resources:
         **needs("report", together=8),
+    params:
+        judged=SETTINGS.scale != "demo",
     message:
         "judge the claims of {wildcards.paper}"
     script:

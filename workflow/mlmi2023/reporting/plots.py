@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mlmi2023.files import atomic
-from mlmi2023.reporting.claims import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Result
+from mlmi2023.reporting.claims import NOT_JUDGED, NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Result
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.samples import Samples
 from mlmi2023.reporting.tables import build_table, row_selector
@@ -20,6 +20,7 @@ VERDICT_COLOURS = {
     NOT_REPRODUCED: "#D55E00",
     UNDECIDED: "#B8860B",
     NOT_TESTED: "#8A8F98",
+    NOT_JUDGED: "#8A8F98",
 }
 ROLE_COLOURS = {
     "proposed": "#0072B2",

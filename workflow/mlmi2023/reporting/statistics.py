@@ -27,6 +27,7 @@ class Estimate:
         seeds: fewest and most seeds of a method.
         paired: whether all values come from the same cases.
         note: what a reader must know of how it was computed.
+        detectable: smallest effect that is told from zero in four of five repeats; NaN for a count.
     """
 
     effect: float
@@ -37,6 +38,7 @@ class Estimate:
     seeds: tuple[int, int]
     paired: bool
     note: str
+    detectable: float
 
 
 def estimate(
@@ -95,6 +97,7 @@ def estimate(
         (min(counts), max(counts)),
         len(groups) == 1,
         note,
+        float("nan"),
     )
 
 

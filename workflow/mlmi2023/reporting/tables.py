@@ -1,6 +1,6 @@
 """The paper's tables again: what it reports, ours, the difference, and whether to trust them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -11,21 +11,22 @@ import pandas as pd
 
 from mlmi2023.errors import InputError
 from mlmi2023.files import atomic, read_json, write_json
+from mlmi2023.reporting.controls import AT_FLOOR as AT_FLOOR
+from mlmi2023.reporting.controls import BROKEN as BROKEN
+from mlmi2023.reporting.controls import NOT_RUN as NOT_RUN
+from mlmi2023.reporting.controls import UNCHECKED as UNCHECKED
+from mlmi2023.reporting.controls import check_controls
 from mlmi2023.reporting.expressions import Selector
+from mlmi2023.reporting.learned import Learned
 from mlmi2023.reporting.names import setting_factors
 from mlmi2023.reporting.reported import Method, Metric, Reported, Row, Table
 from mlmi2023.reporting.samples import Sample, Samples
+from mlmi2023.reporting.spread import Spread, spread_of
 
 COLUMNS = [
     *("method", "name", "role", "metric", "reported_mean", "reported_sd", "mean", "sd", "sd_seeds"),
-    *("n_cases", "n_seeds", "difference", "setting", "label"),
+    *("n_cases", "n_seeds", "difference", "setting", "label", "learned"),
 ]
-OK, AT_FLOOR, BROKEN, UNCHECKED, NOT_RUN = "ok", "at the floor", "broken", "unchecked", "not run"
-TOLERANCE = 1e-6
-# A method that has learned nothing lies at the floor, by chance a little below it. Up to this share of the
-# way from floor to ceiling that is a finding about the method; what lies deeper says that the metric may be
-# wrong.
-NEAR_FLOOR = 0.05
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,31 @@ class TableResult:
             (a control does not bracket a method), ``unchecked`` (no control ran) or ``not run`` (nothing ran
             on the dataset).
         reasons: why, one line each.
+        spread: between methods and between seeds.
     """
 
     table: Table
     frame: pd.DataFrame
     status: str
     reasons: list[str]
+    spread: Spread
 
 
-def build_table(reported: Reported, table_id: str, metrics: pd.DataFrame) -> TableResult:
+def build_table(
+    reported: Reported, table_id: str, metrics: pd.DataFrame, learned: Learned | None = None
+) -> TableResult:
     """Set our values beside the reported ones.
 
     Rows come in the paper's order, then methods that it does not report, then controls. ``mean`` and ``sd``
     are over cases after the mean over seeds; ``sd_seeds`` is the spread of the seeds' means. ``difference``
-    is ours minus reported.
+    is ours minus reported. ``learned`` is the status of the networks behind a row that was run
+    (:mod:`mlmi2023.reporting.learned`), empty for methods without any.
+
+    Args:
+        reported: the paper.
+        table_id: one of its tables.
+        metrics: tidy metrics.
+        learned: status by dataset and method.
 
     Raises:
         InputError: the paper has no such table.
@@ -66,11 +78,13 @@ def build_table(reported: Reported, table_id: str, metrics: pd.DataFrame) -> Tab
     lines = []
     for row in _rows(reported, table, samples):
         method = reported.methods[row.method]
+        status = (learned or {}).get((table.dataset, row.method), "")
         for metric in table.columns:
-            lines.append(_line(method, row, metric, samples.get(_selector(table, row, metric))))
+            sample = samples.get(_selector(table, row, metric))
+            lines.append({**_line(method, row, metric, sample), "learned": status if sample else ""})
     frame = pd.DataFrame(lines, columns=COLUMNS).astype({"n_cases": "int64", "n_seeds": "int64"})
     status, reasons = check_controls(reported, table, frame)
-    return TableResult(table, frame, status, reasons)
+    return TableResult(table, frame, status, reasons, spread_of(frame, table.columns[0]))
 
 
 def row_selector(table: Table, row: Mapping[str, Any], metric: str) -> Selector:
@@ -135,68 +149,6 @@ def _line(method: Method, row: Row, metric: str, sample: Sample | None) -> dict[
     return line
 
 
-def check_controls(reported: Reported, table: Table, frame: pd.DataFrame) -> tuple[str, list[str]]:
-    """Return whether floor and ceiling bracket every method, and where they do not.
-
-    A control speaks for the metrics in its ``brackets``, or for the table's first column: doing nothing is
-    the worst for overlap and yet the best for folding. Compared are means under one setting and label; a
-    control's value under no setting counts wherever it has none of its own.
-    """
-    if not frame["mean"].notna().any():
-        return NOT_RUN, []
-    broken: list[str] = []
-    near: list[str] = []
-    checked, missing = 0, []
-    for end in ("floor", "ceiling"):
-        controls = reported.controls(end)
-        if not controls:
-            missing.append(f"the paper's file declares no {end}")
-        for control in controls:
-            for metric in control.brackets or table.columns[:1]:
-                rows = frame[frame["metric"] == metric].dropna(subset=["mean"])
-                bounds = rows[rows["method"] == control.id]
-                if metric == table.columns[0] and bounds.empty:
-                    missing.append(f"{end} {control.name} has no {metric}")
-                for bound in bounds.to_dict("records"):
-                    there = rows["setting"] == bound["setting"]
-                    if not bound["setting"]:
-                        there |= ~rows["setting"].isin(bounds["setting"])
-                    same = rows[there & (rows["label"] == bound["label"])]
-                    span = _span(reported, bound, rows) if end == "floor" else 0.0
-                    checked += 1
-                    for beyond, reason in _outside(reported.metrics[metric], control, bound["mean"], same):
-                        (near if beyond <= NEAR_FLOOR * span else broken).append(reason)
-    if broken:
-        return BROKEN, broken + near
-    if missing or not checked:
-        return UNCHECKED, (missing or ["no control was run"]) + near
-    return (AT_FLOOR, near) if near else (OK, [])
-
-
-def _span(reported: Reported, floor: Mapping[Any, Any], rows: pd.DataFrame) -> float:
-    """Return how far the ceiling lies from a floor; 0 without a ceiling under its setting or none."""
-    ceilings = rows["method"].isin([c.id for c in reported.controls("ceiling")])
-    under = rows["setting"].isin([floor["setting"], ""]) & (rows["label"] == floor["label"])
-    tops = rows.loc[ceilings & under, "mean"]
-    return float((tops - floor["mean"]).abs().min()) if len(tops) else 0.0
-
-
-def _outside(
-    metric: Metric, control: Method, bound: float, rows: pd.DataFrame
-) -> Iterator[tuple[float, str]]:
-    """Yield how far each method lies beyond a control, and how to say it."""
-    for row in rows[rows["role"] != "control"].to_dict("records"):
-        beyond = metric.sign * (row["mean"] - bound) * (1 if control.control == "ceiling" else -1)
-        if beyond > TOLERANCE * max(1.0, abs(bound)):
-            side = "above the ceiling" if control.control == "ceiling" else "below the floor"
-            where = " ".join(filter(None, [row["setting"], row["label"]]))
-            yield (
-                beyond,
-                f"{metric.name} of {row['name']}{' under ' + where if where else ''} is {side}: "
-                f"{metric.show(row['mean'])} against {metric.show(bound)} of {control.name}",
-            )
-
-
 def best_rows(metric: Metric, frame: pd.DataFrame) -> list[int]:
     """Return the index of our best mean per setting and label, controls left out; ties give several."""
     rows = frame[(frame["metric"] == metric.id) & (frame["role"] != "control")].dropna(subset=["mean"])
@@ -215,23 +167,33 @@ def write_table(result: TableResult, reported: Reported, csv: str | Path) -> Non
         result.frame.to_csv(part, index=False, float_format="%.8g", lineterminator="\n")
     with atomic(csv.with_suffix(".md")) as part:
         part.write_text(markdown(result, reported), encoding="utf-8")
-    write_json(csv.with_suffix(".json"), {"status": result.status, "reasons": result.reasons})
+    about = {"status": result.status, "reasons": result.reasons, "spread": result.spread.about()}
+    write_json(csv.with_suffix(".json"), about)
 
 
-def read_table(csv: str | Path, reported: Reported) -> TableResult:
-    """Read what :func:`write_table` wrote; the table's id is the file's name."""
+def read_table(csv: str | Path, reported: Reported, known: bool = True) -> TableResult:
+    """Read what :func:`write_table` wrote; the table's id is the file's name.
+
+    Args:
+        csv: the file.
+        reported: the paper.
+        known: False for a record from before networks had a status: it has no column ``learned``, which is
+            filled with empty texts.
+    """
     csv = Path(csv)
-    text = dict.fromkeys(("method", "name", "role", "metric", "setting", "label"), str)
+    columns = COLUMNS if known else COLUMNS[:-1]
+    text = dict.fromkeys(("method", "name", "role", "metric", "setting", "label", "learned"), str)
     try:
         frame = pd.read_csv(
             csv, dtype=text, keep_default_na=False, na_values={c: [""] for c in COLUMNS[4:12]}
         )
     except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{csv}: not a result table ({error}); run the table rule again") from error
-    if list(frame.columns) != COLUMNS or csv.stem not in reported.tables:
+    if list(frame.columns) != columns or csv.stem not in reported.tables:
         raise InputError(f"{csv}: not a table of {reported.slug} in today's form; run the table rule again")
-    status = read_json(csv.with_suffix(".json"))
-    return TableResult(reported.tables[csv.stem], frame, status["status"], status["reasons"])
+    frame = frame.assign(**{} if known else {"learned": ""})
+    status, table = read_json(csv.with_suffix(".json")), reported.tables[csv.stem]
+    return TableResult(table, frame, status["status"], status["reasons"], spread_of(frame, table.columns[0]))
 
 
 def markdown(result: TableResult, reported: Reported) -> str:
