@@ -114,6 +114,7 @@ def test_the_code_hash_follows_imports(tmp_path, monkeypatch):
     def hash_after(name):
         (package / name).write_text("x = 2\n")
         sources.imports.cache_clear()
+        sources.statements.cache_clear()
         return sources.code_hash("one")
 
     before = sources.code_hash("one")
@@ -121,6 +122,7 @@ def test_the_code_hash_follows_imports(tmp_path, monkeypatch):
     assert hash_after("papers/two/train.py") == before
     assert hash_after("papers/one/figures.py") == before
     (package / "deep.py").write_text('"""Says."""\n\n# why\nx = 1\n')
+    sources.statements.cache_clear()
     assert sources.code_hash("one") == before
     assert hash_after("deep.py") != before
     assert sources.code_hash("one", ["other.py"]) != sources.code_hash("one")

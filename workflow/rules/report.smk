@@ -138,6 +138,7 @@ rule page:
             f"{RESULTS}/cohorts/{{cohort}}/packed", cohort=cohorts_of(w.paper)
         ),
         record=lambda w: record_input([w.paper]),
+        record_page=lambda w: [record_page(w.paper)] * (w.paper in recorded()),
     output:
         f"{PAPER}/index.html",
     log:
@@ -172,8 +173,9 @@ rule overview:
             for t in tables_of(p)
         ],
         claims=expand(f"{PAPER}/claims.csv", paper=SETTINGS.papers),
-        reported=[reported(p) for p in SETTINGS.papers],
-        records=record_input(SETTINGS.papers),
+        reported=[reported(p) for p in SETTINGS.known],
+        records=record_input(SETTINGS.known),
+        record_pages=[record_page(p) for p in recorded()],
     output:
         f"{RESULTS}/index.html",
     log:
@@ -186,9 +188,10 @@ rule overview:
     resources:
         **needs("report"),
     params:
-        papers=SETTINGS.papers,
+        papers=SETTINGS.known,
         scale=SETTINGS.scale,
-        records_today={p: record_today(p) for p in SETTINGS.papers},
+        records_today=lambda w: {p: record_today(p) for p in recorded()},
+        record_pages={p: record_page(p) for p in recorded()},
     message:
         "write the overview of all papers"
     script:

@@ -25,6 +25,15 @@ class Spread:
         """Return it for a JSON file, with None for NaN."""
         return {key: value if isfinite(value) else None for key, value in asdict(self).items()}
 
+    def say(self, metric: str) -> str:
+        """Return in words how far methods lie apart beside seeds; empty where that cannot be had."""
+        if not (isfinite(self.methods) and isfinite(self.seeds)):
+            return ""
+        if not isfinite(self.ratio):
+            return f"{metric}: the seeds of one method do not differ"
+        sizes = f"standard deviations {self.methods:.3g} and {self.seeds:.3g}"
+        return f"{metric}: methods differ {self.ratio:.1f} times as much as seeds of one method ({sizes})"
+
 
 def spread_of(frame: pd.DataFrame, metric: str) -> Spread:
     """Return the spreads of ``metric`` in a table's long form (:data:`mlmi2023.reporting.tables.COLUMNS`)."""

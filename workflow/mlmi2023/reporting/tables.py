@@ -6,7 +6,6 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mlmi2023.errors import InputError
@@ -18,8 +17,9 @@ from mlmi2023.reporting.controls import UNCHECKED as UNCHECKED
 from mlmi2023.reporting.controls import check_controls
 from mlmi2023.reporting.expressions import Selector
 from mlmi2023.reporting.learned import Learned
+from mlmi2023.reporting.markdown import markdown
 from mlmi2023.reporting.names import setting_factors
-from mlmi2023.reporting.reported import Method, Metric, Reported, Row, Table
+from mlmi2023.reporting.reported import Method, Reported, Row, Table
 from mlmi2023.reporting.samples import Sample, Samples
 from mlmi2023.reporting.spread import Spread, spread_of
 
@@ -149,24 +149,16 @@ def _line(method: Method, row: Row, metric: str, sample: Sample | None) -> dict[
     return line
 
 
-def best_rows(metric: Metric, frame: pd.DataFrame) -> list[int]:
-    """Return the index of our best mean per setting and label, controls left out; ties give several."""
-    rows = frame[(frame["metric"] == metric.id) & (frame["role"] != "control")].dropna(subset=["mean"])
-    best: list[int] = []
-    if metric.sign:
-        for _, part in rows.groupby(["setting", "label"], sort=False):
-            shown = (part["mean"] * metric.sign).round(metric.decimals)
-            best += [int(i) for i in part.index[shown == shown.max()]]
-    return best
-
-
 def write_table(result: TableResult, reported: Reported, csv: str | Path) -> None:
     """Write ``<id>.csv`` and, beside it, the readable ``<id>.md`` and the status ``<id>.json``."""
     csv = Path(csv)
     with atomic(csv) as part:
         result.frame.to_csv(part, index=False, float_format="%.8g", lineterminator="\n")
     with atomic(csv.with_suffix(".md")) as part:
-        part.write_text(markdown(result, reported), encoding="utf-8")
+        remarks = [f"**{result.status}**: {'; '.join(result.reasons)}"] if result.reasons else []
+        if said := result.spread.say(reported.metrics[result.table.columns[0]].name):
+            remarks.append(said)
+        part.write_text(markdown(reported, result.table, result.frame, remarks), encoding="utf-8")
     about = {"status": result.status, "reasons": result.reasons, "spread": result.spread.about()}
     write_json(csv.with_suffix(".json"), about)
 
@@ -194,42 +186,3 @@ def read_table(csv: str | Path, reported: Reported, known: bool = True) -> Table
     frame = frame.assign(**{} if known else {"learned": ""})
     status, table = read_json(csv.with_suffix(".json")), reported.tables[csv.stem]
     return TableResult(table, frame, status["status"], status["reasons"], spread_of(frame, table.columns[0]))
-
-
-def markdown(result: TableResult, reported: Reported) -> str:
-    """Return the table as Markdown: reported, ours and the difference per metric, our best in bold."""
-    metrics = [reported.metrics[m] for m in result.table.columns]
-    head = ["method", "setting", "cases", "seeds"]
-    frame = result.frame
-    if not (frame["setting"] + frame["label"]).any():
-        head.remove("setting")
-    for metric in metrics:
-        unit = f" ({metric.unit})" if metric.unit else ""
-        head += [f"{metric.name}{unit} {metric.arrow}".strip() + ", reported", "ours", "difference"]
-    lines = [f"**{result.table.about}**", ""]
-    if result.reasons:
-        lines += [f"> **{result.status}**: {'; '.join(result.reasons)}", ""]
-    lines += ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    best = {index for metric in metrics for index in best_rows(metric, frame)}
-    for _, part in frame.groupby(["method", "setting", "label"], sort=False):
-        first = part.iloc[0]
-        condition = [" ".join(filter(None, [first["setting"], first["label"]]))] if "setting" in head else []
-        ran = part["mean"].notna().any()
-        counts = [str(part[c].max()) if ran else "" for c in ("n_cases", "n_seeds")]
-        cells = [str(first["name"]), *condition, *counts]
-        for index, row in part.iterrows():
-            metric = reported.metrics[row["metric"]]
-            ours = spread(metric, row["mean"], row["sd"]) or ("" if ran else "not run")
-            cells += [
-                spread(metric, row["reported_mean"], row["reported_sd"]),
-                f"**{ours}**" if index in best else ours,
-                metric.show(row["difference"], signed=True),
-            ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", *([result.table.note] if result.table.note else [])]).rstrip() + "\n"
-
-
-def spread(metric: Metric, mean: float, sd: float) -> str:
-    """Return ``mean ± sd`` with the metric's decimals."""
-    text = metric.show(mean)
-    return f"{text} ± {metric.show(sd)}" if text and np.isfinite(sd) else text
