@@ -140,9 +140,8 @@ def read_record(folder: Path, reported: Reported, config_hash: str) -> Record:
         claims = [_unknown(result, reported) for result in claims]
         trained = {(run["dataset"], run["method"]) for run in about["runs"]}
         for table in tables:
-            ran = table.frame["mean"].notna() & [
-                (table.table.dataset, m) in trained for m in table.frame["method"]
-            ]
+            own = [method for dataset, method in trained if dataset == table.table.dataset]
+            ran = table.frame["mean"].notna() & table.frame["method"].isin(own)
             table.frame.loc[ran, "learned"] = NOT_KNOWN
     return Record(about, claims, tables, tuple(moved))
 

@@ -14,7 +14,7 @@ schedule is repeated (a fit to each scan on its own), the mean curve over the re
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isfinite, nan
 from typing import Any
 
@@ -111,21 +111,21 @@ def judge(curve: Sequence[Mapping[str, float]], measure: Measure, steps: int) ->
     floors += [before] if isfinite(before) else []
     floor = max(floors, key=lambda value: sign * value, default=nan)
     ceiling = _value(measure.ceiling)
-    known = {"before": before, "floor": floor, "ceiling": ceiling}
+    known = Status(NOT_KNOWN, measure.name, before=before, floor=floor, ceiling=ceiling)
     if not after:
-        return Status(NOT_KNOWN, measure.name, **known, why=f"no finite {measure.name} after a step")
+        return replace(known, why=f"no finite {measure.name} after a step")
     if not isfinite(before):
-        return Status(NOT_KNOWN, measure.name, **known, why=f"no {measure.name} before the first step")
+        return replace(known, why=f"no {measure.name} before the first step")
     at = np.array([0.0, *(step for step, _ in after)])
     best = np.maximum.accumulate([sign * before, *(sign * value for _, value in after)])
-    known["end"] = float(sign * best[-1])
+    known = replace(known, end=float(sign * best[-1]))
     gain, way = float(best[-1] - sign * floor), sign * (ceiling - floor)
     if not (isfinite(floor) and way > 0):
-        return Status(NOT_KNOWN, measure.name, **known, why="its floor lies at or beyond its ceiling")
+        return replace(known, why="its floor lies at or beyond its ceiling")
     if gain < LEAST_GAIN * way:
-        return Status(NOT_LEARNED, measure.name, **known)
-    known["late"] = float(best[-1] - np.interp(LATE * steps, at, best)) / gain
-    return Status(RISING if known["late"] > MOST_LATE else SETTLED, measure.name, **known)
+        return replace(known, status=NOT_LEARNED)
+    late = float(best[-1] - np.interp(LATE * steps, at, best)) / gain
+    return replace(known, status=RISING if late > MOST_LATE else SETTLED, late=late)
 
 
 def _value(given: float | Callable[[], float]) -> float:

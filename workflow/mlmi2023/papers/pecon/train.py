@@ -131,7 +131,8 @@ class Finetuning(_OnExams):
         """Return the loss on exams ``val`` of predicting the share of positive exams among ``train``."""
         total = 0.0
         for there in (self.has_ct, self.has_ehr):
-            total += prevalence_loss(self.labels[train][there[train]], self.labels[val][there[val]])
+            if there[train].any() and there[val].any():
+                total += prevalence_loss(self.labels[train][there[train]], self.labels[val][there[val]])
         return total
 
     def configure_optimizers(self) -> Any:
