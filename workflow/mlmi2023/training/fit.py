@@ -25,7 +25,7 @@ from mlmi2023.training.status import TRAIN_LOSS, judge, mean_over_repeats
 from mlmi2023.training.weights import save_weights
 
 #: Means of the training loss in the curve of a training that is not validated, at least, in a repeat.
-LOSS_POINTS = 40
+LOSS_POINTS = 20
 
 
 def _precision(schedule: Schedule, device: torch.device) -> Any:
