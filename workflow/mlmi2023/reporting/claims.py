@@ -130,8 +130,8 @@ def _one(
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
         return replace(said, note=f"no values of {', '.join(missing[:NAMED])}{more}")
     stats = estimate(comparison.effect, found)
-    numbers = {"effect": stats.effect, "low": stats.low, "high": stats.high, "p": stats.p, "n": stats.n}
-    said = replace(said, **numbers, detectable=stats.detectable)
+    said = replace(said, effect=stats.effect, low=stats.low, high=stats.high, p=stats.p, n=stats.n)
+    said = replace(said, detectable=stats.detectable)
     fewest, most = stats.seeds
     seeds = f"{most} seed{'s' * (most != 1)}" if fewest == most else f"{fewest} to {most} seeds"
     if all(reported.metrics[s.metric].exact for s in found):

@@ -21,6 +21,7 @@ from mlmi2023.files import atomic, read_json, write_json
 from mlmi2023.provenance import provenance
 from mlmi2023.reporting.checks import comparisons
 from mlmi2023.reporting.claims import COLUMNS, Result, read_claims
+from mlmi2023.reporting.controls import check_controls
 from mlmi2023.reporting.learned import NOT_KNOWN
 from mlmi2023.reporting.reported import Claim, Reported
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
@@ -110,7 +111,7 @@ def read_record(folder: Path, reported: Reported, config_hash: str) -> Record:
     """Read a record and compare it with today's code and configuration.
 
     Where its runs carry no status, its networks are not known to have learned: no claim of them counts as
-    reproduced or not any more.
+    reproduced or not any more, and tables are checked against their controls as today.
 
     Args:
         folder: ``resources/bench/<paper>``.
@@ -139,10 +140,12 @@ def read_record(folder: Path, reported: Reported, config_hash: str) -> Record:
     if not known:
         claims = [_unknown(result, reported) for result in claims]
         trained = {(run["dataset"], run["method"]) for run in about["runs"]}
-        for table in tables:
-            networks = [method for dataset, method in trained if dataset == table.table.dataset]
-            ran = table.frame["mean"].notna() & table.frame["method"].isin(networks)
+        for number, table in enumerate(tables):
+            own = [method for dataset, method in trained if dataset == table.table.dataset]
+            ran = table.frame["mean"].notna() & table.frame["method"].isin(own)
             table.frame.loc[ran, "learned"] = NOT_KNOWN
+            status, reasons = check_controls(reported, table.table, table.frame)
+            tables[number] = replace(table, status=status, reasons=reasons)
     return Record(about, claims, tables, tuple(moved))
 
 

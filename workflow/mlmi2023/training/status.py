@@ -9,16 +9,19 @@ curve that only wobbles has not lost anything):
 - **settled**: neither;
 - **not known**: the curve cannot say (no such value, none before the first step, nothing finite).
 
-Between two measurements the curve is taken as straight, so that a coarse one is judged as well.
+Between two measurements the curve is taken as straight, so that a coarse one is judged as well. Where the
+schedule is repeated (a fit to each scan on its own), the mean curve over the repeats is judged.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isfinite, nan
 from typing import Any
 
 import numpy as np
 
+#: The loss of the training steps themselves, the measure of trainings that are not validated.
+TRAIN_LOSS = "train_loss"
 SETTLED, RISING, NOT_LEARNED, NOT_KNOWN = "settled", "still rising", "not learned", "not known"
 #: Share of the way from floor to ceiling under which nothing has been learned.
 LEAST_GAIN = 1 / 20
@@ -31,20 +34,19 @@ class Measure:
     """The value in a training's curve that says whether its network has learned.
 
     Attributes:
-        name: column of ``curve.csv``.
+        name: column of ``curve.csv``. :data:`TRAIN_LOSS` is the loss that ``training_step`` returns or, where
+            that is a dictionary with such a key, the value under it.
         better: ``higher`` or ``lower``.
-        ceiling: the best value there can be: 1 for Dice, 0 for a loss that ends there.
+        ceiling: the best value there can be, or a function that finds it: 1 for Dice, 0 for a loss that ends
+            there.
         floor: value of the floor control, or a function that finds it; None: the value before the first step.
-            Where the value before the first step is better than the control's, that one is the floor, unless
-            ``warm``: then the network starts from what another training has learned, and may not gain much.
-        warm: whether the network starts from weights of another training.
+            Where the value before the first step is better than the control's, that one is the floor.
     """
 
     name: str
     better: str = "higher"
-    ceiling: float = 1.0
+    ceiling: float | Callable[[], float] = 1.0
     floor: float | Callable[[], float] | None = None
-    warm: bool = False
 
     @property
     def sign(self) -> int:
@@ -70,6 +72,25 @@ class Status:
         return {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in asdict(self).items()}
 
 
+def mean_over_repeats(curve: Sequence[Mapping[str, float]], steps: int) -> list[dict[str, float]]:
+    """Return the mean curve of a schedule of so many steps that was done several times.
+
+    Args:
+        curve: rows in the order of their ``step``, counted over all repeats; step 0 stands for all of them.
+        steps: optimiser steps of one repeat.
+    """
+    found: dict[float, dict[str, list[float]]] = {}
+    for row in curve:
+        place = (row["step"] - 1) % steps + 1 if row["step"] else 0
+        for name, value in row.items():
+            if name != "step":
+                found.setdefault(place, {}).setdefault(name, []).append(value)
+    return [
+        {"step": place, **{name: float(np.mean(values)) for name, values in found[place].items()}}
+        for place in sorted(found)
+    ]
+
+
 def judge(curve: Sequence[Mapping[str, float]], measure: Measure, steps: int) -> Status:
     """Return the status of a training; see the module's docstring.
 
@@ -86,23 +107,26 @@ def judge(curve: Sequence[Mapping[str, float]], measure: Measure, steps: int) ->
     before = next((value for step, value in points if step == 0), nan)
     after = [(step, value) for step, value in points if step > 0]
     sign = measure.sign
-    control = measure.floor() if callable(measure.floor) else measure.floor
-    floors = [] if control is None else [float(control)]
-    if isfinite(before) and not (measure.warm and floors):
-        floors.append(before)
+    floors = [] if measure.floor is None else [_value(measure.floor)]
+    floors += [before] if isfinite(before) else []
     floor = max(floors, key=lambda value: sign * value, default=nan)
-    known = {"before": before, "floor": floor, "ceiling": measure.ceiling}
+    ceiling = _value(measure.ceiling)
+    known = Status(NOT_KNOWN, measure.name, before=before, floor=floor, ceiling=ceiling)
     if not after:
-        return Status(NOT_KNOWN, measure.name, **known, why=f"no finite {measure.name} after a step")
+        return replace(known, why=f"no finite {measure.name} after a step")
     if not isfinite(before):
-        return Status(NOT_KNOWN, measure.name, **known, why=f"no {measure.name} before the first step")
+        return replace(known, why=f"no {measure.name} before the first step")
     at = np.array([0.0, *(step for step, _ in after)])
     best = np.maximum.accumulate([sign * before, *(sign * value for _, value in after)])
-    known["end"] = float(sign * best[-1])
-    gain, way = float(best[-1] - sign * floor), sign * (measure.ceiling - floor)
+    known = replace(known, end=float(sign * best[-1]))
+    gain, way = float(best[-1] - sign * floor), sign * (ceiling - floor)
     if not (isfinite(floor) and way > 0):
-        return Status(NOT_KNOWN, measure.name, **known, why="its floor lies at or beyond its ceiling")
+        return replace(known, why="its floor lies at or beyond its ceiling")
     if gain < LEAST_GAIN * way:
-        return Status(NOT_LEARNED, measure.name, **known)
-    known["late"] = float(best[-1] - np.interp(LATE * steps, at, best)) / gain
-    return Status(RISING if known["late"] > MOST_LATE else SETTLED, measure.name, **known)
+        return replace(known, status=NOT_LEARNED)
+    late = float(best[-1] - np.interp(LATE * steps, at, best)) / gain
+    return replace(known, status=RISING if late > MOST_LATE else SETTLED, late=late)
+
+
+def _value(given: float | Callable[[], float]) -> float:
+    return float(given() if callable(given) else given)

@@ -13,7 +13,7 @@ from mlmi2023.training.augment3d import Augment3D
 from mlmi2023.training.images import RowChunks
 from mlmi2023.training.patches import DevicePatches, DrawnPatches
 from mlmi2023.training.plan import Plan
-from mlmi2023.training.segmentation import Segmentation
+from mlmi2023.training.segmentation import DICE, Segmentation
 
 
 def plan(job: Job) -> Plan:
@@ -36,7 +36,7 @@ def plan(job: Job) -> Plan:
         _infer(task),
     )
     drawn = DrawnPatches(scans, parts["train"], task["patch"], job.train["positive"], task.get("within"))
-    return Plan(module, drawn, RowChunks(parts["val"], 1))
+    return Plan(module, drawn, RowChunks(parts["val"], 1), measure=DICE)
 
 
 def _infer(task: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from mlmi2023.papers.skin_transformer.model import build_net
 from mlmi2023.training.augment import Augment2D
 from mlmi2023.training.images import DeviceImages, DrawnRows, RowChunks
 from mlmi2023.training.plan import Plan
-from mlmi2023.training.segmentation import Segmentation
+from mlmi2023.training.segmentation import DICE, Segmentation
 
 #: split that picks the epoch: ``test`` is what the release does, kept as a method of its own to show the cost
 SELECTS = ("val", "test")
@@ -33,4 +33,4 @@ def plan(job: Job) -> Plan:
         net, build_loss(job.task.get("loss")), job.train, source, classes=1, cases=len(rows)
     )
     at_once = int(job.train.get("val_batch", job.train.get("batch", 1)))
-    return Plan(module, DrawnRows(data.rows("train")), RowChunks(rows, at_once))
+    return Plan(module, DrawnRows(data.rows("train")), RowChunks(rows, at_once), measure=DICE)
