@@ -4,11 +4,13 @@ import re
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from mlmi2023.reporting.claims import evaluate_claims, write_claims
 from mlmi2023.reporting.layout import build_grid, is_wide
 from mlmi2023.reporting.learned import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
 from mlmi2023.reporting.page import PageInputs, build_page
+from mlmi2023.reporting.plots import draw_table
 from mlmi2023.reporting.reported import load_reported
 from mlmi2023.reporting.table_view import table_view
 from mlmi2023.reporting.tables import build_table, write_table
@@ -216,3 +218,12 @@ def test_a_wide_table_on_a_page(tmp_path):
     assert 'class="learned still-rising"' in line
     assert "wm: white &lt;matter&gt;" in text and "Scrolls sideways" in text
     assert line.count("<td") == 3  # two organs, and cases by seeds
+
+
+def test_a_wide_table_is_drawn_in_panels(tmp_path):
+    draw_table(organs(), "table1", organ_values(), tmp_path / "wide")
+    rows = [row(method, PRINTED[method, "wm"]) for method in "bca"]
+    made = paper(tables=table_of(rows), claims=CLAIM)
+    draw_table(made, "table1", frame({m: [[0.5, 0.6]] for m in "abc"}), tmp_path / "long")
+    wide, long = (Image.open(tmp_path / f"{name}.png").size for name in ("wide", "long"))
+    assert wide[1] < 1.5 * long[1]  # the organs stand side by side, not beneath each other
