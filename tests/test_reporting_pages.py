@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -190,6 +191,23 @@ def test_broken_tables_are_loud(tmp_path):
         tmp_path / "all.html",
     )
     assert "controls fail" in (tmp_path / "all.html").read_text()
+
+
+def test_many_reasons_do_not_bury_the_table(tmp_path):
+    made, metrics = paper(), frame(VALUES)
+    result = replace(
+        build_table(made, "table1", metrics), status="at the floor", reasons=[f"reason {i}" for i in range(9)]
+    )
+    write_table(result, made, tmp_path / "table1.csv")
+    assert "reason 2; and 6 more, in table1.json" in (tmp_path / "table1.md").read_text()
+    write_claims(evaluate_claims(made, metrics), tmp_path / "claims.csv")
+    build_page(
+        PageInputs(made, "bench", "x", tmp_path / "claims.csv", tables=[tmp_path / "table1.csv"]),
+        tmp_path / "index.html",
+    )
+    text = (tmp_path / "index.html").read_text()
+    shown = text.split("<details", 1)[0]
+    assert "reason 2" in shown and "reason 3" not in shown and "reason 8" in text and "and 6 more" in text
 
 
 def test_figures_are_the_same_each_time(site, tmp_path):

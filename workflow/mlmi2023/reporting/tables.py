@@ -28,6 +28,9 @@ COLUMNS = [
     *("n_cases", "n_seeds", "difference", "setting", "label", "learned"),
 ]
 
+#: So many reasons for a table's status stand in its Markdown; the JSON file has all.
+NAMED = 3
+
 
 @dataclass(frozen=True)
 class TableResult:
@@ -155,7 +158,9 @@ def write_table(result: TableResult, reported: Reported, csv: str | Path) -> Non
     with atomic(csv) as part:
         result.frame.to_csv(part, index=False, float_format="%.8g", lineterminator="\n")
     with atomic(csv.with_suffix(".md")) as part:
-        remarks = [f"**{result.status}**: {'; '.join(result.reasons)}"] if result.reasons else []
+        shown, more = result.reasons[:NAMED], len(result.reasons[NAMED:])
+        reasons = "; ".join([*shown, *([f"and {more} more, in {csv.stem}.json"] if more else [])])
+        remarks = [f"**{result.status}**: {reasons}"] if reasons else []
         if said := result.spread.say(reported.metrics[result.table.columns[0]].name):
             remarks.append(said)
         part.write_text(markdown(reported, result.table, result.frame, remarks), encoding="utf-8")
