@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from test_reporting_pages import VALUES, train_json
 
@@ -10,12 +12,15 @@ from mlmi2023.core import sources
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.tidy import write_metrics
 from mlmi2023.reporting import record as records
-from mlmi2023.reporting.claims import evaluate_claims, write_claims
+from mlmi2023.reporting.claims import evaluate_claims, read_claims, write_claims
 from mlmi2023.reporting.overview import OverviewItem, build_overview
 from mlmi2023.reporting.page import PageInputs, build_page
+from mlmi2023.reporting.reported import load_reported
 from mlmi2023.reporting.tables import build_table, write_table
+from mlmi2023.reporting.verdicts import UNKNOWN
 from reporting_data import frame, paper
 
+ROOT = Path(__file__).resolve().parents[2]
 ABOUT = {"scale": "bench", "configfiles": ["config/small.yaml"], "config_hash": "c1", "sources": []}
 
 
@@ -47,6 +52,65 @@ def test_a_record_says_where_it_comes_from(run, tmp_path):
     found = records.read_record(tmp_path / "bench/toy", made, "c1")
     assert [r.id for r in found.claims] == list(made.claims)
     assert [t.table.id for t in found.tables] == ["table1"]
+
+
+def make_old(folder):
+    """Turn a record into one from before trainings said whether they had learned."""
+    for file, last in ((folder / "claims.csv", 2), (folder / "tables/table1.csv", 1)):
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False)
+        frame.iloc[:, :-last].to_csv(file, index=False)
+    content = json.loads((folder / "record.json").read_text())
+    for line in content["runs"]:
+        del line["learned"]
+    (folder / "record.json").write_text(json.dumps(content))
+
+
+def test_a_record_keeps_what_its_curves_say(run, tmp_path):
+    made, out, reports = run
+    status = {"learned": {"status": "settled"}}
+    reports[:] = [train_json(out, seed=seed, **status) for seed in (0, 1)]
+    publish(run, tmp_path / "toy")
+    about = json.loads((tmp_path / "toy/record.json").read_text())
+    assert [(line["method"], line["learned"]) for line in about["runs"]] == [("a", "settled")]
+    found = records.read_record(tmp_path / "toy", made, "c1")
+    assert found.claims[0].verdict == "reproduced" and found.claims[0].detectable > 0
+
+
+def test_a_record_without_curves_counts_no_claim(run, tmp_path):
+    made = publish(run, tmp_path / "toy")
+    assert read_claims(tmp_path / "toy/claims.csv")[0].verdict == "reproduced"
+    make_old(tmp_path / "toy")
+    found = records.read_record(tmp_path / "toy", made, "c1")
+    claim = found.claims[0]
+    assert claim.verdict == "undecided" and claim.effect > 0
+    assert claim.learned == "not known whether its networks have learned" and claim.learned in claim.note
+    rows = found.tables[0].frame.set_index("method")["learned"]
+    assert set(rows["a"]) == {"not known", ""}  # the metric that was measured, and the one that was not
+    assert set(rows["low"]) == {""}
+    assert found.tables[0].spread.ratio > 0
+
+
+def test_a_record_without_curves_still_counts_parameters(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "code_hash", lambda slug, more: "k1")
+    out = tmp_path / "results"
+    made = paper(check="params[a] < params[b]")
+    metrics = frame({"a": [[5.0]], "b": [[7.0]]}, metric="params")
+    write_metrics(metrics, out / "metrics.csv")
+    write_table(build_table(made, "table1", metrics), made, out / "tables/table1.csv")
+    write_claims(evaluate_claims(made, metrics), out / "claims.csv")
+    publish((made, out, [train_json(out)]), tmp_path / "toy")
+    make_old(tmp_path / "toy")
+    assert records.read_record(tmp_path / "toy", made, "c1").claims[0].verdict == "reproduced"
+
+
+@pytest.mark.parametrize("slug", sorted(p.name for p in (ROOT / "resources/bench").iterdir()))
+def test_records_of_the_repository_can_be_read(slug):
+    reported = load_reported(ROOT / f"resources/papers/{slug}.yaml")
+    found = records.read_record(ROOT / f"resources/bench/{slug}", reported, "")
+    assert found.claims and found.tables
+    for claim in found.claims:
+        if claim.learned == UNKNOWN:
+            assert claim.verdict in ("undecided", "not tested"), claim
 
 
 def test_a_record_grows_stale(run, tmp_path, monkeypatch):
@@ -114,6 +178,7 @@ def test_the_code_hash_follows_imports(tmp_path, monkeypatch):
     def hash_after(name):
         (package / name).write_text("x = 2\n")
         sources.imports.cache_clear()
+        sources.statements.cache_clear()
         return sources.code_hash("one")
 
     before = sources.code_hash("one")
@@ -121,6 +186,7 @@ def test_the_code_hash_follows_imports(tmp_path, monkeypatch):
     assert hash_after("papers/two/train.py") == before
     assert hash_after("papers/one/figures.py") == before
     (package / "deep.py").write_text('"""Says."""\n\n# why\nx = 1\n')
+    sources.statements.cache_clear()
     assert sources.code_hash("one") == before
     assert hash_after("deep.py") != before
     assert sources.code_hash("one", ["other.py"]) != sources.code_hash("one")

@@ -1,11 +1,13 @@
 import copy
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.reporting.tables import COLUMNS, best_rows, build_table, read_table, write_table
+from mlmi2023.reporting.layout import best_rows
+from mlmi2023.reporting.tables import COLUMNS, build_table, read_table, write_table
 from reporting_data import PAPER, frame, paper
 
 VALUES = {
@@ -81,6 +83,49 @@ def test_a_method_a_hair_below_the_floor_has_learned_nothing_and_breaks_nothing(
     assert table({**VALUES, "b": [[0.10, 0.114]]}).status == "broken"
     both = table({**VALUES, "b": [[0.10, 0.12]], "c": [[0.0, 0.0]]})
     assert both.status == "broken" and len(both.reasons) == 2
+
+
+def test_a_method_a_hair_above_the_floor_is_at_it_too():
+    # floor 0.15, ceiling 1: up to 0.1925
+    result = table({**VALUES, "b": [[0.18, 0.20]]})
+    assert result.status == "at the floor"
+    assert result.reasons == ["Dice of B is at the floor: 0.190 against 0.150 of Low"]
+    assert table({**VALUES, "b": [[0.18, 0.21]]}).status == "ok"
+    # seen outside: networks of noise, Dice 0.3 %, gave a table that was "ok"
+    noise = table({"a": [[0.003, 0.002]], "b": [[0.0, 0.001]], "low": [[0.0, 0.0]], "high": [[1.0, 1.0]]})
+    assert noise.status == "at the floor" and len(noise.reasons) == 2
+
+
+def test_rows_say_whether_their_networks_have_learned():
+    learned = {("d1", "a"): "settled", ("d1", "b"): "not learned", ("d1", "c"): "settled"}
+    result = build_table(paper(), "table1", frame(VALUES), learned)
+    assert {m: cell(result, m)["learned"] for m in ("a", "b", "c", "ref", "low")} == {
+        "a": "settled",
+        "b": "not learned",
+        "c": "",  # not run
+        "ref": "",  # not trained
+        "low": "",
+    }
+    assert set(table().frame["learned"]) == {""}
+    assert COLUMNS[-1] == "learned"
+
+
+def test_spread_between_methods_and_between_seeds_by_hand():
+    # means 0.87, 0.75 and 0.91, controls left out; seeds' means 0.85, 0.89 of a and equal ones of b
+    found = table().spread
+    assert found.methods == pytest.approx(np.std([0.87, 0.75, 0.91], ddof=1))
+    assert found.seeds == pytest.approx(np.sqrt(0.0008 / 2))
+    assert found.ratio == pytest.approx(found.methods / found.seeds)
+    one = table({name: values[:1] for name, values in VALUES.items()}).spread
+    assert np.isfinite(one.methods) and np.isnan(one.seeds) and np.isnan(one.ratio)
+    alone = table({"a": VALUES["a"], "low": VALUES["low"], "high": VALUES["high"]}).spread
+    assert np.isnan(alone.methods) and np.isnan(alone.ratio) and alone.seeds > 0
+
+
+def test_spread_between_methods_is_within_a_setting():
+    rows = [frame({"a": [[0.2, 0.2]], "b": [[0.3, 0.3]]}, setting=f"r={r}") for r in (2,)]
+    rows += [frame({"a": [[0.8, 0.8]], "b": [[0.9, 0.9]]}, setting="r=4")]
+    assert settings_table(*rows).spread.methods == pytest.approx(np.std([0.2, 0.3], ddof=1))
 
 
 def test_without_a_ceiling_nothing_is_near_the_floor():
@@ -159,7 +204,10 @@ def test_files(tmp_path):
     )
     back = read_table(tmp_path / "table1.csv", made)
     pd.testing.assert_frame_equal(back.frame, result.frame, check_dtype=False)
-    assert back.status == "ok"
+    assert back.status == "ok" and back.spread.ratio == pytest.approx(result.spread.ratio, rel=1e-6)
+    about = json.loads((tmp_path / "table1.json").read_text())
+    assert about["spread"]["methods"] == pytest.approx(result.spread.methods)
+    assert set(about["spread"]) == {"methods", "seeds", "ratio"}
     md = (tmp_path / "table1.md").read_text()
     assert "| A | 2 | 2 | 0.850 | 0.870 ± 0.071 | +0.020 | 3.0 |" in md
     assert "| Ref | 2 | 1 |  | **0.910 ± 0.014** |" in md

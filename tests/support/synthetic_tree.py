@@ -120,6 +120,7 @@ def _reported(number: int, size: Size) -> dict:
         "title": f"Made-up paper {number}",
         "first_author": "Nobody",
         "task": "registration",
+        "family": "registration",
         "datasets": [{"id": name, "name": name} for name in datasets],
         "methods": [
             *({"id": m, "name": m, "role": "proposed" if m == methods[0] else "baseline"} for m in methods),

@@ -23,6 +23,7 @@ RUN = textwrap.dedent(
     from mlmi2023.training.loop.plan import Plan
 
     out, runs, pause, workers, scale = Path(sys.argv[1]), Path(sys.argv[2]), *map(float, sys.argv[3:6])
+    validate, repeats = map(int, sys.argv[6:8])
 
     class Data(torch.utils.data.Dataset):
         def __len__(self):
@@ -51,20 +52,21 @@ RUN = textwrap.dedent(
             decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: 1 - s / 60)
             return {"optimizer": optimiser, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
 
-    train = dict(steps=60, epoch_steps=10, batch=2, monitor="val_error", mode="min", workers=int(workers))
+    monitor = dict(monitor="val_error", mode="min") if validate else dict(monitor="")
+    train = dict(steps=60, epoch_steps=10, batch=2, workers=int(workers), **monitor)
     job = Job("p", "d", "m", 3, Path("data"), train=train, device="cpu")
     pl.seed_everything(3, verbose=False)
-    fit(job, Plan(Module(), Data(), Data()), runs, out)
+    fit(job, Plan(Module(), Data(), Data() if validate else None, repeats=repeats), runs, out)
     """
 )
 
 
-def start(tmp_path, name, pause=0.0, workers=0, scale=1.0):
+def start(tmp_path, name, pause=0.0, workers=0, scale=1.0, validate=1, repeats=1):
     script = tmp_path / "run.py"
     script.write_text(RUN)
     args = [sys.executable, str(script), str(tmp_path / name), str(tmp_path / "runs" / name)]
     return subprocess.Popen(
-        [*args, str(pause), str(workers), str(scale)],
+        [*args, str(pause), str(workers), str(scale), str(validate), str(repeats)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -75,12 +77,14 @@ def result(tmp_path, name):
     return json.loads((tmp_path / name / "train.json").read_text())
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_killed_training_resumes_to_the_same_bytes(tmp_path, workers):
-    whole = start(tmp_path, "whole", workers=workers)
+@pytest.mark.parametrize(
+    "how", [{"workers": 0}, {"workers": 1}, {"validate": 0, "repeats": 2}], ids=["plain", "worker", "repeats"]
+)
+def test_killed_training_resumes_to_the_same_bytes(tmp_path, how):
+    whole = start(tmp_path, "whole", **how)
     output, _ = whole.communicate(timeout=180)
     assert whole.returncode == 0, output
-    killed = start(tmp_path, "killed", pause=0.05, workers=workers)
+    killed = start(tmp_path, "killed", pause=0.05, **how)
     runs = tmp_path / "runs" / "killed"
     deadline = time.time() + 120
     while time.time() < deadline and not list(runs.rglob("last.ckpt")):
@@ -90,13 +94,18 @@ def test_killed_training_resumes_to_the_same_bytes(tmp_path, workers):
     killed.wait()
     killed.stdout.close()
     assert not (tmp_path / "killed" / "weights.safetensors").exists()
-    again = start(tmp_path, "killed", workers=workers)
+    again = start(tmp_path, "killed", **how)
     output, _ = again.communicate(timeout=180)
     assert again.returncode == 0, output
     assert "resume from the checkpoint" in output
     assert result(tmp_path, "whole")["weights_hash"] == result(tmp_path, "killed")["weights_hash"]
     curves = [(tmp_path / name / "curve.csv").read_text() for name in ("whole", "killed")]
     assert curves[0] == curves[1]
+    assert [line.split(",")[0] for line in curves[0].splitlines()[:2]] == ["step", "0"]
+    learned = result(tmp_path, "whole")["learned"]
+    assert learned == result(tmp_path, "killed")["learned"]
+    assert learned["measure"] == ("val_error" if how.get("validate", 1) else "train_loss")
+    assert learned["status"] in ("settled", "still rising") and learned["before"] > learned["end"] > 0
     assert not list((tmp_path / "runs" / "whole").iterdir()), "checkpoints of a finished run are removed"
 
 

@@ -1,7 +1,7 @@
 # What all rules share: settings, wildcards, resources.
 from mlmi2023.cohorts.forms import VOLUMES, form_of, raw_files
 from mlmi2023.cohorts.find.index import index_cohort
-from mlmi2023.core.config import JOINED, MADE, Settings, merge, read_yaml
+from mlmi2023.core.config import JOINED, MADE, Settings, at_scale, merge, read_yaml
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
 from mlmi2023.core.sources import cohort_sources

@@ -178,6 +178,17 @@ def training_reports(wildcards):
     return found
 
 
+def uses_of(slug):
+    """Return by dataset and method, for methods that were run, the methods that each takes as input."""
+    return {
+        dataset: {
+            method: ask(SETTINGS.uses, slug, dataset, method)
+            for method in setup["methods"]
+        }
+        for dataset, setup in ask(SETTINGS.paper, slug)["datasets"].items()
+    }
+
+
 def reported(slug):
     return SETTINGS.root / f"resources/papers/{slug}.yaml"
 

@@ -10,6 +10,32 @@ def record_file(slug):
     return ROOT / f"resources/bench/{slug}/record.json"
 
 
+#: The overview of all records; it knows no scale, so it stands beside the folders of the scales.
+RECORDS = (SETTINGS.results.parent / "records/index.html").as_posix()
+
+
+def record_page(slug):
+    return RECORDS.replace("index.html", f"{slug}/index.html")
+
+
+def recorded():
+    """Return the papers that have a record."""
+    return [slug for slug in SETTINGS.known if record_file(slug).exists()]
+
+
+def told_by(slug):
+    """Return the files beside a paper's code that its pages print."""
+    folder = ROOT / "workflow/mlmi2023/papers" / slug
+    names = ("deviations.yaml", "findings.yaml")
+    return [folder / name for name in names if (folder / name).exists()]
+
+
+def summary_of(slug):
+    """Return the paper's summary at scale bench, whatever this run's scale and overrides."""
+    config = at_scale(read_yaml(ROOT / f"config/papers/{slug}.yaml"), "bench")
+    return config["summary"]
+
+
 def record_input(slugs):
     """Return the records that are there, so that pages follow when one is published."""
     return [str(record_file(slug)) for slug in slugs if record_file(slug).exists()]

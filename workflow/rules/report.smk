@@ -3,9 +3,11 @@
 
 rule metrics:
     input:
-        scores,
+        scores=scores,
+        reports=training_reports,
     output:
-        f"{PAPER}/metrics.csv",
+        metrics=f"{PAPER}/metrics.csv",
+        learned=f"{PAPER}/learned.csv",
     log:
         f"{LOGS}/metrics/{{paper}}.log",
     benchmark:
@@ -15,6 +17,8 @@ rule metrics:
     threads: config["resources"]["report"]["threads"]
     resources:
         **needs("report", together=8),
+    params:
+        uses=lambda w: uses_of(w.paper),
     message:
         "gather the metrics of {wildcards.paper}"
     script:
@@ -24,6 +28,7 @@ rule metrics:
 rule table:
     input:
         metrics=f"{PAPER}/metrics.csv",
+        learned=f"{PAPER}/learned.csv",
         reported=lambda w: reported(w.paper),
     output:
         csv=f"{PAPER}/tables/{{table}}.csv",
@@ -49,6 +54,7 @@ rule table:
 rule claims:
     input:
         metrics=f"{PAPER}/metrics.csv",
+        learned=f"{PAPER}/learned.csv",
         tables=lambda w: expand(
             f"{PAPER}/tables/{{table}}.csv", paper=w.paper, table=tables_of(w.paper)
         ),
@@ -66,6 +72,8 @@ rule claims:
     threads: config["resources"]["report"]["threads"]
     resources:
         **needs("report", together=8),
+    params:
+        judged=SETTINGS.scale != "demo",
     message:
         "judge the claims of {wildcards.paper}"
     script:
@@ -130,6 +138,7 @@ rule page:
             f"{RESULTS}/cohorts/{{cohort}}/packed", cohort=cohorts_of(w.paper)
         ),
         record=lambda w: record_input([w.paper]),
+        record_page=lambda w: [record_page(w.paper)] * (w.paper in recorded()),
     output:
         f"{PAPER}/index.html",
     log:
@@ -164,8 +173,9 @@ rule overview:
             for t in tables_of(p)
         ],
         claims=expand(f"{PAPER}/claims.csv", paper=SETTINGS.papers),
-        reported=[reported(p) for p in SETTINGS.papers],
-        records=record_input(SETTINGS.papers),
+        reported=[reported(p) for p in SETTINGS.known],
+        records=record_input(SETTINGS.known),
+        record_pages=[record_page(p) for p in recorded()],
     output:
         f"{RESULTS}/index.html",
     log:
@@ -178,9 +188,10 @@ rule overview:
     resources:
         **needs("report"),
     params:
-        papers=SETTINGS.papers,
+        papers=SETTINGS.known,
         scale=SETTINGS.scale,
-        records_today={p: record_today(p) for p in SETTINGS.papers},
+        records_today=lambda w: {p: record_today(p) for p in recorded()},
+        record_pages={p: record_page(p) for p in recorded()},
     message:
         "write the overview of all papers"
     script:

@@ -5,6 +5,7 @@ with logged(snakemake):
 
     from mlmi2023.core.tidy import read_metrics
     from mlmi2023.reporting.claims import evaluate_claims, write_claims
+    from mlmi2023.reporting.learned import read_learned
     from mlmi2023.reporting.plots import draw_claims
     from mlmi2023.reporting.reported import load_reported
     from mlmi2023.reporting.tables import BROKEN, read_table
@@ -12,6 +13,8 @@ with logged(snakemake):
     reported = load_reported(snakemake.input.reported)
     tables = [read_table(path, reported) for path in snakemake.input.tables]
     broken = {t.table.id: "; ".join(t.reasons) for t in tables if t.status == BROKEN}
-    results = evaluate_claims(reported, read_metrics(snakemake.input.metrics), broken)
+    learned = read_learned(snakemake.input.learned)
+    metrics = read_metrics(snakemake.input.metrics)
+    results = evaluate_claims(reported, metrics, broken, learned, snakemake.params.judged)
     write_claims(results, snakemake.output.csv)
     draw_claims(results, Path(snakemake.output.png).with_suffix(""))

@@ -2,5 +2,9 @@ from mlmi2023.engine.scripting import logged
 
 with logged(snakemake):
     from mlmi2023.core.tidy import gather, write_metrics
+    from mlmi2023.reporting.learned import gather_learned, write_learned
+    from mlmi2023.reporting.runs import read_runs
 
-    write_metrics(gather(list(snakemake.input)), snakemake.output[0])
+    given, made = snakemake.input, snakemake.output
+    write_metrics(gather(list(given.scores)), made.metrics)
+    write_learned(gather_learned(read_runs(given.reports), snakemake.params.uses), made.learned)

@@ -7,14 +7,21 @@ with logged(snakemake):
     from mlmi2023.reporting.record import read_record
     from mlmi2023.reporting.reported import load_reported
 
-    records = {Path(file).parent.name: Path(file).parent for file in snakemake.input.records}
+    given, params = snakemake.input, snakemake.params
+    folders = {Path(file).parent.name: Path(file).parent for file in given.records}
+    pages = {Path(file).parent.name: Path(file) for file in given.pages}
     items = []
-    for paper, page, claims, source in zip(
-        snakemake.params.papers, snakemake.input.pages, snakemake.input.claims, snakemake.input.reported
-    ):
-        tables = [Path(t) for t in snakemake.input.tables if Path(t).parts[-3] == paper]
-        reported = load_reported(source)
-        folder = records.get(paper)
-        record = read_record(folder, reported, snakemake.params.records_today[paper]) if folder else None
-        items.append(OverviewItem(reported, Path(page), Path(claims), tables, record))
-    build_overview(items, snakemake.params.scale, snakemake.output[0])
+    for paper, source in zip(params.papers, given.reported):
+        reported, folder = load_reported(source), folders.get(paper)
+        page = pages.get(paper)
+        items.append(
+            OverviewItem(
+                reported,
+                page,
+                page and page.with_name("claims.csv"),
+                [Path(t) for t in given.tables if Path(t).parts[-3] == paper],
+                read_record(folder, reported, params.records_today[paper]) if folder else None,
+                Path(params.record_pages[paper]) if folder else None,
+            )
+        )
+    build_overview(items, params.scale, snakemake.output[0])

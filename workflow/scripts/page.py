@@ -37,6 +37,7 @@ with logged(snakemake):
             runs=[Path(p) for p in given.reports],
             metrics=Path(given.metrics),
             record=record,
+            record_page=Path(given.record_page[0]) if given.get("record_page") else None,
             findings=read_findings(snakemake.wildcards.paper),
         ),
         snakemake.output[0],

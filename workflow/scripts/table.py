@@ -4,11 +4,14 @@ with logged(snakemake):
     from pathlib import Path
 
     from mlmi2023.core.tidy import read_metrics
+    from mlmi2023.reporting.learned import read_learned
     from mlmi2023.reporting.plots import draw_table
     from mlmi2023.reporting.reported import load_reported
     from mlmi2023.reporting.tables import build_table, write_table
 
     reported = load_reported(snakemake.input.reported)
     metrics = read_metrics(snakemake.input.metrics)
-    write_table(build_table(reported, snakemake.wildcards.table, metrics), reported, snakemake.output.csv)
-    draw_table(reported, snakemake.wildcards.table, metrics, Path(snakemake.output.png).with_suffix(""))
+    table = snakemake.wildcards.table
+    learned = read_learned(snakemake.input.learned)
+    write_table(build_table(reported, table, metrics, learned), reported, snakemake.output.csv)
+    draw_table(reported, table, metrics, Path(snakemake.output.png).with_suffix(""))

@@ -84,6 +84,7 @@ def code_hash(paper: str, more: Iterable[str] = ()) -> str:
     return content_hash([(n, statements(names[n])) for n in sorted(names) if n not in WITHOUT_EFFECT])
 
 
+@cache
 def statements(file: Path) -> str:
     """Return a file's syntax tree as text, without docstrings; comments and line breaks are no part of it."""
     tree = ast.parse(file.read_text(encoding="utf-8"))

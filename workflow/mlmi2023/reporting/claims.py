@@ -1,7 +1,7 @@
 """Verdicts: what became of each claim of the paper. Computed, never written by hand."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 from pathlib import Path
 
@@ -12,47 +12,40 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic
 from mlmi2023.reporting.checks import comparisons, reported_effects
 from mlmi2023.reporting.expressions import Comparison, Selector
+from mlmi2023.reporting.learned import Learned
 from mlmi2023.reporting.reported import Claim, Reported
 from mlmi2023.reporting.samples import Sample, Samples
-from mlmi2023.reporting.statistics import Estimate, estimate
+from mlmi2023.reporting.statistics import estimate
+from mlmi2023.reporting.verdicts import (
+    NOT_JUDGED,
+    NOT_REPRODUCED,
+    NOT_TESTED,
+    REPRODUCED,
+    UNDECIDED,
+    decide,
+    unsettled,
+    weigh,
+)
+from mlmi2023.reporting.verdicts import RULE as RULE
+from mlmi2023.reporting.verdicts import VERDICTS as VERDICTS
 
-REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
-UNDECIDED, NOT_TESTED = "undecided", "not tested"
 #: Missing values that a note names before it counts.
 NAMED = 3
-VERDICTS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_TESTED)
-COLUMNS = ["id", "says", "check", "effect", "low", "high", "p", "n", "verdict", "margin", "note"]
-NUMBERS = ["effect", "low", "high", "p", "margin"]
-LEAST_CASES = 3
-
-RULE = {
-    "": (
-        "Each claim compares mean values. Its effect is left minus right, turned so that a positive effect "
-        "supports the claim; a case's value is its mean over seeds. The 95 % interval comes from "
-        "resampling cases and seeds together, always the same cases for both sides; p is the paired t test "
-        "over cases."
-    ),
-    REPRODUCED: "The whole interval lies above zero.",
-    NOT_REPRODUCED: (
-        "The whole interval lies below zero, or it includes zero but stays below the effect that the paper "
-        "reports."
-    ),
-    UNDECIDED: (
-        "The interval includes zero and the reported effect, or no effect was reported, or there are fewer "
-        "than three cases."
-    ),
-    NOT_TESTED: "Values are missing, or the controls show that the table cannot be trusted.",
-}
-"""How a verdict is found: the one statement of the rule, which :func:`decide` applies and every page prints.
-
-A claim of several comparisons takes the worst of their verdicts and shows the weakest of them. A metric that
-is counted, not estimated (``exact``, such as a number of parameters), is decided by its sign.
-"""
+COLUMNS = [
+    *("id", "says", "check", "effect", "low", "high", "p", "n", "verdict", "margin", "note"),
+    *("detectable", "learned"),
+]
+NUMBERS = ["effect", "low", "high", "p", "margin", "detectable"]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one claim; see :data:`RULE`."""
+    """What became of one claim; see :data:`mlmi2023.reporting.verdicts.RULE`.
+
+    ``detectable`` is the smallest effect, in units of ``effect``, that its cases and seeds had told from zero
+    in four of five repeats (80 % power at two-sided 5 %); NaN where the effect does not vary smoothly.
+    ``learned`` names the networks that are not settled; empty where all are or none was trained.
+    """
 
     id: str
     says: str
@@ -65,39 +58,16 @@ class Result:
     verdict: str
     margin: float
     note: str
-
-
-def decide(
-    low: float, high: float, n: int, margin: float | None, strict: bool = True, exact: bool = False
-) -> tuple[str, str]:
-    """Apply :data:`RULE` to one comparison.
-
-    Args:
-        low: lower end of the interval of the effect.
-        high: upper end.
-        n: cases.
-        margin: the paper's effect; None or not positive when there is none to fall short of.
-        strict: whether the comparison is ``<`` or ``>`` and not ``<=`` or ``>=``.
-        exact: whether one value decides.
-
-    Returns:
-        The verdict and, where it needs one, the reason.
-    """
-    if n < LEAST_CASES and not exact:
-        return UNDECIDED, f"only {n} case{'s' * (n != 1)}, at least {LEAST_CASES} are needed"
-    if not (isfinite(low) and isfinite(high)):
-        return UNDECIDED, "the effect cannot be computed (division by zero)"
-    if low > 0 or (low >= 0 and not strict):
-        return REPRODUCED, ""
-    if high < 0 or exact:
-        return NOT_REPRODUCED, "the values point the other way" if high < 0 else "the values are equal"
-    if margin is not None and margin > 0 and high < margin:
-        return NOT_REPRODUCED, "no difference seen, and one as large as the paper's is ruled out"
-    return UNDECIDED, ""
+    detectable: float
+    learned: str
 
 
 def evaluate_claims(
-    reported: Reported, frame: pd.DataFrame, broken: Mapping[str, str] | None = None
+    reported: Reported,
+    frame: pd.DataFrame,
+    broken: Mapping[str, str] | None = None,
+    learned: Learned | None = None,
+    judged: bool = True,
 ) -> list[Result]:
     """Return the result of every claim.
 
@@ -105,57 +75,49 @@ def evaluate_claims(
         reported: the paper.
         frame: tidy metrics.
         broken: reason by id of each table whose controls fail; claims from it are not tested.
+        learned: status of the networks by dataset and method; methods without any are absent.
+        judged: False at the scale demo, which judges nothing.
     """
     samples = Samples(frame)
-    return [_evaluate(claim, reported, samples, dict(broken or {})) for claim in reported.claims.values()]
+    results = []
+    for claim in reported.claims.values():
+        result = _evaluate(claim, reported, samples, learned or {}, judged)
+        if claim.source in (broken or {}) and result.verdict != NOT_TESTED:
+            note = f"{claim.source} is broken: {(broken or {})[claim.source]}"
+            result = replace(result, verdict=NOT_TESTED if judged else NOT_JUDGED, note=note)
+        results.append(result)
+    return results
 
 
-def _evaluate(claim: Claim, reported: Reported, samples: Samples, broken: dict[str, str]) -> Result:
+def _evaluate(claim: Claim, reported: Reported, samples: Samples, learned: Learned, judged: bool) -> Result:
     parts = comparisons(claim, reported, reported.slug)
     margins = reported_effects(claim, reported, reported.slug)
     if len(parts) == 1 and claim.margin is not None:
         margins = [claim.margin]
-    results = [_one(c, m, claim, reported, samples) for c, m in zip(parts, margins)]
-    order = (NOT_REPRODUCED, NOT_TESTED, UNDECIDED, REPRODUCED)
+    results = [_one(c, m, claim, reported, samples, learned, judged) for c, m in zip(parts, margins)]
+    order = (NOT_REPRODUCED, NOT_TESTED, UNDECIDED, REPRODUCED, NOT_JUDGED)
     worst = min(results, key=lambda r: (order.index(r.verdict), r.low if isfinite(r.low) else -np.inf))
-    note, p = worst.note, worst.p
-    if len(results) > 1:
-        count = sum(r.verdict == REPRODUCED for r in results)
-        shown = parts[results.index(worst)]
-        note = "; ".join(
-            filter(None, [f"{count} of {len(parts)} comparisons reproduced, weakest: {shown}", note])
-        )
-        p = max((r.p for r in results if isfinite(r.p)), default=nan)  # all must hold: the largest p stands
-    verdict = worst.verdict
-    if claim.source in broken and verdict != NOT_TESTED:
-        verdict, note = NOT_TESTED, f"{claim.source} is broken: {broken[claim.source]}"
-    return Result(
-        claim.id,
-        claim.says,
-        claim.check,
-        worst.effect,
-        worst.low,
-        worst.high,
-        p,
-        worst.n,
-        verdict,
-        worst.margin,
-        note,
-    )
+    if len(results) == 1:
+        return worst
+    count = f"{sum(r.verdict == REPRODUCED for r in results)} of " if judged else ""
+    done = " reproduced" if judged else ""
+    shown = f"{count}{len(parts)} comparisons{done}, weakest: {parts[results.index(worst)]}"
+    return replace(worst, note="; ".join(filter(None, [shown, worst.note])))
 
 
 def _one(
-    comparison: Comparison, margin: float | None, claim: Claim, reported: Reported, samples: Samples
+    comparison: Comparison,
+    margin: float | None,
+    claim: Claim,
+    reported: Reported,
+    samples: Samples,
+    learned: Learned,
+    judged: bool,
 ) -> Result:
     """Return the result of one comparison."""
     shown = nan if margin is None else margin
-
-    def result(found: Estimate | None, verdict: str, note: str) -> Result:
-        numbers = (
-            (found.effect, found.low, found.high, found.p, found.n) if found else (nan, nan, nan, nan, 0)
-        )
-        return Result(claim.id, claim.says, claim.check, *numbers, verdict, shown, note)
-
+    verdict = NOT_TESTED if judged else NOT_JUDGED
+    said = Result(claim.id, claim.says, claim.check, nan, nan, nan, nan, 0, verdict, shown, "", nan, "")
     found: dict[Selector, Sample] = {}
     missing = []
     for selector in comparison.selectors():
@@ -166,18 +128,22 @@ def _one(
             found[selector] = sample
     if missing:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-        return result(None, NOT_TESTED, f"no values of {', '.join(missing[:NAMED])}{more}")
-    exact = all(reported.metrics[s.metric].exact for s in found)
+        return replace(said, note=f"no values of {', '.join(missing[:NAMED])}{more}")
     stats = estimate(comparison.effect, found)
-    low, high = (stats.effect, stats.effect) if exact else (stats.low, stats.high)
-    verdict, reason = decide(low, high, stats.n, margin, comparison.strict, exact)
+    said = replace(said, effect=stats.effect, low=stats.low, high=stats.high, p=stats.p, n=stats.n)
+    said = replace(said, detectable=stats.detectable)
     fewest, most = stats.seeds
     seeds = f"{most} seed{'s' * (most != 1)}" if fewest == most else f"{fewest} to {most} seeds"
-    return result(
-        Estimate(stats.effect, low, high, stats.p, stats.n, stats.seeds, stats.paired, stats.note),
-        verdict,
-        "; ".join(filter(None, [reason, stats.note, seeds])),
-    )
+    if all(reported.metrics[s.metric].exact for s in found):
+        said = replace(said, low=stats.effect, high=stats.effect, p=nan, detectable=nan)
+        verdict, reason = decide(said.low, said.high, said.n, margin, comparison.strict, exact=True)
+    else:
+        verdict, reason = decide(said.low, said.high, said.n, margin, comparison.strict)
+        said = replace(said, learned=unsettled(found, reported, learned))
+        verdict, reason = weigh(verdict, reason, found, reported, samples, learned)
+    if not judged:
+        verdict, reason = NOT_JUDGED, ""
+    return replace(said, verdict=verdict, note="; ".join(filter(None, [reason, stats.note, seeds])))
 
 
 def write_claims(results: list[Result], path: str | Path) -> None:
@@ -187,15 +153,18 @@ def write_claims(results: list[Result], path: str | Path) -> None:
         frame.to_csv(part, index=False, float_format="%.6g", lineterminator="\n")
 
 
-def read_claims(path: str | Path) -> list[Result]:
-    """Read ``claims.csv``; a broken file is an InputError."""
+def read_claims(path: str | Path, columns: Sequence[str] = COLUMNS) -> list[Result]:
+    """Read ``claims.csv``; a broken file is an InputError.
+
+    Args:
+        path: the file.
+        columns: those that it has; a record from before networks had a status lacks the last two.
+    """
     try:
-        frame = pd.read_csv(
-            path, keep_default_na=False, na_values={c: [""] for c in ("effect", "low", "high", "p", "margin")}
-        )
-        rows = frame.to_dict("records")
+        frame = pd.read_csv(path, keep_default_na=False, na_values={c: [""] for c in NUMBERS})
     except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path}: not a claims table ({error}); run the claims rule again") from error
-    if list(frame.columns) != COLUMNS:
-        raise InputError(f"{path}: columns must be {','.join(COLUMNS)}; run the claims rule again")
-    return [Result(**{str(k): v for k, v in row.items()}) for row in rows]
+    if list(frame.columns) != list(columns):
+        raise InputError(f"{path}: columns must be {','.join(columns)}; run the claims rule again")
+    lacking = {c: nan if c in NUMBERS else "" for c in COLUMNS if c not in columns}
+    return [Result(**{**{str(k): v for k, v in row.items()}, **lacking}) for row in frame.to_dict("records")]

@@ -1,4 +1,4 @@
-"""All papers at a glance."""
+"""All papers at a glance: what was run here, and for the others the published record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from mlmi2023.reporting.record import Record
 from mlmi2023.reporting.render import count_verdicts, render
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.tables import AT_FLOOR, BROKEN, UNCHECKED, TableResult, read_table
+from mlmi2023.reporting.verdicts import NOT_JUDGED, NOT_TESTED, REPRODUCED, VERDICTS
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class OverviewItem:
         claims: its ``claims.csv``; None when the paper was not run.
         tables: its ``tables/<id>.csv``.
         record: its bench record, if one has been published.
+        record_page: the record's page.
     """
 
     reported: Reported
@@ -29,48 +31,82 @@ class OverviewItem:
     claims: Path | None = None
     tables: Sequence[Path] = ()
     record: Record | None = None
+    record_page: Path | None = None
 
 
 def build_overview(items: Sequence[OverviewItem], scale: str, out: str | Path) -> None:
-    """Write ``index.html`` of a scale, papers in the order of their numbers.
+    """Write the overview, papers in the order of their numbers.
+
+    Each paper carries its task family and its verdicts as attributes, by which a script in the page sorts and
+    filters; without scripts all papers stand there in their order.
+
+    Args:
+        items: all papers of the repository.
+        scale: of the run; empty for the records alone.
+        out: the page.
 
     Raises:
         InputError: an input file is broken.
     """
     papers = [paper_view(item) for item in sorted(items, key=lambda item: item.reported.number)]
-    totals: dict[str, int] = {}
+    totals = dict.fromkeys((v for v in VERDICTS if v != NOT_JUDGED), 0)
     for paper in papers:
         for verdict, count in paper["counts"].items():
             totals[verdict] = totals.get(verdict, 0) + count
-    render("overview.html.j2", out, papers=papers, counts=totals, scale=scale)
+    render(
+        "overview.html.j2",
+        out,
+        papers=papers,
+        counts=totals,
+        scale=scale,
+        families=list(dict.fromkeys(sorted(paper["paper"].family for paper in papers))),
+        found=[v for v in VERDICTS if any(paper["counts"].get(v) for paper in papers)],
+        ran=sum(paper["page"] is not None for paper in papers),
+        recorded=sum(paper["record"] is not None for paper in papers),
+    )
 
 
 def paper_view(item: OverviewItem) -> dict[str, Any]:
-    """Return what one line of the overview shows."""
+    """Return what one line of the overview shows.
+
+    Its verdicts are those of the run, or of the record where nothing was run or the run judges nothing.
+    """
     tables = [read_table(path, item.reported) for path in item.tables]
-    results = read_claims(item.claims) if item.claims else []
-    broken = [t.table.id for t in tables if t.status == BROKEN]
-    unchecked = [t.table.id for t in tables if t.status == UNCHECKED]
-    at_floor = [t.table.id for t in tables if t.status == AT_FLOOR]
-    if item.page is None:
-        status, why = "not run", ""
-    elif broken:
-        status, why = "controls fail", ", ".join(broken)
-    elif unchecked:
-        status, why = "controls missing", ", ".join(unchecked)
-    elif at_floor:
-        status, why = "some at the floor", ", ".join(at_floor)
-    else:
-        status, why = "controls hold", ""
+    ran = count_verdicts(read_claims(item.claims)) if item.claims else {}
+    record = _record(item.record) if item.record else None
+    judged = bool(item.claims) and not ran.get(NOT_JUDGED)
+    counts = ran if judged else record["counts"] if record else {}
+    tested = sum(n for verdict, n in counts.items() if verdict not in (NOT_TESTED, NOT_JUDGED))
+    status, why = _status(item, tables)
+    shown = tables if item.page else item.record.tables if item.record else []
     return {
         "paper": item.reported,
         "page": item.page,
-        "counts": count_verdicts(results),
+        "ran": ran,
+        "judged": judged,
+        "counts": counts,
+        "share": counts.get(REPRODUCED, 0) / tested if tested else -1.0,
         "status": status,
         "why": why,
-        "record": _record(item.record) if item.record else None,
-        "mains": [main for table in tables if (main := main_value(table, item.reported))],
+        "record": record,
+        "record_page": item.record_page,
+        "from_record": not item.page,
+        "mains": [main for table in shown if (main := main_value(table, item.reported))],
     }
+
+
+def _status(item: OverviewItem, tables: Sequence[TableResult]) -> tuple[str, str]:
+    """Return what the controls say of the tables that were run, and of which tables they say it."""
+    if item.page is None:
+        return "not run", ""
+    for status, said in (
+        (BROKEN, "controls fail"),
+        (UNCHECKED, "controls missing"),
+        (AT_FLOOR, "some at the floor"),
+    ):
+        if found := [table.table.id for table in tables if table.status == status]:
+            return said, ", ".join(found)
+    return "controls hold", ""
 
 
 def _record(record: Record) -> dict[str, Any]:
@@ -78,19 +114,24 @@ def _record(record: Record) -> dict[str, Any]:
 
 
 def main_value(result: TableResult, reported: Reported) -> dict[str, str] | None:
-    """Return the main metric of a table's first proposed method that ran: ours and the paper's."""
+    """Return the main metric of a table's first proposed method that ran: ours and the paper's.
+
+    Of several settings or labels it takes the last, where papers print their mean, and names it.
+    """
     metric = reported.metrics[result.table.columns[0]]
     rows = result.frame[(result.frame["metric"] == metric.id) & (result.frame["role"] == "proposed")]
     rows = rows.dropna(subset=["mean"])
     if rows.empty:
         return None
-    row = rows.iloc[0]
+    row = rows[rows["method"] == rows.iloc[0]["method"]].iloc[-1]
+    condition = [row["setting"], reported.label_names.get(row["label"], row["label"])]
     return {
-        "dataset": reported.datasets[result.table.dataset].name,
+        "dataset": ", ".join(filter(None, [reported.datasets[result.table.dataset].name, *condition])),
         "method": row["name"],
         "metric": " ".join(filter(None, [metric.name, f"({metric.unit})" if metric.unit else ""])),
         "ours": metric.show(row["mean"]),
         "sd": metric.show(row["sd"]),
         "reported": metric.show(row["reported_mean"]),
         "difference": metric.show(row["difference"], signed=True),
+        "learned": row["learned"],
     }

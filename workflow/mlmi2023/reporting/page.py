@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from mlmi2023.core.provenance import provenance
-from mlmi2023.reporting.claims import REPRODUCED, RULE, Result, read_claims
+from mlmi2023.reporting.claim_view import claim_view, record_view
+from mlmi2023.reporting.claims import read_claims
 from mlmi2023.reporting.quality import Cohort
 from mlmi2023.reporting.record import Record
-from mlmi2023.reporting.render import count_verdicts, forest, places_for, render
+from mlmi2023.reporting.render import count_verdicts, render
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
-from mlmi2023.reporting.tables import NOT_RUN, TableResult, best_rows, read_table
+from mlmi2023.reporting.table_view import STATUSES, table_view
+from mlmi2023.reporting.tables import read_table
+from mlmi2023.reporting.verdicts import RULE
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class PageInputs:
         runs: ``train.json`` of every run.
         metrics: ``metrics.csv``, linked.
         record: the bench record, if one has been published.
+        record_page: the record's own page, linked.
         findings: by claim id, why it may not have reproduced; shown with the record's verdicts.
     """
 
@@ -60,11 +61,14 @@ class PageInputs:
     runs: Sequence[Path] = ()
     metrics: Path | None = None
     record: Record | None = None
+    record_page: Path | None = None
     findings: dict[str, str] = field(default_factory=dict)
 
 
 def build_page(inputs: PageInputs, out: str | Path) -> None:
     """Write the page; it opens offline, and images are linked relative to it.
+
+    At scale demo, which judges nothing, the published record comes first.
 
     Raises:
         InputError: an input file is broken.
@@ -81,76 +85,8 @@ def build_page(inputs: PageInputs, out: str | Path) -> None:
         counts=count_verdicts(results),
         tables=[table_view(table, inputs.reported) for table in tables],
         rule=RULE,
+        statuses=STATUSES,
         runs=summarise_runs(runs),
         origin=combine_provenance(runs, provenance()),
-        record=record_view(inputs) if inputs.record else None,
+        record=record_view(inputs.record, inputs.reported, inputs.findings) if inputs.record else None,
     )
-
-
-def claim_view(result: Result, why: str = "") -> dict[str, Any]:
-    """Return a claim's result with its place on the axis, its decimals and what we make of it."""
-    return {"result": result, "forest": forest(result), "places": places_for(result), "why": why}
-
-
-def record_view(inputs: PageInputs) -> dict[str, Any]:
-    """Return what the page shows of the bench record."""
-    record = inputs.record
-    assert record is not None
-    return {
-        "about": record.about,
-        "stale": record.stale,
-        "counts": count_verdicts(record.claims),
-        "claims": [
-            claim_view(r, inputs.findings.get(r.id, "") if r.verdict != REPRODUCED else "")
-            for r in record.claims
-        ],
-        "tables": [table_view(table, inputs.reported) for table in record.tables if table.status != NOT_RUN],
-    }
-
-
-def table_view(result: TableResult, reported: Reported) -> dict[str, Any]:
-    """Return a table as rows of ready cells: per metric what is reported, ours, the difference."""
-    frame = result.frame
-    best = {index for m in result.table.columns for index in best_rows(reported.metrics[m], frame)}
-    rows = []
-    for _, part in frame.groupby(["method", "setting", "label"], sort=False):
-        first = part.iloc[0]
-        method = reported.methods[first["method"]]
-        mark = method.control or (method.role if method.role in ("proposed", "reference") else "")
-        rows.append(
-            {
-                "name": method.name,
-                "about": method.about,
-                "role": method.role,
-                "mark": mark,
-                "condition": " ".join(filter(None, [first["setting"], first["label"]])),
-                "ran": bool(part["mean"].notna().any()),
-                "cases": int(part["n_cases"].max()),
-                "seeds": int(part["n_seeds"].max()),
-                "cells": [_cell(row, reported, index in best) for index, row in part.iterrows()],
-            }
-        )
-    return {
-        "table": result.table,
-        "metrics": [reported.metrics[m] for m in result.table.columns],
-        "rows": rows,
-        "conditions": any(row["condition"] for row in rows),
-        "status": result.status,
-        "reasons": result.reasons,
-    }
-
-
-def _cell(row: pd.Series, reported: Reported, best: bool) -> dict[str, Any]:
-    metric = reported.metrics[row["metric"]]
-    difference = row["difference"]
-    return {
-        "reported": metric.show(row["reported_mean"]),
-        "reported_sd": metric.show(row["reported_sd"]),
-        "ours": metric.show(row["mean"]),
-        "sd": metric.show(row["sd"]),
-        "sd_seeds": metric.show(row["sd_seeds"]),
-        "difference": metric.show(difference, signed=True),
-        "better": bool(metric.sign and difference * metric.sign > 0),
-        "worse": bool(metric.sign and difference * metric.sign < 0),
-        "best": best,
-    }

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from mlmi2023.core.files import atomic
-from mlmi2023.reporting.claims import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Result
+from mlmi2023.reporting.claims import NOT_JUDGED, NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Result
+from mlmi2023.reporting.layout import Grid, build_grid
 from mlmi2023.reporting.reported import Reported
-from mlmi2023.reporting.samples import Samples
+from mlmi2023.reporting.samples import Sample, Samples
 from mlmi2023.reporting.tables import build_table, row_selector
 
 # Okabe and Ito's palette, which the colour-blind can tell apart
@@ -20,6 +21,7 @@ VERDICT_COLOURS = {
     NOT_REPRODUCED: "#D55E00",
     UNDECIDED: "#B8860B",
     NOT_TESTED: "#8A8F98",
+    NOT_JUDGED: "#8A8F98",
 }
 ROLE_COLOURS = {
     "proposed": "#0072B2",
@@ -28,6 +30,8 @@ ROLE_COLOURS = {
     "reference": "#009E73",
     "control": "#9AA0A8",
 }
+#: So many panels of a figure stand side by side.
+PANELS = 3
 INK, FAINT = "#22262B", "#D5D9DF"
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -63,6 +67,8 @@ def save_figure(figure: Any, stem: str | Path) -> None:
 def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: str | Path) -> None:
     """Draw the main metric (first column) of a table: a point per case, a box, and the reported mean and sd.
 
+    A table of methods by settings or labels has a panel for each of these.
+
     Args:
         reported: the paper.
         table_id: one of its tables.
@@ -76,65 +82,83 @@ def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: s
 
     result = build_table(reported, table_id, metrics)
     metric = reported.metrics[result.table.columns[0]]
-    samples = Samples(metrics)
-    lines: list[Any] = result.frame[result.frame["metric"] == metric.id].to_dict("records")
-    rng = np.random.default_rng(0)
+    grid = build_grid(reported, result.table, result.frame)
+    shown = [place for place, column in enumerate(grid.columns) if column.metric.id == metric.id]
+    across = min(PANELS, len(shown))
+    down = -(-len(shown) // across)
+    size = (6.6, 0.9 + 0.36 * len(grid.rows))  # inches
+    if len(shown) > 1:
+        size = (1.7 + 2.3 * across, 0.4 + down * (0.75 + 0.27 * len(grid.rows)))
+    rng, samples = np.random.default_rng(0), Samples(metrics)
     with matplotlib.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(6.6, 0.9 + 0.36 * len(lines)))
-        for y, line in enumerate(lines):
-            colour = ROLE_COLOURS[line["role"]]
-            sample = samples.get(row_selector(result.table, line, metric.id))
-            if sample is not None:
-                values = sample.per_case
-                axes.boxplot(
-                    values,
-                    positions=[y],
-                    orientation="horizontal",
-                    widths=0.55,
-                    showfliers=False,
-                    patch_artist=True,
-                    boxprops={"facecolor": colour, "alpha": 0.18, "edgecolor": "none"},
-                    medianprops={"color": colour, "linewidth": 1.6},
-                    whiskerprops={"color": colour, "linewidth": 0.8},
-                    capprops={"linewidth": 0},
-                )
-                jitter = rng.uniform(-0.2, 0.2, len(values))
-                axes.scatter(values, y + jitter, s=9, color=colour, alpha=0.7, linewidths=0, zorder=3)
-            if isfinite(line["reported_mean"]):
-                sd = line["reported_sd"]
-                axes.errorbar(
-                    line["reported_mean"],
-                    y + 0.36,
-                    xerr=sd if isfinite(sd) else None,
-                    fmt="D",
-                    markersize=4,
-                    color=INK,
-                    elinewidth=0.8,
-                    zorder=4,
-                )
-        names = [" ".join(filter(None, [r["name"], r["setting"], r["label"]])) for r in lines]
-        axes.set_yticks(range(len(lines)), names)
-        for tick, line in zip(axes.get_yticklabels(), lines):
-            tick.set_fontweight("bold" if line["role"] == "proposed" else "normal")
-            tick.set_color(INK if line["n_seeds"] else "#8A8F98")
-        axes.invert_yaxis()
-        axes.set_ylim(len(lines) - 0.4, -0.6)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x", color=FAINT, linewidth=0.6)
-        axes.set_axisbelow(True)
+        figure, panels = plt.subplots(down, across, figsize=size, squeeze=False, layout="constrained")
+        for panel, axes in enumerate(panels.flat):
+            if panel >= len(shown):
+                axes.set_visible(False)
+                continue
+            column = grid.columns[shown[panel]]
+            for y, row in enumerate(grid.rows):
+                line = row.cells[shown[panel]]
+                if line is not None:
+                    _draw_row(axes, y, line, samples.get(row_selector(result.table, line, metric.id)), rng)
+            axes.set_title(", ".join(filter(None, [column.outer, column.inner])), fontsize=9, loc="left")
+            _name_rows(axes, grid, named=panel % across == 0)
         better = {1: "higher is better", -1: "lower is better", 0: ""}[metric.sign]
         details = ", ".join(filter(None, [metric.unit, better]))
-        axes.set_xlabel(f"{metric.name} ({details})" if details else metric.name)
-        handles = [
-            plt.Line2D(
-                [], [], marker="o", ls="", color=ROLE_COLOURS["proposed"], ms=4, label="ours, one case"
-            ),
-            plt.Line2D([], [], marker="D", ls="-", color=INK, ms=4, lw=0.8, label="reported mean ± sd"),
-        ]
-        axes.legend(
-            handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8, borderpad=0
-        )
+        figure.supxlabel(f"{metric.name} ({details})" if details else metric.name, fontsize=9)
+        one = {"marker": "o", "ls": "", "color": ROLE_COLOURS["proposed"], "label": "ours, one case"}
+        printed = {"marker": "D", "ls": "-", "color": INK, "lw": 0.8, "label": "reported mean ± sd"}
+        handles = [plt.Line2D([], [], ms=4, **marks) for marks in (one, printed)]
+        figure.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=8, borderpad=0)
         save_figure(figure, stem)
+
+
+def _draw_row(
+    axes: Any, y: int, line: dict[str, Any], sample: Sample | None, rng: np.random.Generator
+) -> None:
+    """Draw one method's cases, and beneath them what the paper prints."""
+    colour = ROLE_COLOURS[line["role"]]
+    if sample is not None:
+        values = sample.per_case
+        axes.boxplot(
+            values,
+            positions=[y],
+            orientation="horizontal",
+            widths=0.55,
+            showfliers=False,
+            patch_artist=True,
+            boxprops={"facecolor": colour, "alpha": 0.18, "edgecolor": "none"},
+            medianprops={"color": colour, "linewidth": 1.6},
+            whiskerprops={"color": colour, "linewidth": 0.8},
+            capprops={"linewidth": 0},
+        )
+        jitter = rng.uniform(-0.2, 0.2, len(values))
+        axes.scatter(values, y + jitter, s=9, color=colour, alpha=0.7, linewidths=0, zorder=3)
+    if isfinite(line["reported_mean"]):
+        sd = line["reported_sd"]
+        axes.errorbar(
+            line["reported_mean"],
+            y + 0.36,
+            xerr=sd if isfinite(sd) else None,
+            fmt="D",
+            markersize=4,
+            color=INK,
+            elinewidth=0.8,
+            zorder=4,
+        )
+
+
+def _name_rows(axes: Any, grid: Grid, named: bool) -> None:
+    """Write the methods' names at the left of a panel, faint where nothing was run."""
+    names = [", ".join(filter(None, [row.method.name, row.condition])) for row in grid.rows]
+    axes.set_yticks(range(len(names)), names if named else [""] * len(names))
+    for tick, row in zip(axes.get_yticklabels(), grid.rows):
+        tick.set_fontweight("bold" if row.method.role == "proposed" else "normal")
+        tick.set_color(INK if row.ran else "#8A8F98")
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
 
 
 def draw_claims(results: Sequence[Result], stem: str | Path) -> None:

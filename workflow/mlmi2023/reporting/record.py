@@ -3,11 +3,14 @@
 ``resources/bench/<paper>/`` holds ``record.json`` (where the numbers come from), ``claims.csv`` and
 ``tables/<id>.csv``, ``.md`` and ``.json``. Pages show it beside what was run here, and say when code or
 configuration have moved on since.
+
+A record from before trainings said whether they had learned (its runs carry no ``learned``) is read as one
+whose networks are not known to have: see :func:`read_record`.
 """
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +20,14 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, read_json, write_json
 from mlmi2023.core.provenance import provenance
 from mlmi2023.core.sources import code_hash
-from mlmi2023.reporting.claims import NOT_TESTED, Result, read_claims
-from mlmi2023.reporting.reported import Reported
+from mlmi2023.reporting.checks import comparisons
+from mlmi2023.reporting.claims import COLUMNS, Result, read_claims
+from mlmi2023.reporting.controls import check_controls
+from mlmi2023.reporting.learned import NOT_KNOWN
+from mlmi2023.reporting.reported import Claim, Reported
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
 from mlmi2023.reporting.tables import TableResult, read_table
+from mlmi2023.reporting.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, UNKNOWN
 
 NEEDED = (
     *("paper", "scale", "code_version", "code_hash", "config_hash", "sources", "configfiles"),
@@ -103,6 +110,9 @@ def publish(
 def read_record(folder: Path, reported: Reported, config_hash: str) -> Record:
     """Read a record and compare it with today's code and configuration.
 
+    Where its runs carry no status, its networks are not known to have learned: no claim of them counts as
+    reproduced or not any more, and tables are checked against their controls as today.
+
     Args:
         folder: ``resources/bench/<paper>``.
         reported: what the paper reports.
@@ -121,12 +131,32 @@ def read_record(folder: Path, reported: Reported, config_hash: str) -> Record:
         moved.append("the configuration has changed since")
     if about["dirty"]:
         moved.append("made with uncommitted changes")
-    claims = read_claims(folder / "claims.csv")
+    known = all("learned" in run for run in about["runs"])
+    claims = read_claims(folder / "claims.csv", COLUMNS if known else COLUMNS[:-2])
     if [(r.id, r.check) for r in claims] != [(c.id, c.check) for c in reported.claims.values()]:
         moved.append("the claims have changed since")
-    tables = [read_table(folder / f"tables/{t}.csv", reported) for t in reported.tables if _has(folder, t)]
+    files = [f for t in reported.tables if (f := folder / f"tables/{t}.csv").exists()]
+    tables = [read_table(file, reported, known) for file in files]
+    if not known:
+        claims = [_unknown(result, reported) for result in claims]
+        trained = {(run["dataset"], run["method"]) for run in about["runs"]}
+        for number, table in enumerate(tables):
+            own = [method for dataset, method in trained if dataset == table.table.dataset]
+            ran = table.frame["mean"].notna() & table.frame["method"].isin(own)
+            table.frame.loc[ran, "learned"] = NOT_KNOWN
+            status, reasons = check_controls(reported, table.table, table.frame)
+            tables[number] = replace(table, status=status, reasons=reasons)
     return Record(about, claims, tables, tuple(moved))
 
 
-def _has(folder: Path, table: str) -> bool:
-    return (folder / f"tables/{table}.csv").exists()
+def _unknown(result: Result, reported: Reported) -> Result:
+    """Return a claim of networks without a curve: undecided where it was judged, unless it only counts."""
+    claim: Claim | None = reported.claims.get(result.id)
+    if claim and claim.check == result.check:
+        parts = comparisons(claim, reported, reported.slug)
+        if all(reported.metrics[s.metric].exact for part in parts for s in part.selectors()):
+            return result
+    said = replace(result, learned=UNKNOWN)
+    if result.verdict not in (REPRODUCED, NOT_REPRODUCED):
+        return said
+    return replace(said, verdict=UNDECIDED, note="; ".join(filter(None, [UNKNOWN, result.note])))

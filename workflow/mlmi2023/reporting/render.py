@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from mlmi2023.core.files import atomic
-from mlmi2023.reporting.claims import VERDICTS, Result
+from mlmi2023.reporting.claims import Result
+from mlmi2023.reporting.verdicts import NOT_JUDGED, VERDICTS
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -28,6 +29,7 @@ def _environment() -> Any:
     environment.filters.update(
         number=number, fixed=fixed, p_value=p_value, duration=duration, slug=css_name, prose=prose
     )
+    environment.filters["machines"] = machines
     return environment
 
 
@@ -110,16 +112,34 @@ def prose(text: str) -> Any:
     return Markup(safe)
 
 
+def machines(text: str) -> str:
+    """Return the hardware line of a record in short, as ``Xeon, 2 cores; H100``: each machine once."""
+    said = []
+    for line in text.split("; "):
+        facts = dict(fact.split(": ", 1) for fact in line.split(", ") if ": " in fact)
+        gpu = facts.get("accelerator", "none")
+        parts = [facts.get("cpu", line), f"{facts['cores']} cores" if "cores" in facts else ""]
+        said.append(", ".join(filter(None, [*([gpu] if gpu not in ("none", "cpu") else []), *parts])))
+    return "; ".join(dict.fromkeys(said))
+
+
 def forest(result: Result) -> dict[str, float] | None:
-    """Return where a claim's marks lie on its own symmetric axis, in percent; None without values."""
+    """Return where a claim's marks lie on its own symmetric axis, in percent; None without values.
+
+    ``blind`` is half the width of what could not have been told from zero, cut at the ends of the axis.
+    """
     if not (isfinite(result.effect) or isfinite(result.margin)):
         return None
     shown = [v for v in (result.effect, result.low, result.high, result.margin) if isfinite(v)]
     reach = 1.1 * max([abs(v) for v in shown] + [1e-12])
     places = {"low": result.low, "high": result.high, "effect": result.effect, "margin": result.margin}
-    return {k: round(50 + 50 * v / reach, 2) for k, v in places.items() if isfinite(v)}
+    found = {k: round(50 + 50 * v / reach, 2) for k, v in places.items() if isfinite(v)}
+    if isfinite(result.detectable):
+        found["blind"] = round(min(50.0, 50 * result.detectable / reach), 2)
+    return found
 
 
 def count_verdicts(results: list[Result]) -> dict[str, int]:
-    """Return how many claims have each verdict, all four of them, in their order."""
-    return {verdict: sum(r.verdict == verdict for r in results) for verdict in VERDICTS}
+    """Return how many claims have each verdict, in their order; ``not judged`` only where there are such."""
+    counts = {verdict: sum(r.verdict == verdict for r in results) for verdict in VERDICTS}
+    return {verdict: n for verdict, n in counts.items() if n or verdict != NOT_JUDGED}

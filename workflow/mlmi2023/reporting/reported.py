@@ -117,13 +117,18 @@ class Claim:
 
 @dataclass(frozen=True)
 class Reported:
-    """All that one paper reports."""
+    """All that one paper reports.
+
+    ``task`` is the paper's own in a few words, ``family`` the task family that it belongs to. ``label_names``
+    spells out labels that are short.
+    """
 
     slug: str
     number: int
     title: str
     first_author: str
     task: str
+    family: str
     datasets: dict[str, Dataset]
     methods: dict[str, Method]
     metrics: dict[str, Metric]
@@ -133,6 +138,7 @@ class Reported:
     settings: tuple[str, ...] = ()
     factors: dict[str, tuple[str, ...]] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    label_names: dict[str, str] = field(default_factory=dict)
     modality: tuple[str, ...] = ()
     dims: str = ""
     doi: str = ""
@@ -168,7 +174,7 @@ def parse_reported(content: Any, where: str) -> Reported:
 
     _check_schema(content, where)
     reported = Reported(
-        **{k: content[k] for k in ("slug", "number", "title", "first_author", "task")},
+        **{k: content[k] for k in ("slug", "number", "title", "first_author", "task", "family")},
         **{k: content[k] for k in ("dims", "doi", "code") if k in content},
         modality=tuple(content.get("modality", ())),
         datasets=_by_id(content["datasets"], Dataset, "datasets", where),
@@ -179,7 +185,7 @@ def parse_reported(content: Any, where: str) -> Reported:
         ),
         figures=_by_id(content["figures"], Figure, "figures", where),
         claims=_by_id(content["claims"], Claim, "claims", where),
-        labels=tuple(map(value_name, content.get("labels", ()))),
+        **_labels(content.get("labels", [])),
         **_settings(content.get("settings", [])),
     )
     _check_names(reported, where)
@@ -210,6 +216,13 @@ def _settings(settings: Any) -> dict[str, Any]:
     if isinstance(settings, Mapping):
         return {"factors": {k: tuple(map(value_name, v)) for k, v in settings.items()}}
     return {"settings": tuple(map(value_name, settings))}
+
+
+def _labels(labels: Any) -> dict[str, Any]:
+    if isinstance(labels, Mapping):
+        names = {value_name(label): name for label, name in labels.items()}
+        return {"labels": tuple(names), "label_names": names}
+    return {"labels": tuple(map(value_name, labels))}
 
 
 @cache

@@ -7,13 +7,17 @@ from typing import Any
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
+from mlmi2023.reporting.learned import combine, status_of
 
 NEEDED = ("dataset", "method", "seed", "fold", "steps", "seconds", "provenance", "config_hash", "data_hash")
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """All seeds and folds of one method (and stage) on one dataset; speeds and times are means over runs."""
+    """All seeds and folds of one method (and stage) on one dataset; speeds and times are means over runs.
+
+    ``learned`` is their status together (:mod:`mlmi2023.reporting.learned`).
+    """
 
     dataset: str
     method: str
@@ -28,6 +32,7 @@ class RunSummary:
     peak_memory_mb: float
     device: str
     config_hashes: tuple[str, ...]
+    learned: str
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ def summarise_runs(runs: Sequence[dict[str, Any]]) -> list[RunSummary]:
             peak_memory_mb=max(float(run.get("peak_memory_mb", 0)) for run in group),
             device=", ".join(sorted({str(run.get("device", "")) for run in group})),
             config_hashes=tuple(sorted({run["config_hash"] for run in group})),
+            learned=combine(status_of(run) for run in group),
         )
         for key, group in groups.items()
     ]

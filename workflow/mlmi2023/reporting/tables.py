@@ -1,31 +1,35 @@
 """The paper's tables again: what it reports, ours, the difference, and whether to trust them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, read_json, write_json
+from mlmi2023.reporting.controls import AT_FLOOR as AT_FLOOR
+from mlmi2023.reporting.controls import BROKEN as BROKEN
+from mlmi2023.reporting.controls import NOT_RUN as NOT_RUN
+from mlmi2023.reporting.controls import UNCHECKED as UNCHECKED
+from mlmi2023.reporting.controls import check_controls
 from mlmi2023.reporting.expressions import Selector
+from mlmi2023.reporting.learned import Learned
+from mlmi2023.reporting.markdown import markdown
 from mlmi2023.reporting.names import setting_factors
-from mlmi2023.reporting.reported import Method, Metric, Reported, Row, Table
+from mlmi2023.reporting.reported import Method, Reported, Row, Table
 from mlmi2023.reporting.samples import Sample, Samples
+from mlmi2023.reporting.spread import Spread, spread_of
 
 COLUMNS = [
     *("method", "name", "role", "metric", "reported_mean", "reported_sd", "mean", "sd", "sd_seeds"),
-    *("n_cases", "n_seeds", "difference", "setting", "label"),
+    *("n_cases", "n_seeds", "difference", "setting", "label", "learned"),
 ]
-OK, AT_FLOOR, BROKEN, UNCHECKED, NOT_RUN = "ok", "at the floor", "broken", "unchecked", "not run"
-TOLERANCE = 1e-6
-# A method that has learned nothing lies at the floor, by chance a little below it. Up to this share of the
-# way from floor to ceiling that is a finding about the method; what lies deeper says that the metric may be
-# wrong.
-NEAR_FLOOR = 0.05
+
+#: So many reasons for a table's status stand in its Markdown; the JSON file has all.
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -39,20 +43,31 @@ class TableResult:
             (a control does not bracket a method), ``unchecked`` (no control ran) or ``not run`` (nothing ran
             on the dataset).
         reasons: why, one line each.
+        spread: between methods and between seeds.
     """
 
     table: Table
     frame: pd.DataFrame
     status: str
     reasons: list[str]
+    spread: Spread
 
 
-def build_table(reported: Reported, table_id: str, metrics: pd.DataFrame) -> TableResult:
+def build_table(
+    reported: Reported, table_id: str, metrics: pd.DataFrame, learned: Learned | None = None
+) -> TableResult:
     """Set our values beside the reported ones.
 
     Rows come in the paper's order, then methods that it does not report, then controls. ``mean`` and ``sd``
     are over cases after the mean over seeds; ``sd_seeds`` is the spread of the seeds' means. ``difference``
-    is ours minus reported.
+    is ours minus reported. ``learned`` is the status of the networks behind a row that was run
+    (:mod:`mlmi2023.reporting.learned`), empty for methods without any.
+
+    Args:
+        reported: the paper.
+        table_id: one of its tables.
+        metrics: tidy metrics.
+        learned: status by dataset and method.
 
     Raises:
         InputError: the paper has no such table.
@@ -66,11 +81,13 @@ def build_table(reported: Reported, table_id: str, metrics: pd.DataFrame) -> Tab
     lines = []
     for row in _rows(reported, table, samples):
         method = reported.methods[row.method]
+        status = (learned or {}).get((table.dataset, row.method), "")
         for metric in table.columns:
-            lines.append(_line(method, row, metric, samples.get(_selector(table, row, metric))))
+            sample = samples.get(_selector(table, row, metric))
+            lines.append({**_line(method, row, metric, sample), "learned": status if sample else ""})
     frame = pd.DataFrame(lines, columns=COLUMNS).astype({"n_cases": "int64", "n_seeds": "int64"})
     status, reasons = check_controls(reported, table, frame)
-    return TableResult(table, frame, status, reasons)
+    return TableResult(table, frame, status, reasons, spread_of(frame, table.columns[0]))
 
 
 def row_selector(table: Table, row: Mapping[str, Any], metric: str) -> Selector:
@@ -135,139 +152,42 @@ def _line(method: Method, row: Row, metric: str, sample: Sample | None) -> dict[
     return line
 
 
-def check_controls(reported: Reported, table: Table, frame: pd.DataFrame) -> tuple[str, list[str]]:
-    """Return whether floor and ceiling bracket every method, and where they do not.
-
-    A control speaks for the metrics in its ``brackets``, or for the table's first column: doing nothing is
-    the worst for overlap and yet the best for folding. Compared are means under one setting and label; a
-    control's value under no setting counts wherever it has none of its own.
-    """
-    if not frame["mean"].notna().any():
-        return NOT_RUN, []
-    broken: list[str] = []
-    near: list[str] = []
-    checked, missing = 0, []
-    for end in ("floor", "ceiling"):
-        controls = reported.controls(end)
-        if not controls:
-            missing.append(f"the paper's file declares no {end}")
-        for control in controls:
-            for metric in control.brackets or table.columns[:1]:
-                rows = frame[frame["metric"] == metric].dropna(subset=["mean"])
-                bounds = rows[rows["method"] == control.id]
-                if metric == table.columns[0] and bounds.empty:
-                    missing.append(f"{end} {control.name} has no {metric}")
-                for bound in bounds.to_dict("records"):
-                    there = rows["setting"] == bound["setting"]
-                    if not bound["setting"]:
-                        there |= ~rows["setting"].isin(bounds["setting"])
-                    same = rows[there & (rows["label"] == bound["label"])]
-                    span = _span(reported, bound, rows) if end == "floor" else 0.0
-                    checked += 1
-                    for beyond, reason in _outside(reported.metrics[metric], control, bound["mean"], same):
-                        (near if beyond <= NEAR_FLOOR * span else broken).append(reason)
-    if broken:
-        return BROKEN, broken + near
-    if missing or not checked:
-        return UNCHECKED, (missing or ["no control was run"]) + near
-    return (AT_FLOOR, near) if near else (OK, [])
-
-
-def _span(reported: Reported, floor: Mapping[Any, Any], rows: pd.DataFrame) -> float:
-    """Return how far the ceiling lies from a floor; 0 without a ceiling under its setting or none."""
-    ceilings = rows["method"].isin([c.id for c in reported.controls("ceiling")])
-    under = rows["setting"].isin([floor["setting"], ""]) & (rows["label"] == floor["label"])
-    tops = rows.loc[ceilings & under, "mean"]
-    return float((tops - floor["mean"]).abs().min()) if len(tops) else 0.0
-
-
-def _outside(
-    metric: Metric, control: Method, bound: float, rows: pd.DataFrame
-) -> Iterator[tuple[float, str]]:
-    """Yield how far each method lies beyond a control, and how to say it."""
-    for row in rows[rows["role"] != "control"].to_dict("records"):
-        beyond = metric.sign * (row["mean"] - bound) * (1 if control.control == "ceiling" else -1)
-        if beyond > TOLERANCE * max(1.0, abs(bound)):
-            side = "above the ceiling" if control.control == "ceiling" else "below the floor"
-            where = " ".join(filter(None, [row["setting"], row["label"]]))
-            yield (
-                beyond,
-                f"{metric.name} of {row['name']}{' under ' + where if where else ''} is {side}: "
-                f"{metric.show(row['mean'])} against {metric.show(bound)} of {control.name}",
-            )
-
-
-def best_rows(metric: Metric, frame: pd.DataFrame) -> list[int]:
-    """Return the index of our best mean per setting and label, controls left out; ties give several."""
-    rows = frame[(frame["metric"] == metric.id) & (frame["role"] != "control")].dropna(subset=["mean"])
-    best: list[int] = []
-    if metric.sign:
-        for _, part in rows.groupby(["setting", "label"], sort=False):
-            shown = (part["mean"] * metric.sign).round(metric.decimals)
-            best += [int(i) for i in part.index[shown == shown.max()]]
-    return best
-
-
 def write_table(result: TableResult, reported: Reported, csv: str | Path) -> None:
     """Write ``<id>.csv`` and, beside it, the readable ``<id>.md`` and the status ``<id>.json``."""
     csv = Path(csv)
     with atomic(csv) as part:
         result.frame.to_csv(part, index=False, float_format="%.8g", lineterminator="\n")
     with atomic(csv.with_suffix(".md")) as part:
-        part.write_text(markdown(result, reported), encoding="utf-8")
-    write_json(csv.with_suffix(".json"), {"status": result.status, "reasons": result.reasons})
+        shown, more = result.reasons[:NAMED], len(result.reasons[NAMED:])
+        reasons = "; ".join([*shown, *([f"and {more} more, in {csv.stem}.json"] if more else [])])
+        remarks = [f"**{result.status}**: {reasons}"] if reasons else []
+        if said := result.spread.say(reported.metrics[result.table.columns[0]].name):
+            remarks.append(said)
+        part.write_text(markdown(reported, result.table, result.frame, remarks), encoding="utf-8")
+    about = {"status": result.status, "reasons": result.reasons, "spread": result.spread.about()}
+    write_json(csv.with_suffix(".json"), about)
 
 
-def read_table(csv: str | Path, reported: Reported) -> TableResult:
-    """Read what :func:`write_table` wrote; the table's id is the file's name."""
+def read_table(csv: str | Path, reported: Reported, known: bool = True) -> TableResult:
+    """Read what :func:`write_table` wrote; the table's id is the file's name.
+
+    Args:
+        csv: the file.
+        reported: the paper.
+        known: False for a record from before networks had a status: it has no column ``learned``, which is
+            filled with empty texts.
+    """
     csv = Path(csv)
-    text = dict.fromkeys(("method", "name", "role", "metric", "setting", "label"), str)
+    columns = COLUMNS if known else COLUMNS[:-1]
+    text = dict.fromkeys(("method", "name", "role", "metric", "setting", "label", "learned"), str)
     try:
         frame = pd.read_csv(
             csv, dtype=text, keep_default_na=False, na_values={c: [""] for c in COLUMNS[4:12]}
         )
     except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{csv}: not a result table ({error}); run the table rule again") from error
-    if list(frame.columns) != COLUMNS or csv.stem not in reported.tables:
+    if list(frame.columns) != columns or csv.stem not in reported.tables:
         raise InputError(f"{csv}: not a table of {reported.slug} in today's form; run the table rule again")
-    status = read_json(csv.with_suffix(".json"))
-    return TableResult(reported.tables[csv.stem], frame, status["status"], status["reasons"])
-
-
-def markdown(result: TableResult, reported: Reported) -> str:
-    """Return the table as Markdown: reported, ours and the difference per metric, our best in bold."""
-    metrics = [reported.metrics[m] for m in result.table.columns]
-    head = ["method", "setting", "cases", "seeds"]
-    frame = result.frame
-    if not (frame["setting"] + frame["label"]).any():
-        head.remove("setting")
-    for metric in metrics:
-        unit = f" ({metric.unit})" if metric.unit else ""
-        head += [f"{metric.name}{unit} {metric.arrow}".strip() + ", reported", "ours", "difference"]
-    lines = [f"**{result.table.about}**", ""]
-    if result.reasons:
-        lines += [f"> **{result.status}**: {'; '.join(result.reasons)}", ""]
-    lines += ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    best = {index for metric in metrics for index in best_rows(metric, frame)}
-    for _, part in frame.groupby(["method", "setting", "label"], sort=False):
-        first = part.iloc[0]
-        condition = [" ".join(filter(None, [first["setting"], first["label"]]))] if "setting" in head else []
-        ran = part["mean"].notna().any()
-        counts = [str(part[c].max()) if ran else "" for c in ("n_cases", "n_seeds")]
-        cells = [str(first["name"]), *condition, *counts]
-        for index, row in part.iterrows():
-            metric = reported.metrics[row["metric"]]
-            ours = spread(metric, row["mean"], row["sd"]) or ("" if ran else "not run")
-            cells += [
-                spread(metric, row["reported_mean"], row["reported_sd"]),
-                f"**{ours}**" if index in best else ours,
-                metric.show(row["difference"], signed=True),
-            ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", *([result.table.note] if result.table.note else [])]).rstrip() + "\n"
-
-
-def spread(metric: Metric, mean: float, sd: float) -> str:
-    """Return ``mean ± sd`` with the metric's decimals."""
-    text = metric.show(mean)
-    return f"{text} ± {metric.show(sd)}" if text and np.isfinite(sd) else text
+    frame = frame.assign(**{} if known else {"learned": ""})
+    status, table = read_json(csv.with_suffix(".json")), reported.tables[csv.stem]
+    return TableResult(table, frame, status["status"], status["reasons"], spread_of(frame, table.columns[0]))

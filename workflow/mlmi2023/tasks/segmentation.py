@@ -12,6 +12,11 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
+from mlmi2023.training.loop.status import Measure
+
+#: What says whether a network has learned: its validation Dice over that of predicting background.
+DICE = Measure("val_dice", floor=0.0)
+
 Infer = Callable[[nn.Module, Tensor], Tensor]
 
 
@@ -143,3 +148,22 @@ def mean_dice(counts: Tensor) -> Tensor:
     overlap, volume = counts[..., 0].double(), counts[..., 1].double()
     there = volume > 0
     return ((overlap / volume.clamp_min(1)) * there).sum() / there.sum().clamp_min(1)
+
+
+def constant_loss(loss: nn.Module, targets: Tensor, channels: int) -> float:
+    """Return the loss of a network that has learned nothing but how frequent each label is.
+
+    It is the floor of a training loss, which falls fast while a network learns to predict background.
+
+    Args:
+        loss: takes logits (B, channels, *grid) and targets.
+        targets: (B, *grid) labels.
+        channels: of the logits; 1 for one structure against the background.
+    """
+    labels = max(channels, 2)
+    shares = torch.bincount(targets.flatten().long(), minlength=labels).clamp_min(1).double()
+    logits = (shares / shares.sum()).log()
+    if channels == 1:
+        logits = logits[1:] - logits[:1]
+    spread = logits.float().view(1, channels, *([1] * (targets.ndim - 1)))
+    return float(loss(spread.expand(len(targets), channels, *targets.shape[1:]), targets))

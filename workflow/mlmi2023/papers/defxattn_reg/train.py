@@ -24,6 +24,7 @@ from mlmi2023.papers.defxattn_reg.model import build_net
 from mlmi2023.papers.defxattn_reg.pyramid import ProgressivePyramid
 from mlmi2023.training.data.volume_store import VolumeStore
 from mlmi2023.training.loop.plan import Plan
+from mlmi2023.training.registration import one_hot, registration_measure
 
 
 class Pairs(Dataset):
@@ -171,12 +172,6 @@ def make_similarity(loss: Mapping[str, Any]) -> torch.nn.Module:
     raise InputError(f"config key task.loss.similarity is {kind!r}; choose lncc or mind_ssc")
 
 
-def one_hot(label_map: torch.Tensor, ids: list[int]) -> torch.Tensor:
-    """Turn a (B, 1, X, Y, Z) label map into (B, len(ids), X, Y, Z) float masks."""
-    wanted = torch.tensor(ids, device=label_map.device, dtype=label_map.dtype).view(1, -1, 1, 1, 1)
-    return (label_map == wanted).float()
-
-
 def plan(job: Job) -> Plan:
     """Return module and pairs for one learned method.
 
@@ -187,5 +182,14 @@ def plan(job: Job) -> Plan:
     net = build_net(job.method_options, packed.shape)
     module = Registration(net, packed, job.task, job.train, job.method_options.get("cycle"))
     found = {split: pairs(packed.subjects, packed.splits, job.task, split) for split in ("train", "val")}
-    val = Pairs(found["val"][: int(job.train.get("val_pairs", len(found["val"])))])
-    return Plan(module, Pairs(found["train"]), val if len(val) else None)
+    found["val"] = found["val"][: int(job.train.get("val_pairs", len(found["val"])))]
+    measure = registration_measure(
+        packed,
+        (job.task["moving"], job.task["fixed"]),
+        found,
+        module.label_ids,
+        module.similarity,
+        2 * (1 + module.cycle["identity"]) if isinstance(net, CyclePair) else 1.0,
+    )
+    val = Pairs(found["val"]) if found["val"] else None
+    return Plan(module, Pairs(found["train"]), val, measure=measure)

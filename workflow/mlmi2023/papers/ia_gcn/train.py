@@ -1,5 +1,6 @@
 """Training of the graph networks: full batch, all folds of a method side by side (Sect. 3)."""
 
+from statistics import fmean
 from typing import Any
 
 import lightning.pytorch as pl
@@ -17,6 +18,7 @@ from mlmi2023.papers.ia_gcn.inputs import choose, width
 from mlmi2023.papers.ia_gcn.losses import total_loss
 from mlmi2023.papers.ia_gcn.model import Member
 from mlmi2023.training.loop.plan import Plan
+from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 
 
 class Steps(Dataset):
@@ -48,6 +50,7 @@ class FoldEnsemble(pl.LightningModule):
             for name, value in (("x", fold.x), ("labels", fold.labels), ("train", fold.train)):
                 self.register_buffer(f"{name}{fold.number}", torch.as_tensor(value), persistent=False)
         self.graphs: list[Any] = []
+        self.entropies: list[torch.Tensor] = []
 
     def member_loss(self, place: int) -> torch.Tensor:
         """Return the loss of one member on its training rows."""
@@ -57,6 +60,7 @@ class FoldEnsemble(pl.LightningModule):
         rows = getattr(self, f"train{fold}")
         logits = member.net(member.see(self._of("x", place)), self.graphs[place])  # type: ignore
         cross_entropy = F.cross_entropy(logits[rows], self._of("labels", place)[rows])
+        self.entropies.append(cross_entropy.detach())
         attention = getattr(member.net, "attention", None)
         if attention is None:
             return cross_entropy
@@ -78,7 +82,10 @@ class FoldEnsemble(pl.LightningModule):
         decay.step()  # type: ignore
         mean = total / len(self.net)
         self.log("loss", mean, on_step=False, on_epoch=True, batch_size=1)
-        return {"loss": mean}
+        # the mask's terms fall whether or not anything is classified
+        classified = torch.stack(self.entropies).mean()
+        self.entropies.clear()
+        return {"loss": mean, TRAIN_LOSS: classified}
 
     def configure_optimizers(self) -> Any:
         """Adam, a rate of its own for the mask, both divided by ten at half and three quarters of the way."""
@@ -137,7 +144,16 @@ def plan(job: Job) -> Plan:
         )
         member.columns.copy_(torch.as_tensor(chosen))  # type: ignore
         member.net.prepare(member.see(torch.as_tensor(fold.x)))  # type: ignore
-    return Plan(FoldEnsemble(members, found, [options for *_, options in about], job.train), Steps())
+    floor = fmean(share_entropy(fold.labels[fold.train]) for fold in found)
+    measure = Measure(TRAIN_LOSS, "lower", ceiling=0.0, floor=floor)
+    module = FoldEnsemble(members, found, [options for *_, options in about], job.train)
+    return Plan(module, Steps(), measure=measure)
+
+
+def share_entropy(labels: np.ndarray) -> float:
+    """Return the cross-entropy of predicting each class by its share among labels (N,)."""
+    shares = np.unique(labels, return_counts=True)[1] / len(labels)
+    return float(-(shares * np.log(shares)).sum())
 
 
 def _attention(job: Job, table: Table) -> np.ndarray | None:

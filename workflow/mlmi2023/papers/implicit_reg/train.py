@@ -24,6 +24,7 @@ from mlmi2023.papers.implicit_reg.objective import Objective
 from mlmi2023.papers.implicit_reg.smoothness import std_log_jacobian
 from mlmi2023.training.data.volume_store import VolumeStore
 from mlmi2023.training.loop.plan import Plan
+from mlmi2023.training.registration import one_hot, registration_measure
 
 
 class Pairs(Dataset):
@@ -114,7 +115,8 @@ class Registration(pl.LightningModule):
         for number, live in enumerate(self.live):
             own = [(score, rough) for k, score, rough in self.validated if k == number]
             score, rough = (torch.stack(values).mean() for values in zip(*own))
-            self.net.keep(number, live, score, rough)
+            if not self.trainer.sanity_checking:  # before the first step: looked at, not kept
+                self.net.keep(number, live, score, rough)
             found.append((score, rough))
         self.validated.clear()
         for name, values in zip(("val_score", "val_std_logj"), zip(*found)):
@@ -132,12 +134,6 @@ class Registration(pl.LightningModule):
         optimiser = torch.optim.Adam(self.live.parameters(), lr=rate, amsgrad=True)
         decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(1 - step / steps, 0.0) ** 0.9)
         return {"optimizer": optimiser, "lr_scheduler": decay}
-
-
-def one_hot(label_map: Tensor, ids: list[int]) -> Tensor:
-    """Turn a (B, 1, X, Y, Z) label map into (B, len(ids), X, Y, Z) float masks."""
-    wanted = torch.tensor(ids, device=label_map.device, dtype=label_map.dtype).view(1, -1, 1, 1, 1)
-    return (label_map == wanted).float()
 
 
 def plan(job: Job) -> Plan:
@@ -163,4 +159,12 @@ def plan(job: Job) -> Plan:
             "subjects, or the method one entry under 'regularisers'"
         )
     size = sum(p.numel() for p in net.nets[0].parameters())
-    return Plan(module, Pairs(found["train"]), Pairs(found["val"]) if found["val"] else None, parameters=size)
+    measure = registration_measure(
+        packed,
+        (job.task["moving"], job.task["fixed"]),
+        found,
+        module.objective.labels if packed.labels is not None else [],
+        module.objective.similarity,
+    )
+    val = Pairs(found["val"]) if found["val"] else None
+    return Plan(module, Pairs(found["train"]), val, parameters=size, measure=measure)

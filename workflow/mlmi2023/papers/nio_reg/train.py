@@ -9,9 +9,11 @@ Networks of several groups (chests, leave-one-out) are trained one after the oth
 """
 
 import copy
+from statistics import fmean
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -26,6 +28,7 @@ from mlmi2023.papers.nio_reg.measures import quality
 from mlmi2023.papers.nio_reg.networks import Kept, build_network, level_count
 from mlmi2023.papers.nio_reg.objective import Objective
 from mlmi2023.training.loop.plan import Plan, Schedule
+from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 
 
 class Draws(Dataset):
@@ -119,11 +122,11 @@ class Training(pl.LightningModule):
         return loss
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Score one pair of the group at hand."""
+        """Score one pair of the group at hand, or of every group before the first step: they start alike."""
         number = int(batch)
-        cases = self.groups[self.group].val
-        if number < len(cases):
-            self.scored.append(self.score(cases[number]))
+        for group in self.groups if self.trainer.sanity_checking else [self.groups[self.group]]:
+            if number < len(group.val):
+                self.scored.append(self.score(group.val[number]))
 
     def score(self, case: Case) -> float:
         """Return the quality of the network at hand on a pair."""
@@ -136,7 +139,7 @@ class Training(pl.LightningModule):
         if self.scored:
             score = sum(self.scored) / len(self.scored)
             self.log("val_score", score)
-            if self._finished():
+            if self._finished() and not self.trainer.sanity_checking:
                 self.net.keep(self.group, self.live, score)
         self.scored.clear()
 
@@ -194,4 +197,27 @@ def plan(job: Job) -> Plan:
     module = Training(Kept(net, len(found)), found, packed, job)
     most = max(len(group.val) for group in found)
     size = sum(p.numel() for p in net.parameters())
-    return Plan(module, Draws(), Places(most) if most else None, repeats=len(found), parameters=size)
+    measure = _measure(packed, found, module.objective, net)
+    val = Places(most) if most else None
+    return Plan(module, Draws(), val, repeats=len(found), parameters=size, measure=measure)
+
+
+def _measure(
+    packed: Packed, found: list[Group], objective: Objective, net: torch.nn.Module
+) -> Measure | None:
+    """Return what says whether networks have learned: quality on validation pairs over no registration.
+
+    Without validation pairs it is the training loss, which ends at -1 + weight for Eq. 3; None: at 0.
+    """
+    cases = [case for group in found for case in group.val]
+    if cases:
+        still = np.zeros((3, *packed.shape), np.float32)
+        distance = bool(cases[0].label) and packed.landmarks is not None
+        return Measure(
+            "val_score",
+            ceiling=0.0 if distance else 1.0,
+            floor=lambda: fmean(quality(case, still, packed) for case in cases),
+        )
+    if isinstance(net, LapIRN):
+        return Measure(TRAIN_LOSS, "lower", ceiling=objective.weight - 1)
+    return None

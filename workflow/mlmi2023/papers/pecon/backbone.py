@@ -12,9 +12,11 @@ from torch.utils.data import Dataset
 from mlmi2023.cohorts.forms.exams.reader import Exams, open_exams
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
+from mlmi2023.papers.pecon.losses import prevalence_loss
 from mlmi2023.papers.pecon.penet import PENet, build_penet
 from mlmi2023.papers.pecon.scans import Cut, ScanStore, Windows, draw_augmentation, windows_of
 from mlmi2023.training.loop.plan import Plan
+from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 
 VAL_CHUNK = 16
 
@@ -103,4 +105,8 @@ def plan_backbone(job: Job) -> Plan:
     if not len(train):
         raise InputError(f"cohort '{exams.name}': no training exam has a scan; check its root")
     module = WindowClassifier(build_penet(job.method_options), exams, cut, job.train)
-    return Plan(module, TrainWindows(train, cut), ValWindows(val) if len(val) else None)
+    judged = torch.from_numpy((val if len(val) else train).label)
+    floor = prevalence_loss(torch.from_numpy(train.label), judged)
+    name = "val_loss" if len(val) else TRAIN_LOSS
+    measure = Measure(name, "lower", ceiling=0.0, floor=floor)
+    return Plan(module, TrainWindows(train, cut), ValWindows(val) if len(val) else None, measure=measure)

@@ -62,3 +62,9 @@ def barlow_twins(a: Tensor, b: Tensor, off_diagonal: float = 0.005) -> Tensor:
     diagonal = torch.diagonal(correlation)
     squares = correlation.square()
     return (1 - diagonal).square().sum() + off_diagonal * (squares.sum() - torch.diagonal(squares).sum())
+
+
+def prevalence_loss(train: Tensor, judged: Tensor) -> float:
+    """Return the mean cross-entropy on labels ``judged`` of predicting the share of ones in ``train``."""
+    share = float(train.float().mean().clamp(1e-3, 1 - 1e-3))
+    return float(F.binary_cross_entropy(torch.full(judged.shape, share), judged.cpu().float()))

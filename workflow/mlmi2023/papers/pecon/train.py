@@ -1,5 +1,6 @@
 """Training stages: the backbone, the contrastive pretraining, the fine-tuning (Sect. 2, 3.2)."""
 
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
@@ -11,8 +12,9 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.papers.pecon.branches import Branches, build_branches
 from mlmi2023.papers.pecon.examdata import AllRows, ExamData, ExamRows, excluded, load_exam_data
-from mlmi2023.papers.pecon.losses import barlow_twins, info_nce, supervised_contrastive
+from mlmi2023.papers.pecon.losses import barlow_twins, info_nce, prevalence_loss, supervised_contrastive
 from mlmi2023.training.loop.plan import Plan
+from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 from mlmi2023.training.loop.weights import load_weights
 
 LOSSES = ("supervised_contrastive", "info_nce", "clip", "barlow_twins")
@@ -103,6 +105,15 @@ class Pretraining(_OnExams):
         optimiser = self._optimiser([{"params": self.net.parameters(), "lr": rate}])
         return self._steps(optimiser, [int(self.settings.get("decay_epochs", 0))])
 
+    def best_loss(self, row: Tensor) -> float:
+        """Return the least loss on some exams: classes opposite each other, or for losses of pairs 0."""
+        if self.options["loss"] != "supervised_contrastive":
+            return 0.0
+        labels = torch.cat([self.labels[row][self.has_ct[row]], self.labels[row][self.has_ehr[row]]])
+        ideal = (2 * labels - 1).float()[:, None]
+        temperature, reduction = self.options.get("temperature", 0.8), self.options.get("reduction", "mean")
+        return float(supervised_contrastive(ideal, labels, temperature, reduction))
+
 
 class Finetuning(_OnExams):
     """Cross-entropy of each branch on its own: they share no weight, so one loop trains both."""
@@ -114,6 +125,14 @@ class Finetuning(_OnExams):
         for logit, there in zip(logits, (self.has_ct[row], self.has_ehr[row])):
             losses = F.cross_entropy(logit.float(), self.labels[row], reduction="none")
             total = total + (losses * there).sum() / there.sum().clamp_min(1)
+        return total
+
+    def share_loss(self, train: Tensor, val: Tensor) -> float:
+        """Return the loss on exams ``val`` of predicting the share of positive exams among ``train``."""
+        total = 0.0
+        for there in (self.has_ct, self.has_ehr):
+            if there[train].any() and there[val].any():
+                total += prevalence_loss(self.labels[train][there[train]], self.labels[val][there[val]])
         return total
 
     def configure_optimizers(self) -> Any:
@@ -142,13 +161,19 @@ def plan(job: Job) -> Plan:
         load_weights(net, job.previous)
     out = excluded(job.method_options, job.stage)
     rows, val = data.rows("train", out), AllRows(data.rows("val", out))
+    train = torch.from_numpy(rows)
+    judged = torch.from_numpy(val.found) if len(val) else train
+    name = "val_loss" if len(val) else TRAIN_LOSS
     module: _OnExams
     if job.stage == "pretrain":
         module = Pretraining(net, data, job.method_options, job.train)
+        batch = judged if len(val) else train[: int(job.train.get("batch", 1))]
+        measure = Measure(name, "lower", ceiling=partial(module.best_loss, batch))
     elif job.stage == "finetune":
         module = Finetuning(net, data, job.train)
+        measure = Measure(name, "lower", ceiling=0.0, floor=partial(module.share_loss, train, judged))
     else:
         raise InputError(
             f"config key methods.{job.method}.stages: unknown '{job.stage}'; use pretrain, finetune"
         )
-    return Plan(module, ExamRows(rows, data.ct.shape[1]), val if len(val) else None)
+    return Plan(module, ExamRows(rows, data.ct.shape[1]), val if len(val) else None, measure=measure)

@@ -9,7 +9,7 @@ from mlmi2023.core.jobs import Job
 from mlmi2023.papers.relational_unet import losses
 from mlmi2023.papers.relational_unet.baselines import build
 from mlmi2023.papers.relational_unet.inference import class_count, window_logits
-from mlmi2023.tasks.segmentation import Segmentation
+from mlmi2023.tasks.segmentation import DICE, Segmentation
 from mlmi2023.training.data.augment3d import Augment3D
 from mlmi2023.training.data.on_device import RowChunks
 from mlmi2023.training.data.patches import DevicePatches, DrawnPatches
@@ -36,7 +36,7 @@ def plan(job: Job) -> Plan:
         _infer(task),
     )
     drawn = DrawnPatches(scans, parts["train"], task["patch"], job.train["positive"], task.get("within"))
-    return Plan(module, drawn, RowChunks(parts["val"], 1))
+    return Plan(module, drawn, RowChunks(parts["val"], 1), measure=DICE)
 
 
 def _infer(task: dict[str, Any]) -> Any:

@@ -5,7 +5,7 @@ from mlmi2023.core.jobs import Job
 from mlmi2023.losses.segmentation import build_loss
 from mlmi2023.papers.skin_transformer.data import open_data
 from mlmi2023.papers.skin_transformer.model import build_net
-from mlmi2023.tasks.segmentation import Segmentation
+from mlmi2023.tasks.segmentation import DICE, Segmentation
 from mlmi2023.training.data.augment2d import Augment2D
 from mlmi2023.training.data.on_device import DeviceImages, DrawnRows, RowChunks
 from mlmi2023.training.loop.plan import Plan
@@ -33,4 +33,4 @@ def plan(job: Job) -> Plan:
         net, build_loss(job.task.get("loss")), job.train, source, classes=1, cases=len(rows)
     )
     at_once = int(job.train.get("val_batch", job.train.get("batch", 1)))
-    return Plan(module, DrawnRows(data.rows("train")), RowChunks(rows, at_once))
+    return Plan(module, DrawnRows(data.rows("train")), RowChunks(rows, at_once), measure=DICE)

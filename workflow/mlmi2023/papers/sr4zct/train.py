@@ -13,6 +13,10 @@ from mlmi2023.papers.sr4zct.data import Draws, Pairs, build_pairs
 from mlmi2023.papers.sr4zct.members import members
 from mlmi2023.papers.sr4zct.msd import MSDNets
 from mlmi2023.training.loop.plan import Plan
+from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
+
+#: Pairs, spread over all, that tell how good the degraded images are as they are.
+SOME = 16
 
 
 class Enhancement(pl.LightningModule):
@@ -26,6 +30,12 @@ class Enhancement(pl.LightningModule):
         """Return the mean squared error of each member, (M,), for pairs (B,) cropped at places (B, 2)."""
         degraded, target = self.pairs(draw, spot)
         return (self.net(degraded) - target).square().mean(dim=(1, 2, 3))
+
+    def degraded_loss(self) -> float:
+        """Return the summed loss of leaving images as degraded as they are, over some pairs."""
+        draw = torch.unique(torch.linspace(0, len(self.pairs) - 1, SOME).long())
+        degraded, target = self.pairs(draw, torch.full((len(draw), 2), 0.5))
+        return float((degraded - target).square().mean(dim=(1, 2, 3)).sum())
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the sum over members; logged is their mean."""
@@ -62,4 +72,6 @@ def plan(job: Job) -> Plan:
     pairs = build_pairs(job, cohort, found)
     net = build_net(job, len(found))
     net.scale.copy_(pairs.statistics())
-    return Plan(Enhancement(net, pairs, job.train), Draws(len(pairs)))
+    module = Enhancement(net, pairs, job.train)
+    measure = Measure(TRAIN_LOSS, "lower", ceiling=0.0, floor=module.degraded_loss)
+    return Plan(module, Draws(len(pairs)), measure=measure)

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.training.loop.status import TRAIN_LOSS
 
 
 class SeedEachEpoch(Callback):
@@ -48,13 +49,27 @@ class StopOnNaN(Callback):
 class Progress(Callback):
     """Print a line per epoch, gather the training curve and time the steps.
 
+    The curve begins with step 0, before the first step: the validation that Lightning does for a check. Where
+    nothing is validated it holds ``train_loss``: at step 0 the loss of the first step, a mean over repeats
+    of the schedule, then means over ``every`` steps each.
+
     Its state is part of the checkpoint, so that time and curve go on after a resume.
+
+    Args:
+        steps: of one repeat of the schedule.
+        every: steps that a mean of the training loss is taken over; 0: the loss is not gathered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, steps: int, every: int = 0) -> None:
         self.curve: list[dict[str, float]] = []
         self.seconds = 0.0
         self.timed_steps = 0
+        self.steps, self.every = steps, every
+        self._losses: list[torch.Tensor] = []
+
+    def on_sanity_check_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep what validation says of the network before its first step."""
+        self.curve.append({"step": 0, **_values(trainer)})
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
@@ -65,8 +80,11 @@ class Progress(Callback):
         now = self._end
         self.seconds += now - self._start
         self.timed_steps += int(trainer.num_training_batches)
-        values = {k: float(v) for k, v in trainer.callback_metrics.items()}
-        self.curve.append({"step": self.timed_steps, **values})
+        values = _values(trainer)
+        row = self.curve[-1] if self.curve and self.curve[-1]["step"] == self.timed_steps else {}
+        if not row:
+            self.curve.append(row)
+        row.update({"step": self.timed_steps, **values})
         said = "  ".join(f"{k} {v:.4f}" for k, v in values.items())
         rate = self.timed_steps / max(self.seconds, 1e-9)
         steps = int(trainer.num_training_batches) * int(trainer.max_epochs or 1)
@@ -75,11 +93,28 @@ class Progress(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Take the time at the last step, before validation begins."""
-        if batch_idx + 1 == trainer.num_training_batches:
+        """Take the time at the last step, before validation begins, and the loss of every step."""
+        last = batch_idx + 1 == trainer.num_training_batches
+        if self.every:
+            self._gather(outputs, self.timed_steps + batch_idx + 1, last)
+        if last:
             if torch.cuda.is_available() and pl_module.device.type == "cuda":
                 torch.cuda.synchronize()
             self._end = time.perf_counter()
+
+    def _gather(self, outputs: Any, done: int, last: bool) -> None:
+        """Keep the loss of the step after which ``done`` steps are done; ``last`` of its epoch."""
+        self._losses.append(outputs.get(TRAIN_LOSS, outputs["loss"]).detach())
+        repeat, before = divmod(done - 1, self.steps)
+        if before == 0:
+            first = float(self._losses[0])
+            if repeat == 0:
+                self.curve.append({"step": 0, TRAIN_LOSS: first})
+            elif self.curve[0]["step"] == 0:
+                self.curve[0][TRAIN_LOSS] += (first - self.curve[0][TRAIN_LOSS]) / (repeat + 1)
+        if last or len(self._losses) == self.every:
+            self.curve.append({"step": done, TRAIN_LOSS: float(torch.stack(self._losses).mean())})
+            self._losses.clear()
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run goes on from."""
@@ -90,3 +125,8 @@ class Progress(Callback):
         self.curve = list(state_dict["curve"])
         self.seconds = float(state_dict["seconds"])
         self.timed_steps = int(state_dict["timed_steps"])
+
+
+def _values(trainer: pl.Trainer) -> dict[str, float]:
+    """Return what has been logged, by name."""
+    return {name: float(value) for name, value in trainer.callback_metrics.items()}

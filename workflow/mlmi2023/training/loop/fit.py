@@ -21,7 +21,11 @@ from mlmi2023.training.loop.callbacks import Progress, SeedEachEpoch, StopOnNaN
 from mlmi2023.training.loop.checkpoints import AtomicCheckpoints
 from mlmi2023.training.loop.device import describe, make_deterministic, peak_memory_mb, pick_device
 from mlmi2023.training.loop.plan import Plan, Schedule
+from mlmi2023.training.loop.status import TRAIN_LOSS, judge, mean_over_repeats
 from mlmi2023.training.loop.weights import save_weights
+
+#: Means of the training loss in the curve of a training that is not validated, at least, in a repeat.
+LOSS_POINTS = 20
 
 
 def _precision(schedule: Schedule, device: torch.device) -> Any:
@@ -34,8 +38,8 @@ def _precision(schedule: Schedule, device: torch.device) -> Any:
 
 
 def _trainer(
-    schedule: Schedule, repeats: int, device: torch.device, run_dir: Path, seed: int
-) -> tuple[pl.Trainer, Any, Progress]:
+    schedule: Schedule, repeats: int, device: torch.device, run_dir: Path, seed: int, progress: Progress
+) -> tuple[pl.Trainer, Any]:
     keep = ModelCheckpoint(
         dirpath=run_dir,
         filename="best",
@@ -46,7 +50,6 @@ def _trainer(
         enable_version_counter=False,
         save_on_train_epoch_end=True,
     )
-    progress = Progress()
     trainer = pl.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
@@ -62,12 +65,13 @@ def _trainer(
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        num_sanity_val_steps=0,
+        # the value before the first step, under a random state of its own; a resumed run has it in its curve
+        num_sanity_val_steps=0 if (run_dir / "last.ckpt").exists() else -1,
         deterministic=device.type == "cpu",
         default_root_dir=run_dir,
         use_distributed_sampler=False,
     )
-    return trainer, keep, progress
+    return trainer, keep
 
 
 def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> dict[str, Any]:
@@ -77,7 +81,8 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     run that was killed goes on from the last full epoch
     and, on CPU, ends with the same bytes as an undisturbed run. The final weights are those of the best
     validated epoch, or the last ones where the schedule names no ``monitor``. The checkpoints are removed
-    once all outputs are written.
+    once all outputs are written. Whether the network has learned is said under ``learned``
+    (:mod:`mlmi2023.training.loop.status`).
 
     Args:
         job: what is trained.
@@ -117,7 +122,10 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     own = torch.Generator().manual_seed(job.seed)
     loader = DataLoader(samples, schedule.batch, sampler=sampler, num_workers=schedule.workers, generator=own)
     val = DataLoader(plan.val, batch_size=1, generator=own) if plan.val is not None else None
-    trainer, keep, progress = _trainer(schedule, plan.repeats, device, run_dir, job.seed)
+    measure = plan.learned_by(schedule)
+    every = max(1, schedule.steps // LOSS_POINTS) if measure.name == TRAIN_LOSS else 0
+    progress = Progress(schedule.steps, every)
+    trainer, keep = _trainer(schedule, plan.repeats, device, run_dir, job.seed, progress)
     if last.exists():
         step = done * schedule.epoch_steps
         print(
@@ -143,6 +151,8 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
         plan.module.load_state_dict(state)
     net = plan.module.net
     digest = save_weights(net, out / "weights.safetensors")  # type: ignore[arg-type]
+    status = judge(mean_over_repeats(progress.curve, schedule.steps), measure, schedule.steps)
+    print(f"learned: {status.status}, by {status.measure}", flush=True)
     rate = progress.timed_steps / max(progress.seconds, 1e-9)
     report = {
         **job.about(),
@@ -155,6 +165,7 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
         "parameters": plan.parameters or sum(p.numel() for p in net.parameters()),  # type: ignore[union-attr, misc]
         "weights_hash": digest,
         "selected_by": schedule.monitor or "last step",
+        "learned": status.about(),
         "data_hash": data_hash,
         "provenance": record,
     }

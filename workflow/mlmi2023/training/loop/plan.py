@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 
 if TYPE_CHECKING:
     import lightning.pytorch as pl
@@ -70,6 +71,8 @@ class Plan:
         repeats: how often the schedule's steps are done: once, or for methods that are fitted to each scan on
             its own, once for every group of scans. The module begins anew by itself.
         parameters: of the network, where they are not those of ``net``.
+        measure: what says whether the network has learned; None: what the schedule's ``monitor`` names, up to
+            1 or down to 0, or without one the training loss, down to 0.
     """
 
     module: "pl.LightningModule"
@@ -77,3 +80,12 @@ class Plan:
     val: "Dataset | None" = None
     repeats: int = 1
     parameters: int | None = None
+    measure: Measure | None = None
+
+    def learned_by(self, schedule: Schedule) -> Measure:
+        """Return what says whether the network has learned."""
+        if self.measure:
+            return self.measure
+        if schedule.monitor and schedule.mode == "max":
+            return Measure(schedule.monitor)
+        return Measure(schedule.monitor or TRAIN_LOSS, "lower", ceiling=0.0)
