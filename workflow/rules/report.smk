@@ -14,7 +14,7 @@ rule metrics:
         "../../envs/report.yaml"
     threads: config["resources"]["report"]["threads"]
     resources:
-        **needs("report", together=8),
+        **needs("report", together=of_a_report),
     message:
         "gather the metrics of {wildcards.paper}"
     script:
@@ -39,7 +39,7 @@ rule table:
         "../../envs/report.yaml"
     threads: config["resources"]["report"]["threads"]
     resources:
-        **needs("report", together=8),
+        **needs("report", together=of_a_report),
     message:
         "{wildcards.table} of {wildcards.paper}: reported and ours"
     script:
@@ -65,7 +65,7 @@ rule claims:
         "../../envs/report.yaml"
     threads: config["resources"]["report"]["threads"]
     resources:
-        **needs("report", together=8),
+        **needs("report", together=of_a_report),
     message:
         "judge the claims of {wildcards.paper}"
     script:
@@ -140,7 +140,7 @@ rule page:
         "../../envs/report.yaml"
     threads: config["resources"]["report"]["threads"]
     resources:
-        **needs("report", together=8),
+        **needs("report", together=of_a_report),
     params:
         paper=lambda w: SETTINGS.paper(w.paper),
         scale=SETTINGS.scale,
