@@ -5,7 +5,7 @@ import os
 from mlmi2023.cluster import wants_gpu
 
 
-# A desk has one network at a time on its GPU, and so many with --resources gpu=4. Of the scope "local": what a
+# A desk has one network at a time on its GPU, or as many as --resources gpu=2 says. Of the scope "local": what a
 # cluster has is the cluster's to count, whatever profile sends the jobs there. The one slot makes the jobs of a
 # submission run one after the other, where a profile lets them ask for it.
 resource_scopes:
