@@ -17,8 +17,8 @@ MARK = "# written by tests/slurm\n"
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "runuser"]
 NODES = {"cpu1": 17011, "gpu1": 17012}
 
-# Memory limits without cgroups, as containers want it: the accounting plugin looks every two seconds. The nodes
-# say that they have the memory that the default config asks for.
+# Memory limits without cgroups, as containers want it: the accounting plugin looks every two seconds.
+# The nodes' own memory is made up: enough for what the default config asks for.
 CONF = """{mark}ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort=17010
