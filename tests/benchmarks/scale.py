@@ -1,8 +1,8 @@
 """How long Snakemake takes to plan the whole proceedings: `python tests/benchmarks/scale.py`.
 
 Prints and writes (build/benchmarks/scale.tsv) the time and memory of a dry run over 46 papers, 3 datasets,
-8 methods, 5 seeds and the preprocessing of nine cohorts, more than 20,000 jobs, and of `nothing to do` in the
-same tree when it is finished. Machines differ, so the seconds of a fixed loop stand beside them.
+8 methods and the preprocessing of nine cohorts, more than 5,000 jobs, and of `nothing to do` in the same tree
+when it is finished. Machines differ, so the seconds of a fixed loop stand beside them.
 """
 
 import os

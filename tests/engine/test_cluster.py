@@ -39,17 +39,10 @@ def test_reads_partitions(slurm) -> None:
 def test_a_cluster_decides_about_gpus(slurm, lines: str, gpu: bool, monkeypatch) -> None:
     monkeypatch.setattr(cluster.Path, "exists", lambda self: False)
     slurm(sinfo=sinfo(lines))
-    assert cluster.wants_gpu("auto", slurm=True) is gpu
-    assert cluster.wants_gpu("auto", slurm=False) is False
-    assert cluster.wants_gpu("cuda", slurm=True) is True
-    assert cluster.wants_gpu("cpu", slurm=True) is False
-
-
-def test_slurm_is_asked_only_when_it_is_meant() -> None:
-    assert cluster.slurm_is_meant(["snakemake", "--workflow-profile", "slurm"], {})
-    assert cluster.slurm_is_meant(["snakemake", "--executor=slurm"], {})
-    assert cluster.slurm_is_meant(["snakemake"], {"SNAKEMAKE_PROFILE": "my/slurm"})
-    assert not cluster.slurm_is_meant(["snakemake", "-n"], {})
+    assert cluster.wants_gpu("auto", cluster=True) is gpu
+    assert cluster.wants_gpu("auto", cluster=False) is False
+    assert cluster.wants_gpu("cuda", cluster=True) is True
+    assert cluster.wants_gpu("cpu", cluster=True) is False
 
 
 def test_good_config_passes(slurm) -> None:

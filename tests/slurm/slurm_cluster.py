@@ -18,6 +18,7 @@ PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sco
 NODES = {"cpu1": 17011, "gpu1": 17012}
 
 # Memory limits without cgroups, as containers want it: the accounting plugin looks every two seconds.
+# The nodes' own memory is made up: enough for what the default config asks for.
 CONF = """{mark}ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort=17010
@@ -49,12 +50,12 @@ MinJobAge=900
 KillWait=3
 SlurmdTimeout=10
 {nodes}
-PartitionName=all Nodes=cpu1,gpu1 Default=YES MaxTime=60 State=UP
-PartitionName=gpu Nodes=gpu1 MaxTime=60 State=UP
+PartitionName=all Nodes=cpu1,gpu1 Default=YES MaxTime=INFINITE State=UP
+PartitionName=gpu Nodes=gpu1 MaxTime=INFINITE State=UP
 """
 NODE = (
     "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 Boards=1 SocketsPerBoard=1 "
-    "CoresPerSocket=2 ThreadsPerCore=1 RealMemory=6000{gres}"
+    "CoresPerSocket=2 ThreadsPerCore=1 RealMemory=64000{gres}"
 )
 
 

@@ -42,11 +42,14 @@ def copy_cohorts(done: Path, results: Path) -> None:
     shutil.copytree(done / "demo/cohorts", results / "demo/cohorts")
 
 
-def command(work: Path, *config: str, target: str = "all", retries: int = 3) -> list[str]:
+def command(
+    work: Path, *config: str, target: str = "all", retries: int = 3, files: tuple[str, ...] = ("tiny.yaml",)
+) -> list[str]:
     """Return the README's command, with a status check every few seconds."""
     return [
-        *(sys.executable, "-m", "snakemake", "--workflow-profile", "slurm", "--directory", str(work)),
-        *("--configfile", str(HERE / "tiny.yaml"), "--slurm-init-seconds-before-status-checks", "3"),
+        *(sys.executable, "-m", "snakemake", "--profile", "slurm", "--directory", str(work)),
+        *("--configfile", *(str(HERE / name) for name in files)),
+        *("--slurm-init-seconds-before-status-checks", "3"),
         *("--seconds-between-status-checks", "3", "--max-status-checks-per-second", "1"),
         *("--retries", str(retries)),
         *(("--config", *config) if config else ()),
@@ -97,7 +100,8 @@ def test_runs_a_paper(undisturbed: Path) -> None:
     trainings = [job for job in jobs if job["Comment"].startswith("rule_train")]
     assert len(trainings) == len(RUNS)
     for job in trainings:
-        assert (job["NumCPUs"], job["MinMemoryNode"], job["TimeLimit"]) == ("1", "1800M", "00:20:00")
+        assert (job["NumCPUs"], job["MinMemoryNode"], job["TimeLimit"]) == ("1", "8090M", "2-00:00:00")
+    assert min(job["TimeLimit"] for job in jobs) >= "00:20:00"
     assert not any("TresPerJob" in job for job in jobs)
     # 4 steps x 2 batches and 6 reports are one submission each time; every method is evaluated by itself
     sent = [job["Comment"] for job in jobs]
@@ -111,7 +115,8 @@ def test_networks_take_a_gpu_of_the_cluster(work: Path, undisturbed: Path) -> No
     copy_cohorts(undisturbed, work / "gpu")
     before = {job["JobId"] for job in slurm_cluster.jobs()}
     target = "gpu/demo/defxattn_reg/models/ixi/voxelmorph/seed-0_fold-0/main/train.json"
-    done = snakemake(work, "results=gpu", "device=auto", target=target, retries=0)
+    config = ["results=gpu", "device=auto", "slurm={gpu_partition: gpu}"]
+    done = snakemake(work, *config, target=target, retries=0)
     (job,) = [job for job in slurm_cluster.jobs() if job["JobId"] not in before]
     assert (job["Partition"], job["NodeList"], job["TresPerJob"]) == ("gpu", "gpu1", "gres:gpu:1")
     # the resource is a stand-in: where no real GPU is behind it, the job says so and names the node
@@ -136,7 +141,12 @@ def test_survives_faults(work: Path, undisturbed: Path) -> None:
     log = work / "faults.log"
     with open(log, "w") as stream:
         running = subprocess.Popen(
-            command(work, "results=faults", target="faults/demo/defxattn_reg/metrics.csv"),
+            command(
+                work,
+                "results=faults",
+                target="faults/demo/defxattn_reg/metrics.csv",
+                files=("tiny.yaml", "tight.yaml"),
+            ),
             cwd=ROOT,
             env=env,
             stdout=stream,
@@ -200,7 +210,7 @@ def _disturb(faults: Path, orders: dict[str, str], running: subprocess.Popen, lo
     ("config", "line"),
     [
         ("slurm={partition: gup}", "no partition 'gup'; did you mean 'gpu'?"),
-        ("slurm={gpu_model: a100}", "no GPU 'a100' in partition 'gpu'; known: gpu"),
+        ("slurm={gpu_model: a100, gpu_partition: gpu}", "no GPU 'a100' in partition 'gpu'; known: gpu"),
         ("slurm={account: lab}", "slurm.account is 'lab', but this cluster tells no accounts"),
     ],
 )  # fmt: skip

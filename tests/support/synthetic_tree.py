@@ -21,10 +21,10 @@ class Size:
     papers: int = 46
     datasets: int = 3  # of each paper
     methods: int = 8  # trained ones; two controls come on top
-    seeds: int = 5
+    seeds: int = 1
     cohorts: int = 9  # real ones, that the papers share
     subjects: int = 576  # in each cohort: as many as IXI has
-    batch: int = 2  # subjects of a preprocessing job
+    batch: int = 8  # subjects of a preprocessing job
 
 
 def slug(number: int) -> str:

@@ -14,7 +14,7 @@ rule n4:
         "../../envs/imaging.yaml"
     threads: config["resources"]["preprocess"]["threads"]
     resources:
-        **needs("preprocess", subjects=in_batch, together=4),
+        **needs("preprocess", subjects=in_batch, together=of_a_batch),
     params:
         records=step_records("n4"),
         options=step_options("n4"),
@@ -37,7 +37,7 @@ rule brainmask:
         "../../envs/imaging.yaml"
     threads: config["resources"]["preprocess"]["threads"]
     resources:
-        **needs("preprocess", subjects=in_batch, together=4),
+        **needs("preprocess", subjects=in_batch, together=of_a_batch),
     params:
         records=step_records("brainmask"),
         options=step_options("brainmask"),
@@ -60,7 +60,7 @@ rule affine:
         "../../envs/imaging.yaml"
     threads: config["resources"]["preprocess"]["threads"]
     resources:
-        **needs("preprocess", subjects=in_batch, together=4),
+        **needs("preprocess", subjects=in_batch, together=of_a_batch),
     params:
         records=step_records("affine"),
         options=step_options("affine"),
@@ -83,7 +83,7 @@ rule grid:
         "../../envs/imaging.yaml"
     threads: config["resources"]["preprocess"]["threads"]
     resources:
-        **needs("preprocess", subjects=in_batch, together=4),
+        **needs("preprocess", subjects=in_batch, together=of_a_batch),
     params:
         records=step_records("grid"),
         options=step_options("grid"),

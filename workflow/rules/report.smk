@@ -16,7 +16,7 @@ rule metrics:
         "../../envs/report.yaml"
     threads: config["resources"]["report"]["threads"]
     resources:
-        **needs("report", together=8),
+        **needs("report", together=of_a_report),
     params:
         uses=lambda w: uses_of(w.paper),
     message:
@@ -44,7 +44,7 @@ rule table:
         "../../envs/report.yaml"
     threads: config["resources"]["report"]["threads"]
     resources:
-        **needs("report", together=8),
+        **needs("report", together=of_a_report),
     message:
         "{wildcards.table} of {wildcards.paper}: reported and ours"
     script:
@@ -71,7 +71,7 @@ rule claims:
         "../../envs/report.yaml"
     threads: config["resources"]["report"]["threads"]
     resources:
-        **needs("report", together=8),
+        **needs("report", together=of_a_report),
     params:
         judged=SETTINGS.scale != "demo",
     message:
@@ -149,7 +149,7 @@ rule page:
         "../../envs/report.yaml"
     threads: config["resources"]["report"]["threads"]
     resources:
-        **needs("report", together=8),
+        **needs("report", together=of_a_report),
     params:
         paper=lambda w: SETTINGS.paper(w.paper),
         scale=SETTINGS.scale,

@@ -18,4 +18,4 @@ if workflow.is_main_process:
 
 onstart:
     if workflow.executor_plugin.name == "slurm":
-        ask(check, config["slurm"], SETTINGS.device, bool(GPU))
+        ask(check, config["slurm"], SETTINGS.device, bool(with_gpu()))

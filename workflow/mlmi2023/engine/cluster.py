@@ -5,7 +5,7 @@ import getpass
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +32,15 @@ def partitions() -> dict[str, set[str]]:
     return found
 
 
-def slurm_is_meant(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Whether Snakemake was started to send jobs to Slurm, by its profile or executor.
-
-    Snakemake itself tells only after the rules have been read. Asking every machine's ``sinfo`` instead would
-    let each start wait for a controller that may not be there.
-    """
-    return any("slurm" in text for text in (*arguments, environment.get("SNAKEMAKE_PROFILE", "")))
-
-
-def wants_gpu(device: str, slurm: bool) -> bool:
+def wants_gpu(device: str, cluster: bool) -> bool:
     """Whether jobs are to ask for a GPU: as the config key ``device`` says, or where there is one.
 
-    For ``auto`` that is this machine or, with ``slurm``, a node of the cluster: login nodes have none.
+    For ``auto`` that is this machine or, where a ``cluster`` takes the jobs, a node of it: login nodes have
+    none. Asking every machine's ``sinfo`` would let each start wait for a controller that may not be there.
     """
     if device != "auto":
         return device == "cuda"
-    return Path("/dev/nvidia0").exists() or (slurm and any(partitions().values()))
+    return Path("/dev/nvidia0").exists() or (cluster and any(partitions().values()))
 
 
 def check(slurm: Mapping[str, Any], device: str, gpu: bool) -> None:
