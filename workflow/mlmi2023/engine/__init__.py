@@ -1,0 +1,1 @@
+"""What only the workflow engine needs: how the process of a job starts and ends."""
