@@ -1,7 +1,7 @@
 """Start and leave the process of one script at less cost.
 
-An import makes hundreds of thousands of objects that stay. Looking for garbage among them while they come, and
-taking them apart one by one at the end, is a third of what a short job costs.
+An import makes hundreds of thousands of objects that stay. Looking for garbage among them while they come,
+and taking them apart one by one at the end, is a third of what a short job costs.
 """
 
 import atexit
