@@ -39,7 +39,9 @@ SCRIPT = """
 from mlmi2023.scripting import logged
 
 with logged(snakemake):
-    import atexit, ctypes, json, os, resource, signal, subprocess, sys, threading, time
+    import atexit, ctypes, json, math, os, resource, signal, subprocess, sys, threading, time
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
     import numpy as np
     from threadpoolctl import threadpool_info
     from mlmi2023.errors import InputError
@@ -71,6 +73,8 @@ with logged(snakemake):
         end = time.process_time() + 0.5
         while time.process_time() < end:
             held[:1000].sum()
+    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
+        pooled = list(pool.map(math.factorial, range(5)))
     np.random.seed(3)
     noise = np.random.rand(200, 200)
     with open(snakemake.output[0], "w") as stream:
@@ -80,6 +84,7 @@ with logged(snakemake):
             "argv": len(sys.argv),
             "main": sys.modules["__main__"].__file__ == __file__,
             "threads": sorted({lib["num_threads"] for lib in threadpool_info()}),
+            "pooled": pooled,
             "alive": threading.active_count(),
             "umask": os.umask(0o22),
             "signals": [str(signal.getsignal(s)) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)],
@@ -176,6 +181,7 @@ def test_a_job_cannot_tell_how_it_was_started(place):
     assert warm == cold
     assert warm["a"]["threads"] == [2] and warm["a"]["alive"] == 1 and warm["a"]["main"]
     assert warm["a"]["env"]["ODD"] == "1 = ü" and warm["a"]["env"]["CUDA_VISIBLE_DEVICES"] == "7"
+    assert warm["a"]["pooled"] == [1, 1, 2, 6, 24]
     assert SOCKET not in warm["a"]["env"]
     assert found["Truelog"] == found["Falselog"]
     assert sorted(found["Truelog"].splitlines()) == ["C says it", "at exit", "python says a"]

@@ -39,7 +39,7 @@ def logged(snakemake: Any) -> Iterator[Any]:
     with the block: nothing after it runs. Where there are warm workers, one of them runs the script.
     """
     modules = modules_of(snakemake)
-    hand_over(modules, snakemake.threads)
+    hand_over(snakemake.rule, modules, snakemake.threads)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(snakemake.threads)
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(snakemake.threads)

@@ -1,19 +1,24 @@
 """A forked child: become the process that Snakemake would have started, and run the script."""
 
+import atexit
 import ctypes
 import gc
+import json
 import os
 import signal
 import sys
 import types
+from pathlib import Path
 from typing import Any, NoReturn
 
 from mlmi2023.engine.lean import leave
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 
 
-def run(request: dict[str, Any], files: list[int], made_by_imports: dict[str, str], server: int) -> NoReturn:
+def run(
+    request: dict[str, Any], files: list[int], made_by_imports: dict[str, str], server: int, folder: Path
+) -> NoReturn:
     """Run the script of a request and leave.
 
     Args:
@@ -21,8 +26,10 @@ def run(request: dict[str, Any], files: list[int], made_by_imports: dict[str, st
         files: the job's standard input, output and error.
         made_by_imports: environment variables that libraries have set when the server imported them.
         server: its process id.
+        folder: the server's; what the job has imported is left in it.
     """
     _die_with(server)
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, request["name"].encode()[:15])
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
@@ -34,6 +41,7 @@ def run(request: dict[str, Any], files: list[int], made_by_imports: dict[str, st
     sys.path.insert(0, request["path"])
     _use_threads(request["threads"])
     _draw_anew()
+    atexit.register(_tell_imports, set(sys.modules), folder / f"imports-{os.getpid()}.json")
     gc.enable()
     leave(_execute(request["argv"][0]))
 
@@ -52,6 +60,18 @@ def _use_threads(threads: int) -> None:
     threadpool_limits(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+
+
+def _tell_imports(before: set[str], file: Path) -> None:
+    """Name the modules that the job has imported while it worked, for the next of its kind."""
+    new = [name for name, module in sys.modules.items() if name not in before and _is_file(name, module)]
+    file.write_text(json.dumps(new))
+
+
+def _is_file(name: str, module: Any) -> bool:
+    """Whether a module is what its name finds, not made or renamed by another."""
+    spec = getattr(module, "__spec__", None)
+    return spec is not None and spec.name == name and spec.has_location
 
 
 def _draw_anew() -> None:

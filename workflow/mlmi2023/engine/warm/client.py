@@ -12,10 +12,11 @@ from mlmi2023.engine.warm import SOCKET
 from mlmi2023.engine.warm.wire import receive, send
 
 
-def hand_over(modules: Iterable[str], threads: int) -> None:
+def hand_over(name: str, modules: Iterable[str], threads: int) -> None:
     """Let the warm server do this process's script. Returns only where this process is to do it itself.
 
     Args:
+        name: of the job's process, for ``top``.
         modules: what the job works with.
         threads: CPU threads of the job.
     """
@@ -25,7 +26,7 @@ def hand_over(modules: Iterable[str], threads: int) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.connect(place)
-            send(connection, _request(modules, threads), [0, 1, 2])
+            send(connection, _request(name, modules, threads), [0, 1, 2])
             # Ctrl-C reaches the job as well, which writes its log before it ends
             before = signal.signal(signal.SIGINT, signal.SIG_IGN)
             answer, _ = receive(connection)
@@ -43,8 +44,9 @@ def hand_over(modules: Iterable[str], threads: int) -> None:
     _end_as(answer["status"])
 
 
-def _request(modules: Iterable[str], threads: int) -> dict[str, Any]:
+def _request(name: str, modules: Iterable[str], threads: int) -> dict[str, Any]:
     return {
+        "name": name,
         "python": identity(),
         "argv": sys.argv,
         "path": sys.path[0],

@@ -41,6 +41,9 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.jobs: dict[int, tuple[socket.socket, Usage, int]] = {}
+        # what jobs have imported while they worked, by what they had asked for: the next of a kind has it
+        self.later: dict[tuple[str, ...], set[str]] = {}
+        self.kinds: dict[int, tuple[str, ...]] = {}
         self.made_by_imports: dict[str, str] = {}
         self.ended = False
         self.snakemake = os.getppid()
@@ -108,6 +111,11 @@ class Server:
             self._load(request["modules"])
         except Exception as error:
             return f"{type(error).__name__}: {error}"
+        for name in sorted(self.later.pop(tuple(request["modules"]), ())):
+            try:
+                self._load([name])
+            except Exception as error:
+                print(f"{name}: {error}", flush=True)  # into the server's log: jobs import it themselves
         return unfit_to_fork()
 
     def _load(self, modules: Iterable[str]) -> None:
@@ -131,7 +139,7 @@ class Server:
                 opened.close()
             for other, _, _ in self.jobs.values():
                 other.close()
-            child.run(request, files, self.made_by_imports, server)
+            child.run(request, files, self.made_by_imports, server, self.folder)
         for file in files:
             os.close(file)
         client, its_parent = request["pids"]
@@ -139,6 +147,7 @@ class Server:
         known = client if its_parent == self.snakemake else its_parent
         self.jobs[pid] = (connection, Usage(pid), known)
         self.selector.register(connection, selectors.EVENT_READ, pid)
+        self.kinds[pid] = tuple(request["modules"])
 
     def _gone(self, pid: int) -> None:
         """End a job whose client has gone: nobody waits for it."""
@@ -157,6 +166,7 @@ class Server:
                 return
             if not pid:
                 return
+            self._learn(pid)
             if pid not in self.jobs:  # an orphan of a job, or a job whose client has gone
                 continue
             connection, usage, known = self.jobs.pop(pid)
@@ -167,6 +177,13 @@ class Server:
                     send(connection, {"status": status})
                 except OSError:  # the client has been killed in this moment
                     continue
+
+    def _learn(self, pid: int) -> None:
+        imports = self.folder / f"imports-{pid}.json"
+        kind = self.kinds.pop(pid, None)
+        if kind is not None and imports.exists():
+            self.later.setdefault(kind, set()).update(json.loads(imports.read_text()))
+            imports.unlink()
 
     def _end_all(self) -> None:
         """End every child, and the children that ended jobs have left behind."""
