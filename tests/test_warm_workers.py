@@ -47,6 +47,9 @@ with logged(snakemake):
     from mlmi2023.errors import InputError
 
     what = snakemake.wildcards.what
+    colours = "colorsys" in sys.modules
+    import colorsys
+
     print("python says", what)
     ctypes.CDLL(None).puts(b"C says it")
     atexit.register(print, "at exit")
@@ -85,6 +88,7 @@ with logged(snakemake):
             "main": sys.modules["__main__"].__file__ == __file__,
             "threads": sorted({lib["num_threads"] for lib in threadpool_info()}),
             "pooled": pooled,
+            "colours": colours,
             "alive": threading.active_count(),
             "umask": os.umask(0o22),
             "signals": [str(signal.getsignal(s)) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)],
@@ -167,7 +171,7 @@ def nothing_left(place):
 def test_a_job_cannot_tell_how_it_was_started(place):
     found = {}
     for warm in ("True", "False"):
-        code, said = run(place, ["a", "b"], f"warm={warm}")
+        code, said = run(place, ["a", "b"], f"warm={warm}", "--cores", "2")
         assert code == 0, said
         found[warm] = {what: json.loads((place / f"out/{what}.json").read_text()) for what in "ab"}
         found[warm + "log"] = (place / "logs/a.log").read_text()
@@ -175,9 +179,11 @@ def test_a_job_cannot_tell_how_it_was_started(place):
             file.unlink()
     warm, cold = found["True"], found["False"]
     assert warm["a"]["unseeded"] != warm["b"]["unseeded"]
-    for what in "ab":
-        for job in (warm, cold):
-            job[what].pop("unseeded")
+    # what the first job has imported the second one has
+    assert sorted(job["colours"] for job in warm.values()) == [False, True]
+    assert not any(job["colours"] for job in cold.values())
+    for job in (*warm.values(), *cold.values()):
+        del job["unseeded"], job["colours"]
     assert warm == cold
     assert warm["a"]["threads"] == [2] and warm["a"]["alive"] == 1 and warm["a"]["main"]
     assert warm["a"]["env"]["ODD"] == "1 = ü" and warm["a"]["env"]["CUDA_VISIBLE_DEVICES"] == "7"

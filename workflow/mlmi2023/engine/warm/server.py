@@ -7,6 +7,7 @@ import ctypes
 import gc
 import json
 import os
+import resource
 import selectors
 import shutil
 import signal
@@ -14,6 +15,8 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,6 +34,16 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PREAMBLE = ("snakemake.logging", "snakemake.iocontainers", "mlmi2023.scripting", "threadpoolctl")
 
 
+@dataclass
+class Job:
+    """A child at work."""
+
+    connection: socket.socket  # to its client
+    usage: Usage
+    known: int  # the process that Snakemake measures: the client, or a shell around it
+    kind: tuple[str, ...]  # the modules that it has asked for
+
+
 class Server:
     """Serve until standard input ends.
 
@@ -40,10 +53,9 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.jobs: dict[int, tuple[socket.socket, Usage, int]] = {}
-        # what jobs have imported while they worked, by what they had asked for: the next of a kind has it
+        self.jobs: dict[int, Job] = {}
+        # what jobs of a kind have imported while they worked: the next of that kind has it
         self.later: dict[tuple[str, ...], set[str]] = {}
-        self.kinds: dict[int, tuple[str, ...]] = {}
         self.made_by_imports: dict[str, str] = {}
         self.ended = False
         self.snakemake = os.getppid()
@@ -78,8 +90,8 @@ class Server:
                 else:
                     self._gone(key.data)
             self._reap()
-            for _, usage, _ in self.jobs.values():
-                usage.look()
+            for job in self.jobs.values():
+                job.usage.look()
         self._end_all()
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -87,7 +99,7 @@ class Server:
 
     def _pause(self) -> float | None:
         """Seconds until a job is to be looked at."""
-        times = [usage.next for _, usage, _ in self.jobs.values()]
+        times = [job.usage.next for job in self.jobs.values()]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _take(self, connection: socket.socket) -> None:
@@ -137,24 +149,22 @@ class Server:
                 signal.signal(number, signal.SIG_DFL)
             for opened in (self.wake, self.wakes, self.listener, connection):
                 opened.close()
-            for other, _, _ in self.jobs.values():
-                other.close()
+            for other in self.jobs.values():
+                other.connection.close()
             child.run(request, files, self.made_by_imports, server, self.folder)
         for file in files:
             os.close(file)
         client, its_parent = request["pids"]
-        # Snakemake knows the process that it started: the client, or a shell around it
         known = client if its_parent == self.snakemake else its_parent
-        self.jobs[pid] = (connection, Usage(pid), known)
+        self.jobs[pid] = Job(connection, Usage(pid), known, tuple(request["modules"]))
         self.selector.register(connection, selectors.EVENT_READ, pid)
-        self.kinds[pid] = tuple(request["modules"])
 
     def _gone(self, pid: int) -> None:
         """End a job whose client has gone: nobody waits for it."""
         if pid in self.jobs:
-            connection, _, _ = self.jobs.pop(pid)
-            self.selector.unregister(connection)
-            connection.close()
+            job = self.jobs.pop(pid)
+            self.selector.unregister(job.connection)
+            job.connection.close()
             _kill_tree(pid)
 
     def _reap(self) -> None:
@@ -166,34 +176,27 @@ class Server:
                 return
             if not pid:
                 return
-            self._learn(pid)
-            if pid not in self.jobs:  # an orphan of a job, or a job whose client has gone
-                continue
-            connection, usage, known = self.jobs.pop(pid)
-            self.selector.unregister(connection)
-            (self.folder / f"{known}.json").write_text(json.dumps(usage.end(total)))
-            with connection:
-                try:
-                    send(connection, {"status": status})
-                except OSError:  # the client has been killed in this moment
-                    continue
+            if pid in self.jobs:  # else an orphan of a job, or a job whose client has gone
+                self._finish(pid, self.jobs.pop(pid), status, total)
 
-    def _learn(self, pid: int) -> None:
+    def _finish(self, pid: int, job: Job, status: int, total: resource.struct_rusage) -> None:
+        """Leave what a job has used for Snakemake, keep what it has imported, tell its client."""
+        self.selector.unregister(job.connection)
+        (self.folder / f"{job.known}.json").write_text(json.dumps(job.usage.end(total)))
         imports = self.folder / f"imports-{pid}.json"
-        kind = self.kinds.pop(pid, None)
-        if kind is not None and imports.exists():
-            self.later.setdefault(kind, set()).update(json.loads(imports.read_text()))
+        if imports.exists():
+            self.later.setdefault(job.kind, set()).update(json.loads(imports.read_text()))
             imports.unlink()
+        with job.connection, suppress(OSError):  # the client may have been killed in this moment
+            send(job.connection, {"status": status})
 
     def _end_all(self) -> None:
         """End every child, and the children that ended jobs have left behind."""
         shutil.rmtree(self.folder)
         while children := psutil.Process().children(recursive=True):
             for process in children:
-                try:
+                with suppress(psutil.NoSuchProcess):
                     process.kill()
-                except psutil.NoSuchProcess:
-                    continue
             os.wait4(-1, 0)
 
 
@@ -213,12 +216,11 @@ def unfit_to_fork() -> str | None:
 
 
 def _kill_tree(pid: int) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         job = psutil.Process(pid)
-        for process in (job, *job.children(recursive=True)):
-            process.kill()
-    except psutil.NoSuchProcess:
-        return
+        for process in (*job.children(recursive=True), job):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 if __name__ == "__main__":
