@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -312,6 +313,36 @@ print(unfit_to_fork())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "the server has 2 threads"
+
+
+STUB = """
+from mlmi2023.scripting import logged
+
+with logged(snakemake):
+    import os
+    from pathlib import Path
+
+    print("parent:", Path(f"/proc/{os.getppid()}/cmdline").read_text().replace(chr(0), " "))
+    Path(snakemake.output[0]).mkdir()
+"""
+
+
+@pytest.mark.parametrize(
+    ("args", "warm"),
+    [((), True), (("--config", "warm_workers=False"), False), (("--sdm", "env-modules"), False)],
+)
+def test_the_workflow_has_warm_workers_unless_told_otherwise(place, args, warm):
+    for name in ("workflow", "config", "resources", "envs"):
+        shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (place / "workflow/scripts/simulate.py").write_text(STUB)
+    (place / "Snakefile").unlink()
+    target = "results/demo/cohorts/brain_adults/bids"
+    command = [SNAKEMAKE, "--cores", "2", target, *args]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    log = (place / "results/demo/logs/simulate/brain_adults/bids.log").read_text()
+    assert ("mlmi2023.engine.warm.server" in log) == warm, log
+    assert nothing_left(place)
 
 
 def test_every_rule_with_a_script_says_what_it_loads():

@@ -182,7 +182,10 @@ class Server:
     def _finish(self, pid: int, job: Job, status: int, total: resource.struct_rusage) -> None:
         """Leave what a job has used for Snakemake, keep what it has imported, tell its client."""
         self.selector.unregister(job.connection)
-        (self.folder / f"{job.known}.json").write_text(json.dumps(job.usage.end(total)))
+        try:
+            (self.folder / f"{job.known}.json").write_text(json.dumps(job.usage.end(total)))
+        except OSError as error:  # a full disk must not end the other jobs
+            print(f"benchmark of {job.known}: {error}", flush=True)
         imports = self.folder / f"imports-{pid}.json"
         if imports.exists():
             self.later.setdefault(job.kind, set()).update(json.loads(imports.read_text()))
