@@ -29,7 +29,8 @@ def test_a_run_ends_when_its_jobs_have(tmp_path, command, status):
 
 
 def test_an_exception_too_ends_the_process(tmp_path):
-    text = "import threading\nfrom mlmi2023.engine.ending import drop_timers_at_the_end\ndrop_timers_at_the_end()\n"
+    text = "import threading\nfrom mlmi2023.engine.ending import drop_timers_at_the_end\n"
+    text += "drop_timers_at_the_end()\n"
     text += "threading.Timer(3600, print).start()\nraise SystemError('broken')"
     run = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=300)
     assert run.returncode == 1 and "broken" in run.stderr

@@ -32,7 +32,9 @@ UNLIMITED = {
     "train": [(8120, 2880, 1, 1), (16240, 5760, 1, 1), (24360, 8640, 1, 1)],
     "evaluate": [(8060, 68, 1, 1), (16120, 136, 1, 1), (24180, 204, 1, 1)],
     "figure": [(8000, 60, 1, 0), (16000, 120, 1, 0), (24000, 180, 1, 0)],
-    **dict.fromkeys(("metrics", "table", "claims", "page", "overview", "record", "ro_crate"), REPORT),
+    **dict.fromkeys(
+        ("metrics", "table", "claims", "page", "overview", "record", "records", "ro_crate"), REPORT
+    ),
 }
 # where nothing may have more than 10 GB and two hours; nor may a submission of four steps or six reports
 STEP = [(6000, 30, 1, 0), (10000, 30, 1, 0), (10000, 30, 1, 0)]
@@ -46,7 +48,7 @@ LIMITED = {
     "evaluate": [(8060, 68, 1, 1), (10000, 120, 1, 1), (10000, 120, 1, 1)],
     "figure": [(8000, 60, 1, 0), (10000, 120, 1, 0), (10000, 120, 1, 0)],
     **dict.fromkeys(("metrics", "table", "claims", "page"), GROUPED),
-    **dict.fromkeys(("overview", "record", "ro_crate"), REPORT),
+    **dict.fromkeys(("overview", "record", "records", "ro_crate"), REPORT),
 }
 
 

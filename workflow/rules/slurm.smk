@@ -1,7 +1,6 @@
-# On Slurm: look at the cluster before the first job is sent, and say why it killed one.
+# On Slurm: say why the cluster killed a job.
 from snakemake.logging import logger
 
-from mlmi2023.engine.cluster import check
 from mlmi2023.engine.killed import KilledJobs
 
 
@@ -14,8 +13,3 @@ def config_key(rule, resource):
 
 if workflow.is_main_process:
     logger.addHandler(KilledJobs(config_key, logger.error))
-
-
-onstart:
-    if workflow.executor_plugin.name == "slurm":
-        ask(check, config["slurm"], SETTINGS.device, bool(with_gpu()))

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.engine.lean import leave, load
+from mlmi2023.engine.warm.client import hand_over
+from mlmi2023.engine.warm.libraries import modules_of
 
 
 def share_package() -> None:
@@ -32,8 +35,11 @@ def logged(snakemake: Any) -> Iterator[Any]:
     """Send all output of the block, that of C libraries too, to the rule's log; yield ``snakemake``.
 
     An :class:`InputError` ends the script with status 1 and its one line on the terminal and in the log.
-    Any other exception leaves its traceback in the log and its last line on the terminal.
+    Any other exception leaves its traceback in the log and its last line on the terminal. The process ends
+    with the block: nothing after it runs. Where there are warm workers, one of them runs the script.
     """
+    modules = modules_of(snakemake)
+    hand_over(snakemake.rule, modules, snakemake.threads)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(snakemake.threads)
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(snakemake.threads)
@@ -51,6 +57,7 @@ def logged(snakemake: Any) -> Iterator[Any]:
         os.dup2(stream.fileno(), 2)
         sys.stdout = sys.stderr = stream
         try:
+            load(modules)
             yield snakemake
         except InputError as error:
             print(f"error: {error}", file=stream, flush=True)
@@ -61,4 +68,4 @@ def logged(snakemake: Any) -> Iterator[Any]:
             stream.flush()
             os.write(terminal, f"error: {type(error).__name__}: {error} (traceback in {log})\n".encode())
             os._exit(1)
-        stream.flush()
+        leave(0)

@@ -11,7 +11,9 @@ from mlmi2023.cohorts.formats.volumes import read_volume, write_volume
 from mlmi2023.preprocessing.batch import Record, anat_file, choose, for_each, main_modality, merge_options
 
 DEFAULTS: dict[str, Any] = {
-    "shrink": None,  # fits every n-th voxel; None: voxels about 10 mm apart, n at most 4
+    # fits every n-th voxel; None: voxels about 10 mm apart, n at most 6. On two simulated heads of 1 mm, 6
+    # leaves as much of the true field as 4 (sd of its log 0.033, 0.021; 4: 0.032, 0.023) at 0.4 of the CPU
+    "shrink": None,
     # at most, per level; the control points double from level to level. The usual fourth level follows the
     # anatomy: on simulated heads it lowers the variation inside white matter below that of the bias-free
     # image, while the estimated field moves away from the true one
@@ -100,4 +102,4 @@ def foreground(array: np.ndarray) -> np.ndarray:
 def _shrink(shape: tuple[int, ...], affine: np.ndarray) -> int:
     """Return a shrink factor that leaves about 10 mm between voxels and 4 voxels along a thin slab."""
     size = np.linalg.norm(affine[:3, :3], axis=0)
-    return int(np.clip(round(10 / size.max()), 1, min(4, max(1, min(shape) // 4))))
+    return int(np.clip(round(10 / size.max()), 1, min(6, max(1, min(shape) // 4))))

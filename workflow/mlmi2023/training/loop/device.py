@@ -59,7 +59,12 @@ def describe(device: torch.device) -> str:
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Return the peak memory in MB: of the GPU, or of this process on CPU."""
+    """Return the peak memory in MB: of the GPU, or of this process on CPU.
+
+    On CPU that is the resident memory of the process alone, without its loader's workers. Libraries count as
+    far as the process has touched their pages: about 85 MB less in a child of a warm worker (see
+    :mod:`mlmi2023.engine.warm`), which has them from its parent, than in a process that has loaded them.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     import resource
