@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -82,7 +83,7 @@ def test_a_record_without_curves_counts_no_claim(run, tmp_path):
     make_old(tmp_path / "toy")
     found = records.read_record(tmp_path / "toy", made, "c1")
     claim = found.claims[0]
-    assert claim.verdict == "undecided" and claim.effect > 0
+    assert claim.verdict == "undecided" and claim.effect > 0 and math.isnan(claim.p)
     assert claim.learned == "not known whether its networks have learned" and claim.learned in claim.note
     rows = found.tables[0].frame.set_index("method")["learned"]
     assert set(rows["a"]) == {"not known", ""}  # the metric that was measured, and the one that was not

@@ -11,6 +11,7 @@ whose networks are not known to have: see :func:`read_record`.
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,8 @@ def _unknown(result: Result, reported: Reported) -> Result:
         parts = comparisons(claim, reported, reported.slug)
         if all(reported.metrics[s.metric].exact for part in parts for s in part.selectors()):
             return result
-    said = replace(result, learned=UNKNOWN)
+    # p was of another model than the interval, and could contradict it
+    said = replace(result, learned=UNKNOWN, p=nan)
     if result.verdict not in (REPRODUCED, NOT_REPRODUCED):
         return said
     return replace(said, verdict=UNDECIDED, note="; ".join(filter(None, [UNKNOWN, result.note])))
