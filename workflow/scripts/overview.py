@@ -4,8 +4,8 @@ with logged(snakemake):
     from pathlib import Path
 
     from mlmi2023.reporting.overview import OverviewItem, build_overview
+    from mlmi2023.reporting.read_reported import load_reported
     from mlmi2023.reporting.record import read_record
-    from mlmi2023.reporting.reported import load_reported
 
     records = {Path(file).parent.name: Path(file).parent for file in snakemake.input.records}
     items = []

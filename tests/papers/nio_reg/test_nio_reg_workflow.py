@@ -12,7 +12,7 @@ import pytest
 
 from mlmi2023.cohorts.formats.volumes import write_volume
 from mlmi2023.core.config import merge, read_yaml
-from mlmi2023.reporting.reported import load_reported
+from mlmi2023.reporting.read_reported import load_reported
 
 ROOT = Path(__file__).parents[3]
 SHORT = """

@@ -62,10 +62,26 @@ def at_scale(config: Mapping[str, Any], scale: str) -> dict[str, Any]:
 
 
 @cache
-def _validator(schema_file: Path) -> Any:
-    from jsonschema import Draft202012Validator
+def _fits(schema_file: Path) -> Any:
+    import fastjsonschema
 
-    return Draft202012Validator(read_yaml(schema_file))
+    return fastjsonschema.compile(read_yaml(schema_file), use_default=False)
+
+
+def schema_errors(content: Any, schema_file: Path) -> list[Any]:
+    """Return the mistakes of ``content`` by a JSON schema, as :mod:`jsonschema` describes them.
+
+    Content that fits, which is the rule, is checked by compiled code ten times as fast.
+    """
+    import fastjsonschema
+
+    try:
+        _fits(schema_file)(content)
+        return []
+    except fastjsonschema.JsonSchemaValueException:
+        from jsonschema import Draft202012Validator
+
+        return list(Draft202012Validator(read_yaml(schema_file)).iter_errors(content))
 
 
 def check(config: Any, schema_file: Path, what: str) -> None:
@@ -74,7 +90,7 @@ def check(config: Any, schema_file: Path, what: str) -> None:
     Raises:
         InputError: ``config`` does not fit the schema.
     """
-    errors = sorted(_validator(schema_file).iter_errors(config), key=lambda e: list(map(str, e.path)))
+    errors = sorted(schema_errors(config, schema_file), key=lambda e: list(map(str, e.path)))
     if errors:
         raise InputError(f"{what}: {_say(errors[0])}")
 

@@ -39,8 +39,9 @@ class Options:
     """Base of models; an instance holds the given values and the defaults of all other keys."""
 
     def __init__(self, **values: Any) -> None:
-        for key in keys_of(type(self)):
-            vars(self)[key] = values[key] if key in values else getattr(type(self), key)
+        own: Any = type(self)
+        for key in keys_of(own):
+            vars(self)[key] = values[key] if key in values else getattr(own, key)
 
     def __setattr__(self, key: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is not to be changed (key {key})")
@@ -164,7 +165,7 @@ def unknown(key: Any, known: Any) -> Mistake:
     return Mistake(f"unknown {{key}}{suggest(str(key), [str(k) for k in known])}", key)
 
 
-def _plain(kind: type) -> Reader:
+def _plain(kind: Any) -> Reader:
     word = WORDS[kind]
 
     def check(value: Any) -> Any:
