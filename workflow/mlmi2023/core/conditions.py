@@ -30,6 +30,11 @@ def filled(value: Any) -> str:
     return "" if len(value) else "it must not be empty"
 
 
+def unset(reason: str) -> Condition:
+    """Accept empty texts and 0 alone, of keys that are known and not to be used; ``reason`` says why."""
+    return lambda value: reason if value else ""
+
+
 def rising(value: Any) -> str:
     """Accept ``[low, high]`` with the first below the second."""
     return "" if value[0] < value[1] else "the first must be below the second"
@@ -52,6 +57,6 @@ Positive = Annotated[float, above(0)]
 Amount = Annotated[float, at_least(0)]
 Share = Annotated[float, between(0, 1)]
 #: sizes level by level
-Counts = Annotated[list[Count], filled]
+Counts = Annotated[tuple[Count, ...], filled]
 #: low and high
 Interval = Annotated[tuple[float, float], rising]
