@@ -19,9 +19,9 @@ define, a model of pydantic 2 ms, one of these 0.01 ms, and 46 papers have some 
 """
 
 import difflib
+import keyword
 import math
 import types
-import typing
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
@@ -41,7 +41,7 @@ class Options:
     def __init__(self, **values: Any) -> None:
         own: Any = type(self)
         for key in keys_of(own):
-            vars(self)[key] = values[key] if key in values else getattr(own, key)
+            vars(self)[key] = values[key] if key in values else getattr(own, attribute(key))
 
     def __setattr__(self, key: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is not to be changed (key {key})")
@@ -108,7 +108,12 @@ def keys_of(model: type) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for base in reversed(model.__mro__):
         found |= vars(base).get("__annotations__", {})
-    return {key: kind for key, kind in found.items() if get_origin(kind) is not typing.ClassVar}
+    return {key.removesuffix("_"): kind for key, kind in found.items()}
+
+
+def attribute(key: str) -> str:
+    """Return the attribute of a model that a key stands for: ``lambda_`` for ``lambda``, else the same."""
+    return f"{key}_" if keyword.iskeyword(key) else key
 
 
 @cache
@@ -150,7 +155,7 @@ def _model(model: Any) -> Reader:
             except Mistake as mistake:
                 raise mistake.within(key) from None
         for key in own:
-            if key not in values and not hasattr(model, key):
+            if key not in values and not hasattr(model, attribute(key)):
                 raise Mistake("{key} is missing; add it", key)
         made = model(**values)
         if wrong := made.wrong():

@@ -6,7 +6,7 @@ from mlmi2023.classical.options import Syn
 from mlmi2023.core.conditions import Amount, Count, Counts, Number, Positive, above, between
 from mlmi2023.core.options import Options
 from mlmi2023.losses.options import Lncc, MindSsc
-from mlmi2023.nets.registration.options import LapIrn, SelfAttention, VoxelMorph, Window
+from mlmi2023.nets.registration.options import LapIrn, SelfAttention, VoxelMorph
 from mlmi2023.tasks.options import Identity, PairsOfSubjects, Truth
 from mlmi2023.training.loop.options import Training
 

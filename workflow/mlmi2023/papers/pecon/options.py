@@ -95,8 +95,8 @@ class Clip(Options):
 class Exclude(Options):
     """Types of embolism that a stage leaves out."""
 
-    pretrain: list[str] = []
-    finetune: list[str] = []
+    pretrain: tuple[str, ...] = ()
+    finetune: tuple[str, ...] = ()
 
 
 class Branches(Options):
@@ -109,7 +109,7 @@ class Branches(Options):
     pretraining: SupervisedContrastive | InfoNce | BarlowTwins | Clip
     exclude: Exclude | None = None
     explain: Explain | None = None
-    __annotations__["lambda"] = Share | Literal["validation"]
+    lambda_: Share | Literal["validation"] = "validation"
 
 
 class ElasticNet(Options):
@@ -126,7 +126,7 @@ class LateFusion(Options):
     kind: Literal["late_fusion"]
     ct: str
     ehr: str
-    __annotations__["lambda"] = Share | Literal["validation"]
+    lambda_: Share | Literal["validation"] = "validation"
 
 
 class Branch(Options):
@@ -187,7 +187,6 @@ class Train(Training):
 
     weight_decay: Amount = 0.01
     optimiser: Literal["sgd", "adam"] = "sgd"
-    momentum: Share = 0.9
     gamma: Positive = 0.1
     decay_epochs: Number | Epochs = 0
     rates: Rates | None = None

@@ -62,7 +62,7 @@ class Task(Options):
     kind: Literal["segmentation"]
     size: Size | None = None
     printed_size: Count = 224
-    normalise: Literal["range", "zscore", "dataset", "unit"] = "range"
+    normalise: Literal["range", "zscore", "unit"] = "range"
     loss: SegmentationLoss = SegmentationLoss()
     augment: Augmentation2D | None = None
 
