@@ -5,36 +5,25 @@ No import here costs time: this runs whenever the DAG is built.
 
 import copy
 import difflib
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import content_hash
+from mlmi2023.core.yaml_files import read_yaml
 
 SCALES = ("demo", "bench", "paper")
 STEPS = ("n4", "brainmask", "affine", "grid")
+# what a paper consists of beside its code
+PLACES = {"config/papers": "how the paper runs", "resources/papers": "what the paper reports"}
 # kinds of cohort whose raw data the workflow makes
 MADE = ("simulated", "packaged")
 # the kind that puts other cohorts side by side
 JOINED = "joined"
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file; a broken or missing one is an :class:`InputError` that names it."""
-    try:
-        with open(path) as stream:
-            return yaml.load(stream, Loader=_Loader)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,6 +48,38 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def at_scale(config: Mapping[str, Any], scale: str) -> dict[str, Any]:
     """Return what ``config`` says at ``scale``: its part ``all`` with its part for the scale laid on it."""
     return merge(config.get("all", {}), config.get(scale) or {})
+
+
+def _scale_of(content: Any, scale: str, file: Path) -> dict[str, Any]:
+    """Return :func:`at_scale` of what a file holds.
+
+    Raises:
+        InputError: its parts are not those of scales.
+    """
+    parts = ("all", *SCALES)
+    if not isinstance(content, Mapping):
+        raise InputError(f"{file}: holds no keys; give it {', '.join(parts)}")
+    for key, part in content.items():
+        if key not in parts:
+            raise InputError(f"{file}: unknown key '{key}'{suggest(str(key), [*parts])}")
+        if not isinstance(part, Mapping | None):
+            raise InputError(f"{file}: key '{key}' is {part!r}; give it keys")
+    if scale not in content and "all" not in content:
+        raise InputError(f"{file}: says nothing about scale '{scale}'; add that key")
+    return at_scale(content, scale)
+
+
+def _endless(value: Any) -> str | None:
+    """Return the keys that lead to a number that is NaN or infinite, joined by points; None without one."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ""
+    items = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, item in items:
+        if (found := _endless(item)) is not None:
+            return f"{key}.{found}".rstrip(".")
+    return None
 
 
 @cache
@@ -104,6 +125,12 @@ def _say(error: Any) -> str:
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"key '{'.'.join(filter(None, [where, missing]))}' is missing; add it"
+    if error.validator == "pattern" and list(error.schema_path)[-2:-1] == ["propertyNames"]:
+        name = ".".join(filter(None, [where, str(error.instance)]))
+        return f"key '{name}': use letters, digits and _ in names"
+    if error.validator == "uniqueItems":
+        twin = next(item for n, item in enumerate(error.instance) if item in error.instance[:n])
+        return f"key '{where}' names {twin!r} twice; keep one"
     if error.validator == "enum":
         return (
             f"key '{where}' is {error.instance!r}; choose one of {', '.join(map(str, error.validator_value))}"
@@ -134,32 +161,46 @@ class Settings:
         known: slugs of all papers that have a config and a file of reported numbers.
     """
 
-    def __init__(self, config: Mapping[str, Any], root: Path) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        root: Path,
+        inspect: "Callable[[Settings, str], None] | None" = None,
+    ) -> None:
         """Validate ``config`` (the merged content of all config files and command line keys).
 
         Args:
             config: the workflow's configuration.
             root: the repository's root, where ``config/`` and ``resources/`` lie.
+            inspect: called once with each paper that is asked for; see :mod:`mlmi2023.preflight`.
 
         Raises:
             InputError: a key is unknown, a value is not allowed, a paper or cohort does not exist.
         """
         check(config, root / "config/schemas/config.schema.yaml", "config")
+        if endless := _endless(config):
+            raise InputError(f"config: key '{endless}' is not a finite number")
         self.root = root
+        self._inspect = inspect
         self.raw = config
         self.scale: str = config["scale"]
         self.results = Path(config["results"]) / self.scale
         self.device: str = config["device"]
-        reported = {p.stem for p in (root / "resources/papers").glob("*.yaml")}
-        self.known = sorted(p.stem for p in (root / "config/papers").glob("*.yaml") if p.stem in reported)
+        kept = {kind: {p.stem for p in (root / kind).glob("*.yaml")} for kind in PLACES}
+        self.known = sorted(set.intersection(*kept.values()))
         wanted = config["papers"]
         self.papers: list[str] = self.known if wanted == "all" else list(wanted)
         for slug in [*self.papers, *config["overrides"]]:
-            if slug not in self.known:
-                raise InputError(f"config: unknown paper '{slug}'{suggest(slug, self.known)}")
+            if slug in self.known:
+                continue
+            for kind, what in PLACES.items():
+                if any(slug in slugs for slugs in kept.values()) and slug not in kept[kind]:
+                    raise InputError(f"{kind}/{slug}.yaml: no such file; {what} belongs there")
+            raise InputError(f"config: unknown paper '{slug}'{suggest(slug, self.known)}")
         self._papers: dict[str, dict[str, Any]] = {}
         self._cohorts: dict[str, dict[str, Any]] = {}
-        self._tables: dict[str, list[str]] = {}
+        self._reported: dict[str, dict[str, Any]] = {}
+        self._files: dict[str, Any] = {}
         # asked for once per job, and a DAG may have tens of thousands
         self._methods: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._options: dict[tuple[str, str, str], dict[str, Any]] = {}
@@ -178,7 +219,7 @@ class Settings:
                 raise InputError(
                     f"config: key 'overrides.{slug}.like' is {start!r}; choose {', '.join(SCALES)}"
                 )
-            merged = merge(at_scale(read_yaml(file), start), over)
+            merged = merge(_scale_of(self.paper_file(slug), start, file), over)
             if self.raw["seeds"]:
                 merged["seeds"] = self.raw["seeds"]
             check(merged, self.root / "config/schemas/paper.schema.yaml", f"config of paper '{slug}'")
@@ -191,7 +232,15 @@ class Settings:
                         )
                     self._check_uses(slug, merged, dataset, method, ())
             self._papers[slug] = merged
+            if self._inspect:
+                self._inspect(self, slug)
         return self._papers[slug]
+
+    def paper_file(self, slug: str) -> dict[str, Any]:
+        """Return the content of ``config/papers/<slug>.yaml``: ``all`` and the scales' parts."""
+        if slug not in self._files:
+            self._files[slug] = read_yaml(self.root / f"config/papers/{slug}.yaml")
+        return self._files[slug]
 
     def _check_uses(
         self,
@@ -223,6 +272,11 @@ class Settings:
             if own is None:
                 own = self._known_cohort(name)
             elif "like" in own:
+                if not isinstance(own["like"], str):
+                    raise InputError(
+                        f"config of cohort '{name}': key 'like' is {own['like']!r}; "
+                        "name one of config/cohorts"
+                    )
                 over = {key: value for key, value in own.items() if key != "like"}
                 own = merge(self._known_cohort(own["like"]), over)
             check(own, self.root / "config/schemas/cohort.schema.yaml", f"config of cohort '{name}'")
@@ -238,7 +292,7 @@ class Settings:
         if not file.exists():
             names = sorted({*self.raw["cohorts"], *(p.stem for p in file.parent.glob("*.yaml"))})
             raise InputError(f"config: unknown cohort '{name}'{suggest(name, names)}")
-        own = at_scale(read_yaml(file), self.scale)
+        own = _scale_of(read_yaml(file), self.scale, file)
         if "kind" not in own:
             raise InputError(
                 f"{file}: says nothing about scale '{self.scale}'; add that key or use another cohort"
@@ -300,12 +354,15 @@ class Settings:
             self._schedules[key] = merge(schedule, (options.get("stages") or {}).get(stage) or {})
         return self._schedules[key]
 
+    def reported(self, paper: str) -> dict[str, Any]:
+        """Return the content of the file of what a paper reports, unchecked."""
+        if paper not in self._reported:
+            self._reported[paper] = read_yaml(self.root / f"resources/papers/{paper}.yaml")
+        return self._reported[paper]
+
     def tables(self, paper: str) -> list[str]:
         """Return the ids of the tables that a paper reports."""
-        if paper not in self._tables:
-            reported = read_yaml(self.root / f"resources/papers/{paper}.yaml")
-            self._tables[paper] = [table["id"] for table in reported["tables"]]
-        return self._tables[paper]
+        return [table["id"] for table in self.reported(paper)["tables"]]
 
     def fingerprint(self, paper: str) -> str:
         """Return a hash of all configuration that decides a paper's numbers at this scale.

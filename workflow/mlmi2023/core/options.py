@@ -265,10 +265,10 @@ def _models(kind: Any) -> list[Any]:
 
 
 def tag_of(models: list[Any], but: tuple[str, ...] = ()) -> str | None:
-    """Return the key whose words tell models apart: a ``Literal`` without default in all of them."""
+    """Return the key that tells models apart: a ``Literal`` in all, not with the same words in all."""
     for key in keys_of(models[0]):
-        same = all(get_origin(keys_of(m).get(key)) is Literal and not hasattr(m, key) for m in models)
-        if same and key not in but:
+        kinds = [keys_of(model).get(key) for model in models]
+        if key not in but and all(get_origin(kind) is Literal for kind in kinds) and len(set(kinds)) > 1:
             return key
     return None
 
@@ -311,6 +311,9 @@ def chosen(models: list[Any], value: Mapping[str, Any], but: tuple[str, ...] = (
     if tag is None:
         raise TypeError(f"no key tells {', '.join(m.__name__ for m in models)} apart")
     if tag not in value:
+        usual = [model for model in models if hasattr(model, attribute(tag))]
+        if len(usual) == 1:
+            return usual[0]
         raise Mistake("{key} is missing; add it", tag)
     fit = [model for model in models if value[tag] in get_args(keys_of(model)[tag])]
     if not fit:

@@ -75,3 +75,5 @@ class Train(Training):
 
 
 Method = Identity | Truth | Syn | Learned
+#: what is scored under one name in ``task.metrics``
+METRIC_GROUPS = {"weights": ("alpha", "sigma", "gamma")}

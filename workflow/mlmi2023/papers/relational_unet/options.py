@@ -17,7 +17,7 @@ class RelationalUnet(Options):
 
     channels: Counts = CHANNELS
     skip: Literal["rsa", "identity"] = "rsa"
-    down: Literal["pool", "stride"] = "pool"
+    down: Literal["pool", "conv"] = "pool"
     norm: Literal["instance", "batch"] = "instance"
     window: Patch = (5, 7, 7)
     heads: Count = 8
