@@ -143,7 +143,7 @@ def suggest(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1)
     if close:
         return f"; did you mean '{close[0]}'?"
-    return f"; known: {', '.join(known)}"
+    return f"; known: {', '.join(known) or 'none'}"
 
 
 def expand(path: str) -> Path:
@@ -177,9 +177,9 @@ class Settings:
         Raises:
             InputError: a key is unknown, a value is not allowed, a paper or cohort does not exist.
         """
-        check(config, root / "config/schemas/config.schema.yaml", "config")
         if endless := _endless(config):
             raise InputError(f"config: key '{endless}' is not a finite number")
+        check(config, root / "config/schemas/config.schema.yaml", "config")
         self.root = root
         self._inspect = inspect
         self.raw = config
@@ -286,12 +286,16 @@ class Settings:
             self._cohorts[name] = own
         return self._cohorts[name]
 
+    def cohort_names(self) -> list[str]:
+        """Return the names of all cohorts: the user's own, and ours."""
+        ours = (file.stem for file in (self.root / "config/cohorts").glob("*.yaml"))
+        return sorted({*self.raw["cohorts"], *ours})
+
     def _known_cohort(self, name: str) -> dict[str, Any]:
         """Return what ``config/cohorts/<name>.yaml`` says at this scale."""
         file = self.root / f"config/cohorts/{name}.yaml"
         if not file.exists():
-            names = sorted({*self.raw["cohorts"], *(p.stem for p in file.parent.glob("*.yaml"))})
-            raise InputError(f"config: unknown cohort '{name}'{suggest(name, names)}")
+            raise InputError(f"config: unknown cohort '{name}'{suggest(name, self.cohort_names())}")
         own = _scale_of(read_yaml(file), self.scale, file)
         if "kind" not in own:
             raise InputError(

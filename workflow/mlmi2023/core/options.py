@@ -290,7 +290,7 @@ def _union(kinds: tuple[Any, ...]) -> Reader:
         for _, mistake in mistakes:
             if mistake.path or (len(mistakes) == 1 and not models):
                 raise mistake
-        near = [mistake for kind, mistake in mistakes if type(value) in _scalars(kind)]
+        near = [mistake for kind, mistake in mistakes if type(value) in _types(kind)]
         if len(near) == 1:
             raise near[0]
         words = [*(["keys"] if models else []), *map(_word, others)]
@@ -325,13 +325,16 @@ def chosen(models: list[Any], value: Mapping[str, Any], but: tuple[str, ...] = (
     return chosen(fit, value, (*but, tag))
 
 
-def _scalars(kind: Any) -> set[type]:
-    """Return the types of plain values that a kind is about."""
-    if get_origin(kind) is Annotated:
-        return _scalars(get_args(kind)[0])
-    if get_origin(kind) is Literal:
+def _types(kind: Any) -> set[type]:
+    """Return the types of values that a kind is about."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return _types(get_args(kind)[0])
+    if origin is Literal:
         return {type(word) for word in get_args(kind)}
-    return {int, float} if kind is float else {kind} if isinstance(kind, type) else set()
+    if origin in (list, tuple):
+        return {list, tuple}
+    return {int, float} if kind is float else {origin or kind}
 
 
 def _word(kind: Any) -> str:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from mlmi2023.core.config import Settings
+from mlmi2023.core.config import Settings, suggest
 from mlmi2023.core.errors import InputError
 from mlmi2023.preflight.cohort import check_cohort
 from mlmi2023.preflight.declared import check_declared
@@ -17,6 +17,13 @@ def check_paper(settings: Settings, slug: str) -> None:
         InputError: one line with the file or the key, and the fix.
     """
     check_options(settings, slug)
+    names = settings.cohort_names()
+    for dataset, setup in settings.paper(slug)["datasets"].items():
+        if setup["cohort"] not in names:
+            raise InputError(
+                f"config of paper '{slug}': key 'datasets.{dataset}.cohort' is '{setup['cohort']}', which is "
+                f"no cohort{suggest(setup['cohort'], names)}"
+            )
     for cohort in settings.cohorts_of(slug):
         check_cohort(settings, cohort)
     check_folds(settings, slug)

@@ -8,10 +8,10 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.cohorts.forms import form_of, load_form
+from mlmi2023.cohorts.forms import VOLUMES, form_of, load_form
 from mlmi2023.core.config import JOINED, MADE, Settings, suggest
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.options import options
+from mlmi2023.core.options import Options, options
 from mlmi2023.preprocessing.options import STEPS
 
 #: splits on which nothing is scored
@@ -42,7 +42,11 @@ def _check_read(where: str, config: Mapping[str, Any]) -> None:
     """Check the key ``read``; made cohorts of most forms need none."""
     if config["kind"] in MADE and "read" not in config:
         return
-    form = load_form(form_of(dict(config)))
+    name = form_of(dict(config))
+    if name in (VOLUMES, JOINED):
+        options(Options, config.get("read"), where, "read")  # no key at all
+        return
+    form = load_form(name)
     # some forms lay it on what a public dataset's layout says
     if hasattr(form, "read_key"):
         form.read_key(config, where)

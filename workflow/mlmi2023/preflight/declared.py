@@ -23,10 +23,6 @@ def check_declared(settings: Settings, slug: str) -> None:
     reported = parse_reported(settings.reported(slug), file)
     if reported.slug != slug:
         raise InputError(f"{file}: slug is '{reported.slug}'; it must be the file's name, '{slug}'")
-    for group, begin in (("tables", "table"), ("figures", "fig")):
-        for name in getattr(reported, group):
-            if not name.startswith(begin):
-                raise InputError(f"{file}: {group}: id '{name}' must begin with '{begin}'")
     paper, where = settings.paper(slug), f"config of paper '{slug}'"
     for dataset, setup in paper["datasets"].items():
         _known(where, "datasets", [dataset], reported.datasets, file)

@@ -10,6 +10,8 @@ from mlmi2023.reporting.checks import check_claims
 from mlmi2023.reporting.names import setting_name, value_name
 from mlmi2023.reporting.reported import Claim, Dataset, Figure, Method, Metric, Reported, Row, Table, Value
 
+#: how ids begin, by which paths of results tell tables from figures
+BEGIN = {"tables": "table", "figures": "fig"}
 SCHEMA = Path(__file__).resolve().parents[3] / "config" / "schemas" / "reported.schema.yaml"
 
 
@@ -30,6 +32,10 @@ def load_reported(path: str | Path) -> Reported:
 def parse_reported(content: Any, where: str) -> Reported:
     """Check content read from ``where`` and return it; see :func:`load_reported`."""
     _check_schema(content, where)
+    for group, begin in BEGIN.items():
+        for item in content[group]:
+            if not item["id"].startswith(begin):
+                raise InputError(f"{where}: {group}: id '{item['id']}' must begin with '{begin}'")
     reported = Reported(
         **{k: content[k] for k in ("slug", "number", "title", "first_author", "task")},
         **{k: content[k] for k in ("dims", "doi", "code") if k in content},
