@@ -167,7 +167,7 @@ CONFIGS = {
                 }
             },
         },
-        "has 'tadpol', which resources/papers/ia_gcn.yaml does not declare among its datasets; did you mean 'tadpole'?",
+        "does not declare among its datasets; did you mean 'tadpole'?",
     ),
     "figure of a dataset that is left out": (
         {"papers": ["ia_gcn"], "overrides": {"ia_gcn": {"datasets": {"tadpole": None}}}},

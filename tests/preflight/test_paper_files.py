@@ -1,4 +1,4 @@
-"""Mistakes in a paper's own files, by hand: each is one line when the workflow loads, with the place and the fix."""
+"""Mistakes in a paper's own files, by hand: each is one line at load, with the place and the fix."""
 
 import pytest
 
@@ -199,7 +199,7 @@ MISTAKES = {
             "synaps",
             {"cohort": "abdominal_slices", "task": {"kind": "slices", "size": [64, 64]}, "methods": ["fet"]},
         ),
-        "has 'synaps', which resources/papers/fine_grained_wavelet.yaml does not declare among its datasets; did you mean 'synapse'?",
+        "has 'synaps', which resources/papers/fine_grained_wavelet.yaml does not declare",
     ),
     "method undeclared": (
         CONFIG,
