@@ -21,8 +21,8 @@ def check_paper(settings: Settings, slug: str) -> None:
     for dataset, setup in settings.paper(slug)["datasets"].items():
         if setup["cohort"] not in names:
             raise InputError(
-                f"config of paper '{slug}': key 'datasets.{dataset}.cohort' is '{setup['cohort']}', which is "
-                f"no cohort{suggest(setup['cohort'], names)}"
+                f"config of paper '{slug}': key 'datasets.{dataset}.cohort': unknown cohort "
+                f"'{setup['cohort']}'{suggest(setup['cohort'], names)}"
             )
     for cohort in settings.cohorts_of(slug):
         check_cohort(settings, cohort)
