@@ -26,8 +26,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
 
-from mlmi2023.core.config import suggest
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.schemas import suggest
 
 Condition = Callable[[Any], str]
 Reader = Callable[[Any], Any]
