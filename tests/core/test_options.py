@@ -114,7 +114,10 @@ def test_a_second_tag_chooses_among_models_of_one_kind():
         ({"steps": "2"}, "key 'train.steps' is '2'; give a whole number without quotes"),
         ({"steps": None}, "key 'train.steps' is null; give a whole number"),
         ({"steps": 13}, "key 'train': steps may not be 13"),
-        ({"steps": 1, "rate": "1e-4"}, "'1e-4'; give a number, without quotes and with a point: 1.0e-04"),
+        (
+            {"steps": 1, "rate": "1e-4"},
+            "'1e-4'; give a number, without quotes and with point and sign: 1.0e-4",
+        ),
         ({"steps": 1, "rate": float("nan")}, "key 'train.rate' is nan; give a finite number"),
         ({"steps": 1, "rate": float("inf")}, "key 'train.rate' is inf; give a finite number"),
         ({"steps": 1, "rate": False}, "key 'train.rate' is false; give a number"),

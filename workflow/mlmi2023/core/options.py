@@ -18,20 +18,16 @@ Models are plain classes since they are made whenever the workflow loads: a froz
 define, a model of pydantic 2 ms, one of these 0.01 ms, and 46 papers have some hundreds.
 """
 
-import difflib
 import keyword
-import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
 
+from mlmi2023.core.conditions import Condition
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.schemas import suggest
-
-Condition = Callable[[Any], str]
-Reader = Callable[[Any], Any]
-WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
+from mlmi2023.core.values import Mistake, Reader, literal, plain, show, types_of, word_of
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
@@ -55,24 +51,6 @@ class Options:
 
 
 Model = TypeVar("Model", bound=Options)
-
-
-class Mistake(Exception):
-    """What is wrong, and the keys that lead there, outermost first."""
-
-    def __init__(self, message: str, *path: str | int) -> None:
-        super().__init__(message)
-        self.message, self.path = message, list(path)
-
-    def within(self, key: str | int) -> "Mistake":
-        """Return the mistake as seen from one level further out."""
-        self.path.insert(0, key)
-        return self
-
-    def line(self, at: str = "") -> str:
-        """Return one line that begins with the full path of the key."""
-        path = ".".join(filter(None, [at, *map(str, self.path)]))
-        return self.message.replace("{key}", f"key '{path}'" if path else "the content")
 
 
 def options(model: type[Model], given: Any, where: str, at: str = "") -> Model:
@@ -123,11 +101,11 @@ def reader(kind: Any) -> Reader:
     if kind is Any:
         return lambda value: value
     if isinstance(kind, type) and origin is None:
-        return _model(kind) if issubclass(kind, Options) else _plain(kind)
+        return _model(kind) if issubclass(kind, Options) else plain(kind)
     if origin is Annotated:
         return _annotated(reader(inner[0]), inner[1:])
     if origin is Literal:
-        return _literal(inner)
+        return literal(inner)
     if origin in (Union, types.UnionType):
         return _union(inner)
     if origin in (list, tuple):
@@ -142,7 +120,7 @@ def _model(model: Any) -> Reader:
 
     def check(value: Any) -> Any:
         if not isinstance(value, Mapping):
-            raise Mistake(f"{{key}} is {_show(value)}; give it keys: {', '.join(keys_of(model))}")
+            raise Mistake(f"{{key}} is {show(value)}; give it keys: {', '.join(keys_of(model))}")
         # made at first use: most parts of most models are never asked for
         own = readers or {key: reader(kind) for key, kind in keys_of(model).items()}
         readers.update(own)
@@ -170,53 +148,13 @@ def unknown(key: Any, known: Any) -> Mistake:
     return Mistake(f"unknown {{key}}{suggest(str(key), [str(k) for k in known])}", key)
 
 
-def _plain(kind: Any) -> Reader:
-    word = WORDS[kind]
-
-    def check(value: Any) -> Any:
-        if type(value) is kind:
-            if kind is float and not math.isfinite(value):
-                raise Mistake(f"{{key}} is {value}; give a finite number")
-            return value
-        if kind is float and type(value) is int:
-            return value
-        raise Mistake(f"{{key}} is {_show(value)}; give {word}{_hint(value, kind)}")
-
-    return check
-
-
-def _hint(value: Any, kind: type) -> str:
-    """Return what to write where a number was read as a text."""
-    if kind in (int, float) and isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            return ""
-        # YAML takes 1e-4 for a text, and 1.0e-4 for a number
-        return (
-            f", without quotes and with a point: {number:.1e}" if "e" in value.lower() else " without quotes"
-        )
-    return ""
-
-
 def _annotated(inner: Reader, conditions: tuple[Condition, ...]) -> Reader:
     def check(value: Any) -> Any:
         made = inner(value)
         for condition in conditions:
             if wrong := condition(made):
-                raise Mistake(f"{{key}} is {_show(value)}; {wrong}")
+                raise Mistake(f"{{key}} is {show(value)}; {wrong}")
         return made
-
-    return check
-
-
-def _literal(words: tuple[Any, ...]) -> Reader:
-    def check(value: Any) -> Any:
-        if any(value == word and type(value) is type(word) for word in words):
-            return value
-        close = isinstance(value, str) and difflib.get_close_matches(value, [str(w) for w in words], n=1)
-        known = f"did you mean '{close[0]}'?" if close else f"choose {' or '.join(map(str, words))}"
-        raise Mistake(f"{{key}} is {_show(value)}; {known}")
 
     return check
 
@@ -228,7 +166,7 @@ def _sequence(origin: Any, inner: tuple[Any, ...]) -> Reader:
     def check(value: Any) -> Any:
         if not isinstance(value, (list, tuple)) or (fixed and len(value) != len(kinds)):
             wanted = f"a list of {len(kinds)} values" if fixed else "a list"
-            raise Mistake(f"{{key}} is {_show(value)}; give {wanted}")
+            raise Mistake(f"{{key}} is {show(value)}; give {wanted}")
         made = []
         for place, item in enumerate(value):
             try:
@@ -243,7 +181,7 @@ def _sequence(origin: Any, inner: tuple[Any, ...]) -> Reader:
 def _mapping(key_kind: Any, value_kind: Any) -> Reader:
     def check(value: Any) -> Any:
         if not isinstance(value, Mapping):
-            raise Mistake(f"{{key}} is {_show(value)}; give a mapping")
+            raise Mistake(f"{{key}} is {show(value)}; give a mapping")
         made = {}
         for key, item in value.items():
             try:
@@ -290,11 +228,11 @@ def _union(kinds: tuple[Any, ...]) -> Reader:
         for _, mistake in mistakes:
             if mistake.path or (len(mistakes) == 1 and not models):
                 raise mistake
-        near = [mistake for kind, mistake in mistakes if type(value) in _types(kind)]
+        near = [mistake for kind, mistake in mistakes if type(value) in types_of(kind)]
         if len(near) == 1:
             raise near[0]
-        words = [*(["keys"] if models else []), *map(_word, others)]
-        raise Mistake(f"{{key}} is {_show(value)}; give {' or '.join(dict.fromkeys(words))}")
+        words = [*(["keys"] if models else []), *map(word_of, others)]
+        raise Mistake(f"{{key}} is {show(value)}; give {' or '.join(dict.fromkeys(words))}")
 
     return check
 
@@ -319,38 +257,7 @@ def chosen(models: list[Any], value: Mapping[str, Any], but: tuple[str, ...] = (
     if not fit:
         words = dict.fromkeys(word for model in models for word in get_args(keys_of(model)[tag]))
         try:
-            _literal(tuple(words))(value[tag])
+            literal(tuple(words))(value[tag])
         except Mistake as mistake:
             raise mistake.within(tag) from None
     return chosen(fit, value, (*but, tag))
-
-
-def _types(kind: Any) -> set[type]:
-    """Return the types of values that a kind is about."""
-    origin = get_origin(kind)
-    if origin is Annotated:
-        return _types(get_args(kind)[0])
-    if origin is Literal:
-        return {type(word) for word in get_args(kind)}
-    if origin in (list, tuple):
-        return {list, tuple}
-    return {int, float} if kind is float else {origin or kind}
-
-
-def _word(kind: Any) -> str:
-    origin = get_origin(kind)
-    if origin is Annotated:
-        return _word(get_args(kind)[0])
-    if origin is Literal:
-        return " or ".join(repr(word) for word in get_args(kind))
-    if origin is tuple and get_args(kind)[-1] is not ...:
-        return f"a list of {len(get_args(kind))} values"
-    return {list: "a list", tuple: "a list", dict: "a mapping"}.get(origin) or WORDS.get(kind, str(kind))  # type: ignore[arg-type]
-
-
-def _show(value: Any) -> str:
-    """Return a value as messages have it: YAML's words, and not longer than a line bears."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

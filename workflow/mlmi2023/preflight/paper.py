@@ -12,7 +12,8 @@ from typing import Any
 
 from mlmi2023.core.config import Settings, suggest
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.options import Mistake, read
+from mlmi2023.core.options import read
+from mlmi2023.core.values import Mistake
 
 #: keys of a method that the chain reads
 CHAIN = ("uses", "stages", "train")
