@@ -81,6 +81,11 @@ COHORTS = {
     ),
     "read of volumes": (like(read={"file": "x"}), "unknown key 'read.file'"),
     "like a number": ({"like": 5}, "key 'like' is 5"),
+    "labels that are the images": (
+        like(labels="i{subject}.nii.gz"),
+        "key 'labels' is 'i{subject}.nii.gz', as images.T1w",
+    ),
+    "an atlas that is nobody": (like(atlas=True), "key 'atlas' is true; name the subject"),
     "form": (form("scan", groups=[SCANS]), "key 'form' is 'scan'"),
     "scans": (
         form("scans", groups=[SCANS], windw=[0, 1]),

@@ -30,6 +30,7 @@ def check_cohort(settings: Settings, name: str) -> None:
     for step, given in config.get("preprocess", {}).items():
         options(STEPS[step], given, where, f"preprocess.{step}")
     _check_tested(where, config)
+    _check_names(where, config)
     if config["kind"] == "simulated":
         _check_simulator(where, config)
     elif config["kind"] == "packaged":
@@ -68,6 +69,17 @@ def _check_tested(where: str, config: Mapping[str, Any]) -> None:
             )
         if set(some) <= UNTESTED and "folds" not in config:
             raise InputError(f"{where}: key '{key}' has nobody in 'test'; give it some")
+
+
+def _check_names(where: str, config: Mapping[str, Any]) -> None:
+    """Labels are other files than images, and a real atlas is a subject."""
+    for name, pattern in (config.get("images") or {}).items():
+        if pattern == config.get("labels"):
+            raise InputError(
+                f"{where}: key 'labels' is '{pattern}', as images.{name} is; name the label maps"
+            )
+    if config.get("atlas") is True and config["kind"] not in MADE:
+        raise InputError(f"{where}: key 'atlas' is true; name the subject that is the atlas, in quotes")
 
 
 def _find(where: str, place: str, key: str, name: str) -> ModuleSpec:
