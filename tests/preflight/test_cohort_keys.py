@@ -174,6 +174,14 @@ CONFIGS = {
         },
         "does not declare among its datasets; did you mean 'tadpole'?",
     ),
+    "stage": (
+        {"papers": ["ia_gcn"], "overrides": {"ia_gcn": {"methods": {"dgm": {"stages": {"msk": {}}}}}}},
+        "unknown stage 'methods.dgm.stages.msk'; did you mean 'mask'?",
+    ),
+    "stages of a method that has one": (
+        {"papers": ["sr4zct"], "overrides": {"sr4zct": {"methods": {"saint": {"stages": {"first": {}}}}}}},
+        "unknown stage 'methods.saint.stages.first'; known: none",
+    ),
     "figure of a dataset that is left out": (
         {"papers": ["ia_gcn"], "overrides": {"ia_gcn": {"datasets": {"tadpole": None}}}},
         "key 'figures.fig_mask_tadpole.dataset' is 'tadpole', which is none of the datasets",

@@ -2,7 +2,8 @@
 
 That module has ``Method``, ``Task`` and ``Train``: a model each, or a union of models
 (:mod:`mlmi2023.core.options`). Keys of a method that the chain itself reads (``uses``, ``stages``, ``train``)
-are not theirs.
+are not theirs. ``STAGES`` names the training steps of methods that have several, ``METRIC_GROUPS`` what a
+task asks for under one name.
 """
 
 import importlib
@@ -84,6 +85,7 @@ def _check_method(
         given = {key: value for key, value in merged.items() if key not in CHAIN}
         _check(where, models.Method, given, layers)
         done |= set() if change else {(method,)}
+    _check_stages(where, models, settings.stages(slug, dataset, method), layers)
     changed = dataset if change or "train" in setup else ""
     for stage in settings.stages(slug, dataset, method):
         # methods without training keys of their own are trained alike
@@ -96,6 +98,15 @@ def _check_method(
         top = [("train", paper.get("train")), (f"datasets.{dataset}.train", setup.get("train"))]
         _check(where, models.Train, settings.schedule(slug, dataset, method, stage), [*top, *below, *parts])
         done |= {alike} if alike else set()
+
+
+def _check_stages(where: str, models: ModuleType, stages: list[str], layers: list[Layer]) -> None:
+    """A method with several training steps has those that the paper's code knows."""
+    known = list(getattr(models, "STAGES", ()))
+    for stage in stages:
+        if stage not in known and stages != ["main"]:
+            at = _origin(layers, ["stages", stage])
+            raise InputError(f"{where}: unknown stage '{at}.stages.{stage}'{suggest(stage, known)}")
 
 
 def _check(where: str, model: Any, given: Any, layers: list[Layer]) -> None:

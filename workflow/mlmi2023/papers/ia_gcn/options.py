@@ -139,3 +139,5 @@ class Train(Training):
 
 
 Method = Classical | Truth | Learned
+#: training steps of a method that has several, in their order
+STAGES = ("mask", "main")

@@ -193,3 +193,5 @@ class Train(Training):
 
 
 Method = Backbone | Pretrained | Branches | ElasticNet | LateFusion | Branch | Prevalence | Truth
+#: training steps of a method that has several, in their order
+STAGES = ("pretrain", "finetune")
