@@ -176,7 +176,7 @@ def test_wrong_keys_are_one_line(tmp_path):
     for read, says in (
         ({"volume": {}}, "did you mean 'volumes'"),
         ({}, r"read\.volumes' is missing"),
-        ({"volumes": {"a": "a.nii"}, "splits": {"a": "val"}}, "one of train, all, test"),
+        ({"volumes": {"a": "a.nii"}, "splits": {"a": "val"}}, "choose train or all or test"),
     ):
         with pytest.raises(InputError, match=says):
             form.raw_files({"read": read}, tmp_path)

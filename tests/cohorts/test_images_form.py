@@ -134,7 +134,7 @@ def test_classes_by_value_sizes_and_sixteen_bits(folder):
     ("change", "message"),
     [
         ({"read": {"images": "photos/{subject}.bmp"}}, "no file fits"),
-        ({"read": {"images": "photos/all.jpg"}}, "pattern with"),
+        ({"read": {"images": "photos/all.jpg"}}, "it needs {subject}"),
         ({"read": {"mask": "x"}}, "did you mean 'masks'"),
         ({"split": {"train": 9}}, "asks for 9 subjects"),
         ({"split": None}, "set 'split'"),

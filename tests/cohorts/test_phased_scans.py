@@ -168,7 +168,7 @@ def rewrite(file, line, text):
         (lambda r: None, {"phase": ["T00"]}, "did you mean 'phases'"),
         (lambda r: None, {"scans": "{subject}.nii.gz"}, "needs {subject} and {phase}"),
         (lambda r: None, {"scans": "x{subject}/{phase}.nii.gz"}, "is named like"),
-        (lambda r: None, {"spacing": [7.0]}, "needs 3 numbers"),
+        (lambda r: None, {"spacing": [7.0]}, "give a list of 3 values"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, change, read, says):

@@ -113,7 +113,7 @@ def test_splits_without_folds(tmp_path):
             "has no file named",
         ),
         ({"groups": [{"image": "no/s{subject}.nii", "labels": "lab/s{subject}.nii.gz"}]}, "named like 'no/s"),
-        ({"groups": [{"image": "img/s1.nii.gz", "labels": "lab/s1.nii.gz"}]}, "needs a name pattern"),
+        ({"groups": [{"image": "img/s1.nii.gz", "labels": "lab/s1.nii.gz"}]}, "it needs {subject}"),
         ({"groups": [{"split": {"train": 9}}]}, "asks for 9 subjects but 4"),
         ({"groups": [{"split": {"train": ["7"]}}]}, "names '7'"),
     ],

@@ -16,7 +16,7 @@ from mlmi2023.reporting import record as records
 from mlmi2023.reporting.claims import evaluate_claims, read_claims, write_claims
 from mlmi2023.reporting.overview import OverviewItem, build_overview
 from mlmi2023.reporting.page import PageInputs, build_page
-from mlmi2023.reporting.reported import load_reported
+from mlmi2023.reporting.read_reported import load_reported
 from mlmi2023.reporting.tables import build_table, write_table
 from mlmi2023.reporting.verdicts import UNKNOWN
 from reporting_data import frame, paper

@@ -12,7 +12,7 @@ from mlmi2023.reporting.layout import build_grid, is_wide
 from mlmi2023.reporting.learned import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
 from mlmi2023.reporting.page import PageInputs, build_page
 from mlmi2023.reporting.plots import draw_table
-from mlmi2023.reporting.reported import load_reported
+from mlmi2023.reporting.read_reported import load_reported
 from mlmi2023.reporting.table_view import table_view
 from mlmi2023.reporting.tables import build_table, write_table
 from reporting_data import frame, paper

@@ -14,10 +14,10 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.reporting.claims import evaluate_claims, write_claims
 from mlmi2023.reporting.overview import OverviewItem, build_overview
 from mlmi2023.reporting.page import PageInputs, build_page
+from mlmi2023.reporting.read_reported import load_reported, parse_reported
 from mlmi2023.reporting.record import Record
 from mlmi2023.reporting.record_page import build_record_page
 from mlmi2023.reporting.render import machines
-from mlmi2023.reporting.reported import load_reported, parse_reported
 from mlmi2023.reporting.tables import build_table, write_table
 from mlmi2023.reporting.verdicts import NOT_JUDGED, UNDECIDED
 from reporting_data import PAPER, frame, paper

@@ -5,7 +5,7 @@ import pytest
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.reporting.checks import reported_effects
-from mlmi2023.reporting.reported import load_reported, parse_reported
+from mlmi2023.reporting.read_reported import load_reported, parse_reported
 from reporting_data import PAPER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,7 +83,7 @@ def test_reading_needs_no_heavy_import():
     import sys
 
     code = (
-        "import sys; from mlmi2023.reporting.reported import load_reported;"
+        "import sys; from mlmi2023.reporting.read_reported import load_reported;"
         f"load_reported({str(ROOT / 'resources/papers/defxattn_reg.yaml')!r});"
         "print([m for m in ('torch', 'pandas', 'scipy', 'matplotlib') if m in sys.modules])"
     )

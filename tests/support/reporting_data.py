@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mlmi2023.core.tidy import COLUMNS
-from mlmi2023.reporting.reported import parse_reported
+from mlmi2023.reporting.read_reported import parse_reported
 
 PAPER = {
     "slug": "toy",

@@ -12,6 +12,34 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 METRICS = {"dice": "higher", "hd95": "lower"}
+OPTIONS = '''"""Keys of a made-up paper."""
+
+from typing import Any, Literal
+
+from mlmi2023.core.options import Options
+from mlmi2023.tasks.options import Identity, Truth
+from mlmi2023.training.loop.options import Training as Train
+
+
+class Learned(Options):
+    """A network."""
+
+    kind: Literal["learned"]
+    encoder: Any
+    decoder: Any = None
+    width: int
+
+
+class Task(Options):
+    """Pairs."""
+
+    kind: Literal["pairs"]
+    moving: str
+    metrics: list[str]
+
+
+Method = Identity | Truth | Learned
+'''
 
 
 @dataclass(frozen=True)
@@ -47,6 +75,10 @@ def make_tree(place: Path, size: Size) -> Path:
     for number in range(size.papers):
         write(place / f"config/papers/{slug(number)}.yaml", _paper(number, size))
         write(place / f"resources/papers/{slug(number)}.yaml", _reported(number, size))
+        code = place / f"workflow/mlmi2023/papers/{slug(number)}"
+        code.mkdir()
+        (code / "__init__.py").write_text("")
+        (code / "options.py").write_text(OPTIONS)
     return place
 
 
@@ -142,7 +174,7 @@ def _reported(number: int, size: Size) -> dict:
             {
                 "id": f"c{k}",
                 "says": "it is better",
-                "check": f"dice[{methods[0]}] > dice[{m}]",
+                "check": f"dice[{methods[0]}, {datasets[0]}] > dice[{m}, {datasets[0]}]",
                 "margin": 0.01,
             }
             for k, m in enumerate(methods[1:], 1)

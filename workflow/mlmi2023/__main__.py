@@ -10,10 +10,13 @@ import argparse
 import itertools
 import sys
 from pathlib import Path
+from typing import Any
 
-from mlmi2023.core.config import Settings, merge, read_yaml
+from mlmi2023.core.config import Settings, merge, read_yaml, suggest
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job, Used
+from mlmi2023.core.yaml_files import read_config
+from mlmi2023.preflight.checks import check_paper
 from mlmi2023.tasks.chain import evaluate, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,10 +26,11 @@ def run(args: argparse.Namespace) -> None:
     """Do every run of the paper that the arguments select."""
     config = read_yaml(ROOT / "config/config.yaml")
     for file in args.configfile:
-        config = merge(config, read_yaml(file))
+        config = merge(config, read_config(file))
     config = merge(config, {"scale": args.scale, "papers": [args.paper]})
-    settings = Settings(config, ROOT)
+    settings = Settings(config, ROOT, check_paper)
     paper = settings.paper(args.paper)
+    _check_names(args, paper)
     seeds = args.seeds or paper["seeds"]
     for dataset, setup in paper["datasets"].items():
         if args.datasets and dataset not in args.datasets:
@@ -67,6 +71,15 @@ def run(args: argparse.Namespace) -> None:
             if not scores.exists():
                 print(f"== evaluate {place}", flush=True)
                 evaluate(job, weights, predictions, scores)
+
+
+def _check_names(args: argparse.Namespace, paper: dict[str, Any]) -> None:
+    """Refuse datasets and methods that the paper does not have."""
+    known = {"datasets": list(paper["datasets"]), "methods": list(paper["methods"])}
+    for key, names in known.items():
+        for name in getattr(args, key) or []:
+            if name not in names:
+                raise InputError(f"--{key}: paper '{args.paper}' has no '{name}'{suggest(name, names)}")
 
 
 def _used_first(settings: Settings, paper: str, dataset: str, methods: list[str]) -> list[str]:

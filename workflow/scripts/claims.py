@@ -7,7 +7,7 @@ with logged(snakemake):
     from mlmi2023.reporting.claims import evaluate_claims, write_claims
     from mlmi2023.reporting.learned import read_learned
     from mlmi2023.reporting.plots import draw_claims
-    from mlmi2023.reporting.reported import load_reported
+    from mlmi2023.reporting.read_reported import load_reported
     from mlmi2023.reporting.tables import BROKEN, read_table
 
     reported = load_reported(snakemake.input.reported)

@@ -4,7 +4,7 @@ with logged(snakemake):
     from pathlib import Path
 
     from mlmi2023.core.jobs import Job
-    from mlmi2023.reporting.reported import load_reported
+    from mlmi2023.reporting.read_reported import load_reported
     from mlmi2023.tasks.chain import draw
 
     given, params, paper = snakemake.input, snakemake.params, snakemake.wildcards.paper

@@ -6,8 +6,8 @@ with logged(snakemake):
     from mlmi2023.papers.deviations import read_deviations, read_findings
     from mlmi2023.reporting.page import FigureItem, PageInputs, build_page
     from mlmi2023.reporting.quality import describe_cohort
+    from mlmi2023.reporting.read_reported import load_reported
     from mlmi2023.reporting.record import read_record
-    from mlmi2023.reporting.reported import load_reported
 
     given, params = snakemake.input, snakemake.params
     config = params.paper

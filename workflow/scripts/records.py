@@ -5,9 +5,9 @@ with logged(snakemake):
 
     from mlmi2023.papers.deviations import read_deviations, read_findings
     from mlmi2023.reporting.overview import OverviewItem, build_overview
+    from mlmi2023.reporting.read_reported import load_reported
     from mlmi2023.reporting.record import read_record
     from mlmi2023.reporting.record_page import build_record_page
-    from mlmi2023.reporting.reported import load_reported
 
     given, made, params = snakemake.input, snakemake.output, snakemake.params
     folders = {Path(file).parent.name: Path(file).parent for file in given.records}

@@ -6,7 +6,7 @@ with logged(snakemake):
     from mlmi2023.core.config import read_yaml
     from mlmi2023.core.files import write_json
     from mlmi2023.reporting.crate import describe
-    from mlmi2023.reporting.reported import load_reported
+    from mlmi2023.reporting.read_reported import load_reported
 
     given = snakemake.input
     out = Path(snakemake.output[0])

@@ -6,7 +6,7 @@ with logged(snakemake):
     from mlmi2023.core.tidy import read_metrics
     from mlmi2023.reporting.learned import read_learned
     from mlmi2023.reporting.plots import draw_table
-    from mlmi2023.reporting.reported import load_reported
+    from mlmi2023.reporting.read_reported import load_reported
     from mlmi2023.reporting.tables import build_table, write_table
 
     reported = load_reported(snakemake.input.reported)

@@ -18,7 +18,7 @@ from mlmi2023.papers.dmdip.evaluate import FITS, IMAGES, predict, read_arrays, r
 from mlmi2023.papers.dmdip.interpolation import METHODS, bicubic, flat, sinc
 from mlmi2023.papers.dmdip.slices import load_slices
 from mlmi2023.physics.kspace import crop
-from mlmi2023.reporting.reported import load_reported
+from mlmi2023.reporting.read_reported import load_reported
 from mlmi2023.tasks.chain import draw, train
 
 ROOT = Path(__file__).parents[3]

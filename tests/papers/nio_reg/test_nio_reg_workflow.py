@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlmi2023.core.config import merge, read_yaml
-from mlmi2023.reporting.reported import load_reported
+from mlmi2023.reporting.read_reported import load_reported
 from tiny_run import ROOT, checkout, snakemake
 
 

@@ -4,37 +4,25 @@ No import here costs time: this runs whenever the DAG is built.
 """
 
 import copy
-import difflib
+import math
 import os
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import content_hash
+from mlmi2023.core.schemas import check, suggest
+from mlmi2023.core.yaml_files import read_yaml
 
 SCALES = ("demo", "bench", "paper")
 STEPS = ("n4", "brainmask", "affine", "grid")
+# what a paper consists of beside its code
+PLACES = {"config/papers": "how the paper runs", "resources/papers": "what the paper reports"}
 # kinds of cohort whose raw data the workflow makes
 MADE = ("simulated", "packaged")
 # the kind that puts other cohorts side by side
 JOINED = "joined"
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file; a broken or missing one is an :class:`InputError` that names it."""
-    try:
-        with open(path) as stream:
-            return yaml.load(stream, Loader=_Loader)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,46 +49,36 @@ def at_scale(config: Mapping[str, Any], scale: str) -> dict[str, Any]:
     return merge(config.get("all", {}), config.get(scale) or {})
 
 
-@cache
-def _validator(schema_file: Path) -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(read_yaml(schema_file))
-
-
-def check(config: Any, schema_file: Path, what: str) -> None:
-    """Validate against a JSON schema; the first mistake becomes one line that names the key and the fix.
+def _scale_of(content: Any, scale: str, file: Path) -> dict[str, Any]:
+    """Return :func:`at_scale` of what a file holds.
 
     Raises:
-        InputError: ``config`` does not fit the schema.
+        InputError: its parts are not those of scales.
     """
-    errors = sorted(_validator(schema_file).iter_errors(config), key=lambda e: list(map(str, e.path)))
-    if errors:
-        raise InputError(f"{what}: {_say(errors[0])}")
+    parts = ("all", *SCALES)
+    if not isinstance(content, Mapping):
+        raise InputError(f"{file}: holds no keys; give it {', '.join(parts)}")
+    for key, part in content.items():
+        if key not in parts:
+            raise InputError(f"{file}: unknown key '{key}'{suggest(str(key), [*parts])}")
+        if not isinstance(part, Mapping | None):
+            raise InputError(f"{file}: key '{key}' is {part!r}; give it keys")
+    if scale not in content and "all" not in content:
+        raise InputError(f"{file}: says nothing about scale '{scale}'; add that key")
+    return at_scale(content, scale)
 
 
-def _say(error: Any) -> str:
-    where = ".".join(str(p) for p in error.path)
-    if error.validator == "additionalProperties":
-        known = list(error.schema.get("properties", {}))
-        unknown = next(key for key in error.instance if key not in known)
-        return f"unknown key '{'.'.join(filter(None, [where, str(unknown)]))}'{suggest(str(unknown), known)}"
-    if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"key '{'.'.join(filter(None, [where, missing]))}' is missing; add it"
-    if error.validator == "enum":
-        return (
-            f"key '{where}' is {error.instance!r}; choose one of {', '.join(map(str, error.validator_value))}"
-        )
-    return f"key '{where}' is {error.instance!r}: {error.message.split(' is ', 1)[-1][:160]}"
-
-
-def suggest(word: str, known: list[str]) -> str:
-    """Return '; did you mean …?' or the list of what is known."""
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known: {', '.join(known)}"
+def _endless(value: Any) -> str | None:
+    """Return the keys that lead to a number that is NaN or infinite, joined by points; None without one."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ""
+    items = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, item in items:
+        if (found := _endless(item)) is not None:
+            return f"{key}.{found}".rstrip(".")
+    return None
 
 
 def expand(path: str) -> Path:
@@ -118,32 +96,46 @@ class Settings:
         known: slugs of all papers that have a config and a file of reported numbers.
     """
 
-    def __init__(self, config: Mapping[str, Any], root: Path) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        root: Path,
+        inspect: "Callable[[Settings, str], None] | None" = None,
+    ) -> None:
         """Validate ``config`` (the merged content of all config files and command line keys).
 
         Args:
             config: the workflow's configuration.
             root: the repository's root, where ``config/`` and ``resources/`` lie.
+            inspect: called once with each paper that is asked for; see :mod:`mlmi2023.preflight`.
 
         Raises:
             InputError: a key is unknown, a value is not allowed, a paper or cohort does not exist.
         """
+        if endless := _endless(config):
+            raise InputError(f"config: key '{endless}' is not a finite number")
         check(config, root / "config/schemas/config.schema.yaml", "config")
         self.root = root
+        self._inspect = inspect
         self.raw = config
         self.scale: str = config["scale"]
         self.results = Path(config["results"]) / self.scale
         self.device: str = config["device"]
-        reported = {p.stem for p in (root / "resources/papers").glob("*.yaml")}
-        self.known = sorted(p.stem for p in (root / "config/papers").glob("*.yaml") if p.stem in reported)
+        kept = {kind: {p.stem for p in (root / kind).glob("*.yaml")} for kind in PLACES}
+        self.known = sorted(set.intersection(*kept.values()))
         wanted = config["papers"]
         self.papers: list[str] = self.known if wanted == "all" else list(wanted)
         for slug in [*self.papers, *config["overrides"]]:
-            if slug not in self.known:
-                raise InputError(f"config: unknown paper '{slug}'{suggest(slug, self.known)}")
+            if slug in self.known:
+                continue
+            for kind, what in PLACES.items():
+                if any(slug in slugs for slugs in kept.values()) and slug not in kept[kind]:
+                    raise InputError(f"{kind}/{slug}.yaml: no such file; {what} belongs there")
+            raise InputError(f"config: unknown paper '{slug}'{suggest(slug, self.known)}")
         self._papers: dict[str, dict[str, Any]] = {}
         self._cohorts: dict[str, dict[str, Any]] = {}
-        self._tables: dict[str, list[str]] = {}
+        self._reported: dict[str, dict[str, Any]] = {}
+        self._files: dict[str, Any] = {}
         # asked for once per job, and a DAG may have tens of thousands
         self._methods: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._options: dict[tuple[str, str, str], dict[str, Any]] = {}
@@ -162,7 +154,7 @@ class Settings:
                 raise InputError(
                     f"config: key 'overrides.{slug}.like' is {start!r}; choose {', '.join(SCALES)}"
                 )
-            merged = merge(at_scale(read_yaml(file), start), over)
+            merged = merge(_scale_of(self.paper_file(slug), start, file), over)
             if self.raw["seeds"]:
                 merged["seeds"] = self.raw["seeds"]
             check(merged, self.root / "config/schemas/paper.schema.yaml", f"config of paper '{slug}'")
@@ -175,7 +167,15 @@ class Settings:
                         )
                     self._check_uses(slug, merged, dataset, method, ())
             self._papers[slug] = merged
+            if self._inspect:
+                self._inspect(self, slug)
         return self._papers[slug]
+
+    def paper_file(self, slug: str) -> dict[str, Any]:
+        """Return the content of ``config/papers/<slug>.yaml``: ``all`` and the scales' parts."""
+        if slug not in self._files:
+            self._files[slug] = read_yaml(self.root / f"config/papers/{slug}.yaml")
+        return self._files[slug]
 
     def _check_uses(
         self,
@@ -207,6 +207,11 @@ class Settings:
             if own is None:
                 own = self._known_cohort(name)
             elif "like" in own:
+                if not isinstance(own["like"], str):
+                    raise InputError(
+                        f"config of cohort '{name}': key 'like' is {own['like']!r}; "
+                        "name one of config/cohorts"
+                    )
                 over = {key: value for key, value in own.items() if key != "like"}
                 own = merge(self._known_cohort(own["like"]), over)
             check(own, self.root / "config/schemas/cohort.schema.yaml", f"config of cohort '{name}'")
@@ -216,13 +221,17 @@ class Settings:
             self._cohorts[name] = own
         return self._cohorts[name]
 
+    def cohort_names(self) -> list[str]:
+        """Return the names of all cohorts: the user's own, and ours."""
+        ours = (file.stem for file in (self.root / "config/cohorts").glob("*.yaml"))
+        return sorted({*self.raw["cohorts"], *ours})
+
     def _known_cohort(self, name: str) -> dict[str, Any]:
         """Return what ``config/cohorts/<name>.yaml`` says at this scale."""
         file = self.root / f"config/cohorts/{name}.yaml"
         if not file.exists():
-            names = sorted({*self.raw["cohorts"], *(p.stem for p in file.parent.glob("*.yaml"))})
-            raise InputError(f"config: unknown cohort '{name}'{suggest(name, names)}")
-        own = at_scale(read_yaml(file), self.scale)
+            raise InputError(f"config: unknown cohort '{name}'{suggest(name, self.cohort_names())}")
+        own = _scale_of(read_yaml(file), self.scale, file)
         if "kind" not in own:
             raise InputError(
                 f"{file}: says nothing about scale '{self.scale}'; add that key or use another cohort"
@@ -284,12 +293,15 @@ class Settings:
             self._schedules[key] = merge(schedule, (options.get("stages") or {}).get(stage) or {})
         return self._schedules[key]
 
+    def reported(self, paper: str) -> dict[str, Any]:
+        """Return the content of the file of what a paper reports, unchecked."""
+        if paper not in self._reported:
+            self._reported[paper] = read_yaml(self.root / f"resources/papers/{paper}.yaml")
+        return self._reported[paper]
+
     def tables(self, paper: str) -> list[str]:
         """Return the ids of the tables that a paper reports."""
-        if paper not in self._tables:
-            reported = read_yaml(self.root / f"resources/papers/{paper}.yaml")
-            self._tables[paper] = [table["id"] for table in reported["tables"]]
-        return self._tables[paper]
+        return [table["id"] for table in self.reported(paper)["tables"]]
 
     def fingerprint(self, paper: str) -> str:
         """Return a hash of all configuration that decides a paper's numbers at this scale.

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from mlmi2023.core.config import suggest
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.options import options
+from mlmi2023.losses.options import SegmentationLoss as Keys
 
 KINDS = ("cross_entropy", "dice", "dice_cross_entropy")
 
@@ -145,5 +147,9 @@ def at_size(target: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def build_loss(config: Mapping[str, Any] | None) -> SegmentationLoss:
-    """Return the loss that a config's ``loss`` describes: the arguments of :class:`SegmentationLoss`."""
-    return SegmentationLoss(**dict(config or {}))
+    """Return the loss that a config's ``loss`` describes.
+
+    Raises:
+        InputError: an unknown key or a value that cannot be used.
+    """
+    return SegmentationLoss(**vars(options(Keys, config, "config", "loss")))

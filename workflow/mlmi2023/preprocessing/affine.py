@@ -9,22 +9,13 @@ import numpy as np
 from mlmi2023.classical.bridge import load_ants, read_transform, to_ants
 from mlmi2023.cohorts.formats.volumes import check_same_grid, read_labels, read_volume
 from mlmi2023.core.errors import InputError
-from mlmi2023.preprocessing.batch import Record, anat_file, choose, for_each, main_modality, merge_options
+from mlmi2023.preprocessing.batch import Record, anat_file, for_each, main_modality, step_options
 from mlmi2023.preprocessing.brainmask import require_fsl
+from mlmi2023.preprocessing.options import Affine
 from mlmi2023.preprocessing.templates import Template, load_template
 from mlmi2023.preprocessing.xfm import write_xfm
 
-DEFAULTS: dict[str, Any] = {
-    "backend": "ants",  # ants | flirt
-    "kind": "affine",  # rigid (6 parameters) | similarity (7) | affine (12)
-    "target": "mni152",  # or the path of a skull-stripped image
-    "template_mm": 2.0,  # ants compares the images at the voxels of a template thinned out to this
-    # ants, coarse to fine: iterations at most, every n-th voxel, smoothing in voxels
-    "iterations": [100, 50],
-    "shrink": [4, 2],
-    "smooth": [2, 0],
-    "sampling": 0.5,  # share of the voxels that mutual information is computed from
-}
+DEFAULTS: dict[str, Any] = dict(vars(Affine()))
 ANTS_KINDS = {"rigid": "Rigid", "similarity": "Similarity", "affine": "Affine"}
 DEGREES = {"rigid": 6, "similarity": 7, "affine": 12}
 
@@ -39,7 +30,7 @@ def run(records: list[Record], out: Path, options: dict[str, Any], threads: int)
     Args:
         records: the batch; see :mod:`mlmi2023.preprocessing.steps`.
         out: batch folder.
-        options: see ``DEFAULTS``.
+        options: see :class:`~mlmi2023.preprocessing.options.Affine`.
         threads: subjects worked on at once.
 
     Returns:
@@ -48,11 +39,7 @@ def run(records: list[Record], out: Path, options: dict[str, Any], threads: int)
     Raises:
         InputError: a file or option cannot be used, FSL is not there, or the registration fails.
     """
-    settings = merge_options("affine", options, DEFAULTS)
-    choose("affine", "backend", settings["backend"], ("ants", "flirt"))
-    choose("affine", "kind", settings["kind"], tuple(ANTS_KINDS))
-    if not len(settings["iterations"]) == len(settings["shrink"]) == len(settings["smooth"]):
-        raise InputError("preprocess.affine: iterations, shrink and smooth need one value per level each")
+    settings = step_options("affine", options)
     if settings["backend"] == "flirt":
         require_fsl("preprocess.affine.backend", "ants")
     return for_each(_register, records, out, settings, threads)
@@ -95,7 +82,7 @@ def register_ants(
         array: brain (X, Y, Z), zero outside.
         affine: 4x4, voxel to RAS mm.
         target: the fixed image.
-        options: see ``DEFAULTS``.
+        options: see :class:`~mlmi2023.preprocessing.options.Affine`.
 
     Returns:
         4x4, native RAS mm to template RAS mm.

@@ -8,26 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.options import options
+from mlmi2023.preprocessing.options import STEPS
 
 Record = dict[str, Any]
 
 
-def merge_options(step: str, given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """Return ``defaults`` overlaid with ``given``.
+def step_options(step: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return a step's options, complete.
 
     Raises:
-        InputError: ``given`` has a key that the step does not know.
+        InputError: ``given`` has a key that the step does not know, or a value that it cannot use.
     """
-    unknown = sorted(set(given) - set(defaults))
-    if unknown:
-        raise InputError(f"preprocess.{step}.{unknown[0]}: no such option; known are {', '.join(defaults)}")
-    return {**defaults, **given}
-
-
-def choose(step: str, key: str, value: Any, allowed: tuple[str, ...]) -> None:
-    """Raise an InputError unless ``value`` is one of ``allowed``."""
-    if value not in allowed:
-        raise InputError(f"preprocess.{step}.{key}: '{value}' is none of {', '.join(allowed)}")
+    return dict(vars(options(STEPS[step], given, "config of the cohort", f"preprocess.{step}")))
 
 
 def anat_file(out: Path, subject: str, suffix: str) -> Path:

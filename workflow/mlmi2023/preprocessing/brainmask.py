@@ -11,20 +11,9 @@ from scipy import ndimage
 
 from mlmi2023.cohorts.formats.volumes import check_same_grid, read_labels, read_volume, write_volume
 from mlmi2023.core.errors import InputError
-from mlmi2023.preprocessing.batch import Record, anat_file, choose, main_modality, merge_options
+from mlmi2023.preprocessing.batch import Record, anat_file, main_modality, step_options
 from mlmi2023.preprocessing.resample import resample
 
-DEFAULTS: dict[str, Any] = {
-    "backend": "deepbet",  # deepbet | fsl_bet | given
-    "threshold": 0.5,  # deepbet: probability; fsl_bet: fractional intensity
-    "size": None,  # deepbet: edge of the cube that it sees, voxels; None: 256, or 192 for coarse images
-    "device": "cpu",  # deepbet: cpu | cuda
-    "volume_ml": [300, 2800],  # masks smaller or larger than a human brain are refused; null: any
-    # masks less round are refused; a brain has about 0.9, what the network sees in noise or in a chest less
-    # than 0.75; null: any, for slabs
-    "roundness": 0.78,
-}
-BACKENDS = ("deepbet", "fsl_bet", "given")
 COARSE_MM = 1.5
 FINE_MM = 1.25
 
@@ -37,7 +26,8 @@ def run(records: list[Record], out: Path, options: dict[str, Any], threads: int)
     Args:
         records: the batch; see :mod:`mlmi2023.preprocessing.steps`.
         out: batch folder.
-        options: see ``DEFAULTS``. ``given`` takes the record's mask, or else where its labels are not 0.
+        options: see :class:`~mlmi2023.preprocessing.options.Brainmask`. ``given`` takes the record's mask, or
+            else where its labels are not 0.
         threads: CPU threads of the network.
 
     Returns:
@@ -46,9 +36,7 @@ def run(records: list[Record], out: Path, options: dict[str, Any], threads: int)
     Raises:
         InputError: a file cannot be used, the backend is not installed, or the mask is no brain's.
     """
-    settings = merge_options("brainmask", options, DEFAULTS)
-    choose("brainmask", "backend", settings["backend"], BACKENDS)
-    choose("brainmask", "device", settings["device"], ("cpu", "cuda"))
+    settings = step_options("brainmask", options)
     segment: Segment | None = None
     if settings["backend"] == "deepbet":
         segment = deepbet_model(settings, threads)

@@ -11,20 +11,9 @@ from mlmi2023.cohorts.formats.volumes import check_same_grid, read_labels, read_
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic
 from mlmi2023.preprocessing import xfm
-from mlmi2023.preprocessing.batch import Record, anat_file, choose, for_each, main_modality, merge_options
+from mlmi2023.preprocessing.batch import Record, anat_file, for_each, main_modality, step_options
 from mlmi2023.preprocessing.resample import grid_affine, middle, resample
-from mlmi2023.preprocessing.templates import NAME, brain_centre
-
-DEFAULTS: dict[str, Any] = {
-    "shape": None,  # voxels along right, front, up (RAS)
-    "spacing": None,  # mm; one value or three
-    "centre": "template",  # the middle of what lies in the grid's middle: template (its brain) | volume
-    "target": NAME,  # the template that `centre: template` means
-    "order": 1,  # interpolation of the images: 1 linear | 3 cubic; labels: always nearest neighbour
-    "low": 0.5,  # percentiles of the brain's intensities that become 0 and 1
-    "high": 99.5,
-    "mask": True,  # zero outside of the brain mask, if the record has one
-}
+from mlmi2023.preprocessing.templates import brain_centre
 
 #: Shares of the brain, or of an image without brain mask, that must lie inside the grid.
 BRAIN_INSIDE, IMAGE_INSIDE = 0.5, 0.15
@@ -40,7 +29,7 @@ def run(records: list[Record], out: Path, options: dict[str, Any], threads: int)
     Args:
         records: the batch; see :mod:`mlmi2023.preprocessing.steps`.
         out: batch folder.
-        options: see ``DEFAULTS``; ``shape`` and ``spacing`` are required.
+        options: see :class:`~mlmi2023.preprocessing.options.Grid`; ``shape`` and ``spacing`` are required.
         threads: subjects worked on at once.
 
     Returns:
@@ -50,24 +39,15 @@ def run(records: list[Record], out: Path, options: dict[str, Any], threads: int)
     Raises:
         InputError: a file or option cannot be used, or nothing of an image lies inside the grid.
     """
-    settings = merge_options("grid", options, DEFAULTS)
-    choose("grid", "centre", settings["centre"], ("template", "volume"))
-    choose("grid", "order", settings["order"], (1, 3))  # type: ignore[arg-type]
-    if not 0 <= settings["low"] < settings["high"] <= 100:
-        raise InputError("preprocess.grid: low and high are percentiles, 0 <= low < high <= 100")
+    settings = step_options("grid", options)
     settings["shape"], settings["spacing"] = _size(settings)
     return for_each(_resample, records, out, settings, threads)
 
 
 def _size(settings: dict[str, Any]) -> tuple[tuple[int, int, int], tuple[float, float, float]]:
     shape, spacing = settings["shape"], settings["spacing"]
-    if np.ndim(spacing) == 0:
-        spacing = [spacing] * 3
-    if shape is None or len(shape) != 3 or min(shape) < 1:
-        raise InputError("preprocess.grid.shape: give three numbers of voxels, right, front and up")
-    if None in spacing or len(spacing) != 3 or min(spacing) <= 0:
-        raise InputError("preprocess.grid.spacing: give one or three voxel sizes in mm")
-    return tuple(int(n) for n in shape), tuple(float(s) for s in spacing)  # type: ignore[return-value]
+    right, front, up = (float(s) for s in (spacing if isinstance(spacing, tuple) else [spacing] * 3))
+    return shape, (right, front, up)
 
 
 def _resample(record: Record, out: Path, options: dict[str, Any]) -> Record:

@@ -8,20 +8,10 @@ from scipy import ndimage
 
 from mlmi2023.classical.bridge import from_ants, load_ants, to_ants
 from mlmi2023.cohorts.formats.volumes import read_volume, write_volume
-from mlmi2023.preprocessing.batch import Record, anat_file, choose, for_each, main_modality, merge_options
+from mlmi2023.preprocessing.batch import Record, anat_file, for_each, main_modality, step_options
+from mlmi2023.preprocessing.options import N4
 
-DEFAULTS: dict[str, Any] = {
-    # fits every n-th voxel; None: voxels about 10 mm apart, n at most 6. On two simulated heads of 1 mm, 6
-    # leaves as much of the true field as 4 (sd of its log 0.033, 0.021; 4: 0.032, 0.023) at 0.4 of the CPU
-    "shrink": None,
-    # at most, per level; the control points double from level to level. The usual fourth level follows the
-    # anatomy: on simulated heads it lowers the variation inside white matter below that of the bias-free
-    # image, while the estimated field moves away from the true one
-    "iterations": [25, 25, 25],
-    "tolerance": 1e-6,
-    "spline_mm": None,  # spacing of the first level's control points; None: one span over the whole image
-    "mask": "foreground",  # which voxels are fitted: foreground | all
-}
+DEFAULTS: dict[str, Any] = dict(vars(N4()))
 
 
 def run(records: list[Record], out: Path, options: dict[str, Any], threads: int) -> list[Record]:
@@ -33,7 +23,7 @@ def run(records: list[Record], out: Path, options: dict[str, Any], threads: int)
     Args:
         records: the batch; see :mod:`mlmi2023.preprocessing.steps`.
         out: batch folder.
-        options: see ``DEFAULTS``.
+        options: see :class:`~mlmi2023.preprocessing.options.N4`.
         threads: subjects worked on at once.
 
     Returns:
@@ -42,8 +32,7 @@ def run(records: list[Record], out: Path, options: dict[str, Any], threads: int)
     Raises:
         InputError: an image cannot be used or an option is unknown.
     """
-    settings = merge_options("n4", options, DEFAULTS)
-    choose("n4", "mask", settings["mask"], ("foreground", "all"))
+    settings = step_options("n4", options)
     return for_each(_correct, records, out, settings, threads)
 
 
@@ -66,7 +55,7 @@ def estimate_bias(array: np.ndarray, affine: np.ndarray, options: dict[str, Any]
     Args:
         array: (X, Y, Z), not negative.
         affine: 4x4, voxel to RAS mm.
-        options: see ``DEFAULTS``.
+        options: see :class:`~mlmi2023.preprocessing.options.N4`.
 
     Returns:
         float32 (X, Y, Z), positive, geometric mean 1 over the foreground.

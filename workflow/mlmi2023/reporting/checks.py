@@ -1,7 +1,5 @@
 """A claim's check against what the paper itself prints: does it parse, and give its margin?"""
 
-import numpy as np
-
 from mlmi2023.core.errors import InputError
 from mlmi2023.reporting.expressions import Comparison, Selector
 from mlmi2023.reporting.grammar import parse_check
@@ -36,7 +34,7 @@ def reported_effects(claim: Claim, reported: Reported, where: str = "") -> list[
                 and (row.label == s.label or (s.label is None and row.label == "mean"))
             ]
             if rows:
-                return float(np.mean([row.values[s.metric].mean for row in rows]))
+                return sum(row.values[s.metric].mean for row in rows) / len(rows)
         raise LookupError
 
     effects: list[float | None] = []

@@ -29,7 +29,7 @@ _BY_RULE = {
     ),
     "figure": (
         "mlmi2023.tasks.chain",
-        "mlmi2023.reporting.reported",
+        "mlmi2023.reporting.read_reported",
         "mlmi2023.training.loop.device",
         "mlmi2023.papers.{paper}.figures",
     ),
@@ -40,7 +40,7 @@ _BY_RULE = {
     "overview": (_REPORTING + "overview", _REPORTING + "record"),
     "record": (_REPORTING + "record",),
     "records": (_REPORTING + "overview", _REPORTING + "record_page"),
-    "ro_crate": (_REPORTING + "crate", _REPORTING + "reported"),
+    "ro_crate": (_REPORTING + "crate", _REPORTING + "read_reported"),
 }
 
 

@@ -6,65 +6,31 @@ sample k of a run depends on seed and k alone, whatever network is trained on it
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mlmi2023.core.config import suggest
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.options import options
+from mlmi2023.training.data.options import Augmentation2D
 
 #: random numbers that a sample brings
 DRAWS = 12
-BORDERS = ("reflection", "border", "zeros")
 
 
-@dataclass(frozen=True)
-class Augment2D:
-    """What is done to training images; each field at its default does nothing.
-
-    Attributes:
-        flip: chance of mirroring left to right, and up to down.
-        quarter: chance of a turn by 90, 180 or 270 degrees, which square images allow.
-        warp: chance that turn, scale and shift below are applied.
-        rotate: largest turn in degrees, either way.
-        scale: smallest and largest magnification.
-        shift: largest shift, as a share of the image, either way and along both axes.
-        border: what comes in from outside: ``reflection``, ``border`` or ``zeros``.
-        brightness: largest offset, either way, in spreads of the image.
-        contrast: largest change of the spread about the mean, as a share, either way.
-    """
-
-    flip: tuple[float, float] = (0.0, 0.0)
-    quarter: float = 0.0
-    warp: float = 1.0
-    rotate: float = 0.0
-    scale: tuple[float, float] = (1.0, 1.0)
-    shift: float = 0.0
-    border: str = "reflection"
-    brightness: float = 0.0
-    contrast: float = 0.0
+class Augment2D(Augmentation2D):
+    """What is done to training images; what the keys mean stands with the model."""
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any] | None) -> "Augment2D":
-        """Read the fields from a config.
+        """Read the keys from a config.
 
         Raises:
-            InputError: an unknown key or border.
+            InputError: an unknown key or a value that cannot be used.
         """
-        known = [f.name for f in fields(cls)]
-        given = dict(config or {})
-        for key in given:
-            if key not in known:
-                raise InputError(f"unknown key 'augment.{key}'{suggest(key, known)}")
-        for key in {"flip", "scale"} & set(given):
-            given[key] = tuple(float(value) for value in given[key])
-        found = cls(**given)
-        if found.border not in BORDERS:
-            raise InputError(f"config key augment.border is {found.border!r}; choose {', '.join(BORDERS)}")
-        return found
+        return options(cls, config, "config", "augment")
 
     def __call__(self, image: Tensor, mask: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
         """Return augmented images and masks.

@@ -6,51 +6,27 @@ patches, and each item of a batch gets its own without the CPU waiting for the d
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mlmi2023.core.config import suggest
-from mlmi2023.core.errors import InputError
+from mlmi2023.core.options import options
+from mlmi2023.training.data.options import Augmentation3D
 
 
-@dataclass(frozen=True)
-class Augment3D:
-    """What is done to patches; nothing by default.
-
-    Attributes:
-        flip: probability of a flip along each axis.
-        turn: probability of one to three quarter turns in the plane of slices; needs square slices.
-        rotate: largest angle about the depth axis, degrees; with ``scale`` it makes one linear interpolation.
-        scale: largest relative change of size along each axis.
-        gain: largest relative change of intensity.
-        shift: largest change of intensity.
-        intensity: probability of gain and of shift.
-    """
-
-    flip: float = 0.0
-    turn: float = 0.0
-    rotate: float = 0.0
-    scale: float = 0.0
-    gain: float = 0.0
-    shift: float = 0.0
-    intensity: float = 1.0
+class Augment3D(Augmentation3D):
+    """What is done to patches; what the keys mean stands with the model."""
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any] | None) -> "Augment3D":
         """Read the keys of ``train.augment``.
 
         Raises:
-            InputError: an unknown key.
+            InputError: an unknown key or a value that cannot be used.
         """
-        known = [field.name for field in fields(cls)]
-        for key in config or {}:
-            if key not in known:
-                raise InputError(f"config key train.augment.{key} is unknown{suggest(str(key), known)}")
-        return cls(**{key: float(value) for key, value in (config or {}).items()})
+        return options(cls, config, "config", "train.augment")
 
     def __call__(self, image: Tensor, label: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
         """Return augmented images (B, C, T, H, W) and labels (B, T, H, W) for draws (B, 16)."""

@@ -17,12 +17,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.core.config import suggest
+from mlmi2023.cohorts.forms.ct_stacks.options import Read
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, content_hash, file_hash, read_json, write_json
-
-READ_KEYS = ("volumes", "splits", "thickness", "pixel", "acquisitions")
-SPLITS = ("train", "all", "test")
+from mlmi2023.core.options import options
 
 
 def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
@@ -35,19 +33,8 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
 
 
 def _read_key(config: dict[str, Any]) -> dict[str, str]:
-    read = config.get("read") or {}
-    for key in read:
-        if key not in READ_KEYS:
-            raise InputError(f"config of the cohort: unknown key 'read.{key}'{suggest(key, [*READ_KEYS])}")
-    if not read.get("volumes"):
-        raise InputError(
-            "config of the cohort: key 'read.volumes' is missing; name files by id: {volumes: {a: a.nii.gz}}"
-        )
-    for name, split in (read.get("splits") or {}).items():
-        if name not in read["volumes"] or split not in SPLITS:
-            raise InputError(f"config of the cohort: read.splits.{name} is '{split}'; use ids of volumes "
-                             f"and one of {', '.join(SPLITS)}")  # fmt: skip
-    return read["volumes"]
+    options(Read, config.get("read"), "config of the cohort", "read")
+    return config["read"]["volumes"]
 
 
 def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:

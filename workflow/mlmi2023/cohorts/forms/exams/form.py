@@ -11,13 +11,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlmi2023.cohorts.forms.exams.options import Read
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, content_hash, file_hash, write_json
+from mlmi2023.core.options import options
 
 if TYPE_CHECKING:
     from mlmi2023.cohorts.forms.exams.radfusion import RawExams
-
-READ_KEYS = ("hu_offset", "size", "parts")
 
 
 def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
@@ -44,9 +44,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
 
     where = f"config of cohort '{name}'"
     read = dict(config.get("read") or {})
-    for key in read:
-        if key not in READ_KEYS:
-            raise InputError(f"{where}: unknown key 'read.{key}'; known: {', '.join(READ_KEYS)}")
+    options(Read, read, where, "read")
     raw = read_exams(where, root, read.get("parts"))
     with atomic(out) as part:
         part.mkdir()

@@ -22,12 +22,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from mlmi2023.cohorts.forms.images.options import Read
 from mlmi2023.core.config import expand, merge, suggest
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, content_hash, file_hash, write_json
+from mlmi2023.core.options import options
 
-READ_KEYS = ("images", "masks", "sources", "classes", "size", "grey")
-SOURCE_KEYS = ("images", "masks", "split", "split_seed")
 DEFAULT = {"images": "images/{subject}.png", "masks": "masks/{subject}.png"}
 
 
@@ -44,48 +44,38 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     return found + ([table] if table else [])
 
 
-def _read(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the key ``read`` laid on what the dataset's layout says."""
+def read_key(config: dict[str, Any], where: str = "config of the cohort") -> dict[str, Any]:
+    """Return the key ``read`` laid on what the dataset's layout says.
+
+    Raises:
+        InputError: a key or variant is unknown, or a value cannot be used.
+    """
     layout, own = config.get("layout"), dict(config.get("read") or {})
     if not layout:
+        options(Read, own, where, "read")
         return own
     variants = layout["variants"]
     name = config.get("variant") or next(iter(variants))
     if name not in variants:
-        raise InputError(
-            f"config of the cohort: key 'variant' is '{name}'{suggest(str(name), list(variants))}"
-        )
+        raise InputError(f"{where}: key 'variant' is '{name}'{suggest(str(name), list(variants))}")
     below = variants[name].get("read") or {}
     if "images" in own or "sources" in own:
         below = {key: value for key, value in below.items() if key not in ("images", "masks", "sources")}
-    return merge(below, own)
+    read = merge(below, own)
+    options(Read, read, where, "read")
+    return read
 
 
 def _sources(where: str, config: dict[str, Any]) -> list[dict[str, Any]]:
-    read = _read(config)
-    for key in read:
-        if key not in READ_KEYS:
-            raise InputError(f"{where}: unknown key 'read.{key}'{suggest(key, list(READ_KEYS))}")
-    sources = read.get("sources") or [{k: read[k] for k in ("images", "masks") if k in read} or DEFAULT]
-    for source in sources:
-        for key in source:
-            if key not in SOURCE_KEYS:
-                known = list(SOURCE_KEYS)
-                raise InputError(f"{where}: unknown key 'read.sources.{key}'{suggest(key, known)}")
-        for key in ("images", "masks"):
-            if "{subject}" not in str(source.get(key, "")):
-                raise InputError(
-                    f"{where}: key 'read.{key}' is {source.get(key)!r}; give a pattern with {{subject}}, "
-                    f"such as {DEFAULT[key]}"
-                )
-    return sources
+    read = read_key(config, where)
+    return read.get("sources") or [{k: read[k] for k in ("images", "masks") if k in read} or DEFAULT]
 
 
 def _split_file(config: dict[str, Any], root: Path) -> Path | None:
     if config.get("split_file"):
         file = expand(str(config["split_file"]))
         return file if file.is_absolute() else root / file
-    if config.get("split") or any("split" in s for s in _read(config).get("sources") or []):
+    if config.get("split") or any("split" in s for s in read_key(config).get("sources") or []):
         return None
     return root / "splits.csv"
 
@@ -107,7 +97,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     from mlmi2023.cohorts.formats.photographs import read_mask, read_photo
 
     where, root = f"config of cohort '{name}'", Path(root)
-    read = _read(config)
+    read = read_key(config)
     items = _items(where, config, root)
     size, grey = _size(where, read, items), bool(read.get("grey"))
     classes = {int(value): str(text) for value, text in (read.get("classes") or {}).items()}

@@ -30,20 +30,15 @@ leave one out.
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.core.config import suggest
-from mlmi2023.core.errors import InputError
+from mlmi2023.cohorts.forms.phased_scans.options import Read
+from mlmi2023.core.options import options
 
-READ_KEYS = (
-    "scans", "labels", "landmarks", "truth", "landmark_index", "phases", "inhale", "exhale", "split",
-    "offset", "raw", "volumes", "modality", "window", "spacing", "shape",
-)  # fmt: skip
 MADE = {
     "labels": "{subject}/{phase}_lobes.nii.gz",
     "landmarks": "{subject}/landmarks_{phase}.csv",
     "truth": "{subject}/truth.nii.gz",
 }
 DEFAULTS = {"scans": "{subject}/{phase}.nii.gz", "inhale": "T00", "exhale": "T50", "modality": "CT"}
-RAW_KEYS = ("type", "axes")
 
 
 def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
@@ -75,7 +70,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     write_packed(where, config, read, patients, Path(root), out, name)
 
 
-def read_key(config: dict[str, Any]) -> dict[str, Any]:
+def read_key(config: dict[str, Any], where: str = "config of the cohort") -> dict[str, Any]:
     """Return the cohort's key ``read``, laid on that of its dataset's layout and on the defaults.
 
     Raises:
@@ -84,28 +79,9 @@ def read_key(config: dict[str, Any]) -> dict[str, Any]:
     made = MADE if config.get("kind") == "simulated" else {}
     layout = (config.get("layout") or {}).get("read") or {}
     read: dict[str, Any] = {**DEFAULTS, **made, **layout, **(config.get("read") or {})}
-    for key in read:
-        if key not in READ_KEYS:
-            raise InputError(f"config of the cohort: unknown key 'read.{key}'{suggest(key, [*READ_KEYS])}")
-    for key, length in (("window", 2), ("spacing", 3), ("shape", 3)):
-        if not isinstance(read.get(key), list) or len(read[key]) != length:
-            raise InputError(f"config of the cohort: key 'read.{key}' needs {length} numbers")
-    phases = read.get("phases")
-    if not isinstance(phases, list) or len(set(map(str, phases))) < 2:
-        raise InputError(
-            "config of the cohort: key 'read.phases' needs two names or more, such as [T00, T50]"
-        )
-    read["phases"] = [str(phase) for phase in phases]
-    for key in ("scans", "labels", "landmarks"):
-        for pattern in [read[key]] if isinstance(read.get(key), str) else read.get(key) or []:
-            if "{subject}" not in pattern or "{phase}" not in pattern:
-                raise InputError(
-                    f"config of the cohort: key 'read.{key}' is '{pattern}'; "
-                    "it needs {subject} and {phase}"
-                )
-    raw = read.get("raw")
-    if raw is not None and (set(raw) - {*RAW_KEYS} or "axes" not in raw):
-        raise InputError(f"config of the cohort: key 'read.raw' is {raw!r}; give type and axes")
+    if isinstance(read.get("phases"), list):
+        read["phases"] = [str(phase) for phase in read["phases"]]
+    options(Read, read, where, "read")
     return read
 
 

@@ -1,30 +1,17 @@
-"""The key ``read`` of the form ``scans``."""
+"""The key ``read`` of the form ``scans``, with what a public dataset's layout says below it."""
 
 from typing import Any
 
-from mlmi2023.core.config import suggest
-from mlmi2023.core.errors import InputError
-
-READ_KEYS = ("groups", "modality", "spacing", "window", "scale", "crop", "labels_kept")
-GROUP_KEYS = ("image", "labels", "split", "site")
+from mlmi2023.cohorts.forms.scans.options import Read
+from mlmi2023.core.options import options
 
 
-def read_key(config: dict[str, Any]) -> dict[str, Any]:
+def read_key(config: dict[str, Any], where: str = "config of the cohort") -> dict[str, Any]:
     """Return the cohort's key ``read``, laid on that of its dataset's layout.
 
     Raises:
-        InputError: an unknown key, or two ways of scaling.
+        InputError: an unknown key, two ways of scaling, or another value that cannot be used.
     """
     read = {**((config.get("layout") or {}).get("read") or {}), **(config.get("read") or {})}
-    for key in read:
-        if key not in READ_KEYS:
-            raise InputError(f"config of the cohort: unknown key 'read.{key}'{suggest(key, [*READ_KEYS])}")
-    if bool(read.get("window")) == bool(read.get("scale")):
-        raise InputError(
-            "config of the cohort: give one of read.window ([low, high]) and read.scale (zscore, percentiles)"
-        )
-    if read.get("scale") not in (None, "zscore", "percentiles"):
-        raise InputError(
-            f"config of the cohort: read.scale is {read['scale']!r}; choose zscore or percentiles"
-        )
+    options(Read, read, where, "read")
     return read

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmi2023.cohorts.find.patterns import find, natural
-from mlmi2023.cohorts.forms.scans.keys import GROUP_KEYS, read_key
+from mlmi2023.cohorts.forms.scans.keys import read_key
 from mlmi2023.cohorts.forms.scans.raw import read_scan_rows
-from mlmi2023.core.config import suggest
 from mlmi2023.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,12 +40,6 @@ def list_scans(where: str, config: dict[str, Any], root: Path) -> list[dict[str,
 
 
 def _group(where: str, group: dict[str, Any], root: Path, config: dict[str, Any]) -> list[dict[str, str]]:
-    for key in group:
-        if key not in GROUP_KEYS:
-            raise InputError(f"{where}: unknown key '{key}'{suggest(key, [*GROUP_KEYS])}")
-    for key in ("image", "labels"):
-        if "{subject}" not in str(group.get(key, "")):
-            raise InputError(f"{where}: '{key}' needs a name pattern with {{subject}}")
     site = str(group.get("site", ""))
     images, labels = ({m.subject: m.path for m in find(root, group[key])} for key in ("image", "labels"))
     if not images:

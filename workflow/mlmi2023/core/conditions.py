@@ -1,0 +1,62 @@
+"""Conditions on values of models (:mod:`mlmi2023.core.options`), and kinds of value that most models need.
+
+A condition returns what is wrong with a value, or an empty text.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+Condition = Callable[[Any], str]
+
+
+def at_least(least: float) -> Condition:
+    """Accept numbers from ``least`` on."""
+    return lambda value: "" if value >= least else f"it must be at least {least:g}"
+
+
+def above(least: float) -> Condition:
+    """Accept numbers above ``least``."""
+    return lambda value: "" if value > least else f"it must be above {least:g}"
+
+
+def between(low: float, high: float) -> Condition:
+    """Accept numbers from ``low`` to ``high``, both included."""
+    return lambda value: "" if low <= value <= high else f"it must lie between {low:g} and {high:g}"
+
+
+def filled(value: Any) -> str:
+    """Accept lists, mappings and texts that are not empty."""
+    return "" if len(value) else "it must not be empty"
+
+
+def unset(reason: str) -> Condition:
+    """Accept empty texts and 0 alone, of keys that are known and not to be used; ``reason`` says why."""
+    return lambda value: reason if value else ""
+
+
+def rising(value: Any) -> str:
+    """Accept ``[low, high]`` with the first below the second."""
+    return "" if value[0] < value[1] else "the first must be below the second"
+
+
+def rising_or_equal(value: Any) -> str:
+    """Accept ``[low, high]`` with the first not above the second."""
+    return "" if value[0] <= value[1] else "the first must not be above the second"
+
+
+def matching(pattern: str, fix: str) -> Condition:
+    """Accept texts that match ``pattern`` from end to end; ``fix`` says what is meant."""
+    found = re.compile(pattern)
+    return lambda value: "" if found.fullmatch(value) else fix
+
+
+Count = Annotated[int, at_least(1)]
+Number = Annotated[int, at_least(0)]
+Positive = Annotated[float, above(0)]
+Amount = Annotated[float, at_least(0)]
+Share = Annotated[float, between(0, 1)]
+#: sizes level by level
+Counts = Annotated[tuple[Count, ...], filled]
+#: low and high
+Interval = Annotated[tuple[float, float], rising]

@@ -1,0 +1,148 @@
+"""Keys of methods, tasks and training that this paper's code reads."""
+
+from typing import Annotated, Literal
+
+from mlmi2023.core.conditions import Amount, Count, Counts, Number, Positive, Share, between, filled
+from mlmi2023.core.options import Options
+from mlmi2023.losses.options import SegmentationLoss
+from mlmi2023.tasks.options import Background, Patch, Truth
+from mlmi2023.training.data.options import Augmentation3D
+from mlmi2023.training.loop.options import OptimisedTraining
+
+CHANNELS = (32, 64, 128, 256, 512)
+
+
+class RelationalUnet(Options):
+    """See :class:`~mlmi2023.papers.relational_unet.network.RelationalUNet`."""
+
+    channels: Counts = CHANNELS
+    skip: Literal["rsa", "identity"] = "rsa"
+    down: Literal["pool", "conv"] = "pool"
+    norm: Literal["instance", "batch"] = "instance"
+    window: Patch = (5, 7, 7)
+    heads: Count = 8
+    kernel: Literal["V", "R", "VR"] = "VR"
+    context: Literal["V", "R", "VR"] = "VR"
+    budget: Amount = 0.0
+
+
+class Channels(Options):
+    """Channels of each level."""
+
+    channels: Counts = CHANNELS
+
+
+class ResidualUnet(Channels):
+    """MONAI's U-Net; ``units`` residual ones in each level."""
+
+    units: Number = 0
+
+
+class UnetrSizes(Options):
+    """UNETR."""
+
+    features: Count = 16
+    hidden: Count = 768
+    mlp: Count = 3072
+    heads: Count = 12
+
+
+class Relational(Options):
+    """The paper's network, and its ablations."""
+
+    kind: Literal["learned"]
+    model: Literal["relational_unet"]
+    net: RelationalUnet = RelationalUnet()
+
+
+class Monai(Options):
+    """U-Nets of MONAI."""
+
+    kind: Literal["learned"]
+    model: Literal["monai_unet"]
+    net: ResidualUnet = ResidualUnet()
+
+
+class OtherUnet(Options):
+    """Attention U-Net, and the network of nnU-Net."""
+
+    kind: Literal["learned"]
+    model: Literal["attention_unet", "dynunet"]
+    net: Channels = Channels()
+
+
+class Unetr(Options):
+    """UNETR."""
+
+    kind: Literal["learned"]
+    model: Literal["unetr"]
+    net: UnetrSizes = UnetrSizes()
+
+
+class Brightness(Options):
+    """A threshold on intensity, in a sweep up to ``top`` spreads above the brain's mean."""
+
+    kind: Literal["brightness"]
+    top: Positive
+
+
+class Windows(Options):
+    """A sliding window.
+
+    Attributes:
+        patch: depth, rows, columns.
+        overlap: share of a window that it has in common with the next.
+        val: split on which weights are chosen.
+        tested: splits that are scored.
+        within: negative patches lie where the scaled image is above this.
+        windows: that are computed at once.
+    """
+
+    patch: Patch
+    overlap: Annotated[float, between(0, 0.95)]
+    gaussian: bool = False
+    val: str = "val"
+    tested: Annotated[tuple[str, ...], filled] = ("test",)
+    within: float | None = None
+    windows: Count = 1
+
+
+class Organs(Windows):
+    """Several structures."""
+
+    kind: Literal["organs"]
+
+
+class Lesions(Windows):
+    """One structure; ``share`` is r of nDSC, ``least`` the voxels of a lesion."""
+
+    kind: Literal["lesions"]
+    settings: dict[str, str] | None = None
+    share: Share
+    least: Number
+
+
+class DiceFocal(Options):
+    """Dice and focal loss."""
+
+    kind: Literal["dice_focal"]
+    weights: tuple[Amount, Amount] = (0.5, 1.0)
+    gamma: Amount = 2.0
+
+
+class DiceCrossEntropy(SegmentationLoss):
+    """Dice and cross-entropy."""
+
+    kind: Literal["cross_entropy", "dice", "dice_cross_entropy"]
+
+
+class Train(OptimisedTraining):
+    """``positive``: share of patches centred on a structure."""
+
+    positive: Share
+    loss: DiceFocal | DiceCrossEntropy
+    augment: Augmentation3D | None = None
+
+
+Method = Relational | Monai | OtherUnet | Unetr | Brightness | Background | Truth
+Task = Organs | Lesions

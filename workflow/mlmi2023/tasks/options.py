@@ -1,0 +1,58 @@
+"""Keys of ``task`` that papers of one kind share, and methods that every paper may have."""
+
+from typing import Annotated, Literal
+
+from mlmi2023.core.conditions import Count, filled
+from mlmi2023.core.options import Options
+
+Size = tuple[Count, Count]
+Patch = tuple[Count, Count, Count]
+
+
+class MaxPairs(Options):
+    """At most so many pairs of each split, drawn by ``pair_seed``."""
+
+    train: Count | None = None
+    val: Count | None = None
+    test: Count | None = None
+
+
+class PairsOfSubjects(Options):
+    """Registration of subjects to an atlas or to each other.
+
+    Attributes:
+        moving: modality of the moving images.
+        fixed: the same of the fixed images.
+        metrics: what is scored.
+        labels: values of the structures that are scored.
+        pairing: ``ordered`` pairs of all, or ``consecutive`` ones when validating and testing.
+        augment: what is done to training images.
+    """
+
+    kind: Literal["atlas_to_patient", "inter_patient"]
+    moving: str
+    fixed: str
+    metrics: Annotated[list[str], filled]
+    labels: Annotated[list[int], filled] | Literal["all"] = "all"
+    pairing: Literal["ordered", "consecutive"] = "ordered"
+    max_pairs: Count | MaxPairs | None = None
+    pair_seed: int = 0
+    augment: Literal["none", "flips"] = "none"
+
+
+class Truth(Options):
+    """The ceiling: it answers with the truth."""
+
+    kind: Literal["truth"]
+
+
+class Identity(Options):
+    """The floor of registration: nothing moves."""
+
+    kind: Literal["identity"]
+
+
+class Background(Options):
+    """The floor of segmentation: everything is background."""
+
+    kind: Literal["background"]
