@@ -86,14 +86,14 @@ def _thinned(mask: np.ndarray) -> np.ndarray:
 
 
 class DevicePatches(nn.Module):
-    """Source of batches for :class:`mlmi2023.tasks.segmentation.Segmentation`: the cohort on the device.
+    """Source of batches for :class:`mlmi2023.tasks.segmentation.module.Segmentation`: the cohort on the device.
 
     Args:
         scans: the cohort.
         rows: scans that are wanted, for training or validation.
         size: (T, H, W) of a patch.
-        augment: takes images (B, 1, T, H, W), labels (B, T, H, W) and draws (B, DRAWS); None: nothing.
-        modality: image to use; the first if empty.
+        augment: takes images (B, C, T, H, W), labels (B, T, H, W) and draws (B, DRAWS); None: nothing.
+        modalities: images that become channels, in this order; None: all of the cohort's.
     """
 
     images: Tensor
@@ -108,7 +108,7 @@ class DevicePatches(nn.Module):
         rows: Sequence[int],
         size: Sequence[int],
         augment: Augmentation | None = None,
-        modality: str = "",
+        modalities: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         self.size, self.augment = [int(side) for side in size], augment
@@ -116,8 +116,11 @@ class DevicePatches(nn.Module):
         shapes = [scans.shapes[row] for row in rows]
         self.spans = dict(zip(rows, np.cumsum([0, *(int(np.prod(s)) for s in shapes)])[:-1].tolist()))
         self.shapes = dict(zip(rows, shapes))
-        flat = [np.asarray(scans.image(row, modality)).ravel() for row in rows]
-        self.register_buffer("images", torch.from_numpy(np.concatenate(flat)), persistent=False)
+        stacks = [
+            np.concatenate([np.asarray(scans.image(row, name)).ravel() for row in rows])
+            for name in scans.chosen(modalities)
+        ]
+        self.register_buffer("images", torch.from_numpy(np.stack(stacks)), persistent=False)
         flat = [np.asarray(scans.labels(row)).ravel() for row in rows]
         self.register_buffer("labels", torch.from_numpy(np.concatenate(flat)), persistent=False)
         where = torch.full((len(scans),), -1)
@@ -127,18 +130,19 @@ class DevicePatches(nn.Module):
         self.register_buffer("sides", torch.tensor(shapes), persistent=False)
 
     def forward(self, batch: Mapping[str, Tensor], train: bool) -> tuple[Tensor, Tensor]:
-        """Return images (B, 1, T, H, W) float32 and labels (B, T, H, W): patches, or one whole scan."""
+        """Return images (B, C, T, H, W) float32 and labels (B, T, H, W): patches, or one whole scan."""
         if not train:
             return self.whole(int(batch["row"][0]))
         image, label = self.cut(batch["row"], batch["corner"])
         return (image, label) if self.augment is None else self.augment(image, label, batch["draw"])
 
     def whole(self, row: int) -> tuple[Tensor, Tensor]:
-        """Return one scan, (1, 1, T, H, W) float32, and its labels, (1, T, H, W)."""
+        """Return one scan, (1, C, T, H, W) float32, and its labels, (1, T, H, W)."""
         start, shape = self.spans[row], self.shapes[row]
         span = slice(start, start + int(np.prod(shape)))
-        image, label = (flat[span].view(shape).permute(2, 1, 0) for flat in (self.images, self.labels))
-        return image[None, None].float().contiguous(), label[None].contiguous()
+        image = self.images[:, span].unflatten(1, shape).permute(0, 3, 2, 1)
+        label = self.labels[span].view(shape).permute(2, 1, 0)
+        return image[None].float().contiguous(), label[None].contiguous()
 
     def cut(self, row: Tensor, corner: Tensor) -> tuple[Tensor, Tensor]:
         """Return patches of scans (B,) that begin at ``corner`` (B, 3) along T, H, W.
@@ -158,5 +162,5 @@ class DevicePatches(nn.Module):
         index = (x[:, None, None, :] * tall + y[:, None, :, None]) * deep + z[:, :, None, None]
         index = index + self.starts[place][:, None, None, None]
         there = inside[0][:, :, None, None] & inside[1][:, None, :, None] & inside[2][:, None, None, :]
-        image = torch.where(there, self.images[index].float(), 0.0)
-        return image[:, None], torch.where(there, self.labels[index], 0)
+        image = torch.where(there, self.images[:, index].float(), 0.0)
+        return image.transpose(0, 1).contiguous(), torch.where(there, self.labels[index], 0)

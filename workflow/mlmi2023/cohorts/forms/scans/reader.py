@@ -56,6 +56,25 @@ class Scans:
         """Return a scan's image, (X, Y, Z) float16, read-only; without a name, of the first modality."""
         return self._view(modality or self.modalities[0], row)
 
+    def chosen(self, wanted: Sequence[str] | None = None) -> list[str]:
+        """Return the names of the images that are wanted, in that order; all of the cohort's without any.
+
+        Raises:
+            InputError: the cohort lacks one, or one is named twice.
+        """
+        names = list(wanted or self.modalities)
+        for name in names:
+            if name not in self.modalities or names.count(name) > 1:
+                raise InputError(
+                    f"config key task.modalities is {names}; cohort '{self.name}' has "
+                    f"{', '.join(self.modalities)}, each of which may be named once"
+                )
+        return names
+
+    def stack(self, row: int, modalities: Sequence[str] | None = None) -> np.ndarray:
+        """Return a scan's images as channels, (C, X, Y, Z) float16: see :meth:`chosen`."""
+        return np.stack([self.image(row, name) for name in self.chosen(modalities)])
+
     def labels(self, row: int) -> np.ndarray:
         """Return a scan's labels, (X, Y, Z) uint8, read-only."""
         return self._view("labels", row)
