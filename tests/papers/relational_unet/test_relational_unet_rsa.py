@@ -149,4 +149,4 @@ def test_shapes_and_gradients(options):
 )
 def test_mistakes_are_one_line(options, said):
     with pytest.raises(InputError, match=said):
-        RelationalUNet(2, (8, 16), **options)
+        RelationalUNet(1, 2, (8, 8, 8), (8, 16), **options)
