@@ -57,11 +57,16 @@ class Cases(ABC):
         cohort has some, see :func:`mlmi2023.cohorts.forms.scans.reader.divide`.
 
         Raises:
-            InputError: there is none.
+            InputError: there is none, or no such fold.
         """
         task, cohort = self.job.task, self.cohort
         val, tested = str(task.get("val", "val")), list(task.get("tested", ["test"]))
-        if getattr(cohort, "folds", None) or self.job.fold:
+        if self.job.fold and not getattr(cohort, "folds", None):
+            raise InputError(
+                f"cohort '{cohort.name}' has no folds, the paper's config wants some; set the cohort's key "
+                "'folds'"
+            )
+        if getattr(cohort, "folds", None):
             return divide(cohort, self.job.fold, val, tested)[part]
         splits = {"val": [val], "test": tested}.get(part, [part])
         found = [row for row, split in enumerate(cohort.splits) if split in splits]

@@ -86,9 +86,8 @@ class Volumes(Cases):
         train, held = self.rows("train"), self.rows(select)
         moved = Augment3D.from_config(augment)
         source = DevicePatches(self.cohort, [*train, *held], self.size, moved, self.modalities)
-        drawn = DrawnPatches(
-            self.cohort, train, self.size, self.job.train["positive"], self.job.task.get("within")
-        )
+        positive, within = self.job.train["positive"], self.job.task.get("within")
+        drawn = DrawnPatches(self.cohort, train, self.size, positive, within, self.modalities)
         return Samples(source, drawn, RowChunks(held, 1), len(held))
 
 

@@ -32,7 +32,8 @@ class DrawnPatches(Dataset):
         rows: the scans to draw from; an item of the data set is one of them.
         size: (T, H, W) of a patch.
         positive: share of patches whose centre is a labelled voxel; the others have theirs in the background.
-        within: the background counts only where the image is above this value; None: everywhere.
+        within: the background counts only where the first image is above this value; None: everywhere.
+        modalities: the channels; with several, a sample says by ``present`` (C,) which of them its scan has.
 
     A patch lies inside its scan where that is large enough, and is moved there if need be.
     """
@@ -44,6 +45,7 @@ class DrawnPatches(Dataset):
         size: Sequence[int],
         positive: float,
         within: float | None = None,
+        modalities: Sequence[str] | None = None,
     ) -> None:
         if not 0 <= positive <= 1:
             raise InputError(f"config key train.positive is {positive!r}; give a share from 0 to 1")
@@ -52,6 +54,10 @@ class DrawnPatches(Dataset):
                 f"config key train.patch is {list(size)}; give three sides: depth, rows, columns"
             )
         self.rows, self.size, self.positive = list(rows), np.array(size), positive
+        names = scans.chosen(modalities)
+        there = [torch.from_numpy(scans.present(row, names)) for row in self.rows]
+        #: of each scan, which of several channels there are; empty for a single one
+        self.present = there if len(names) > 1 else []
         self.shapes = [np.array(scans.shapes[row][::-1]) for row in self.rows]
         self.voxels: list[tuple[np.ndarray, np.ndarray]] = []
         for row in self.rows:
@@ -72,11 +78,12 @@ class DrawnPatches(Dataset):
         shape = self.shapes[index]
         centre = np.array(np.unravel_index(int(found[int(torch.randint(len(found), ()))]), shape))
         corner = np.clip(centre - self.size // 2, 0, np.maximum(shape - self.size, 0))
-        return {
+        sample = {
             "row": torch.tensor(self.rows[index]),
             "corner": torch.from_numpy(corner),
             "draw": torch.rand(DRAWS),
         }
+        return {**sample, "present": self.present[index]} if self.present else sample
 
 
 def _thinned(mask: np.ndarray) -> np.ndarray:

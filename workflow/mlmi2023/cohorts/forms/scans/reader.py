@@ -1,9 +1,8 @@
 """A packed cohort of the form ``scans``: labelled volumes, each on a grid of its own.
 
-The folder holds ``<modality>.npy`` (all voxels of all scans one after the other, float16), ``labels.npy``
-(the same, uint8) and ``cohort.json``. Arrays are read as (X, Y, Z) in RAS order. How intensities were
-scaled stands in
-``cohort.json``; voxels outside of a stripped head are exactly 0.
+The folder holds ``<modality>.npy`` for each of a scan's images (all voxels of all scans one after the other,
+float16), ``labels.npy`` (the same, uint8) and ``cohort.json``. Arrays are read as (X, Y, Z) in
+RAS order. How intensities were scaled stands in ``cohort.json``; voxels outside of a stripped head are 0.
 """
 
 from collections.abc import Sequence
@@ -27,7 +26,8 @@ class Scans:
         sites: scanner, centre or protocol of each scan; may be empty.
         shapes: (X, Y, Z) of each scan.
         spacings: mm per voxel of each scan.
-        modalities: names of the image arrays.
+        modalities: names of the image arrays, a scan's channels.
+        missing: of each scan, names of the images that it lacks; they are packed as zeros.
         label_names: structure name of each label value, without the background.
         folds: fold of each scan; empty without cross-validation.
         content_hash: identifies everything above and the bytes of the arrays.
@@ -44,6 +44,7 @@ class Scans:
         self.sites: list[str] = [row["site"] for row in rows]
         self.shapes: list[tuple[int, int, int]] = [tuple(row["shape"]) for row in rows]
         self.spacings: list[tuple[float, float, float]] = [tuple(row["spacing"]) for row in rows]
+        self.missing: list[list[str]] = [row.get("missing", []) for row in rows]
         self.folds: list[int] = [row["fold"] for row in rows if "fold" in row]
         self.modalities: list[str] = about["modalities"]
         names = {int(value): str(name) for value, name in about["labels"].items()}
@@ -74,6 +75,10 @@ class Scans:
     def stack(self, row: int, modalities: Sequence[str] | None = None) -> np.ndarray:
         """Return a scan's images as channels, (C, X, Y, Z) float16: see :meth:`chosen`."""
         return np.stack([self.image(row, name) for name in self.chosen(modalities)])
+
+    def present(self, row: int, modalities: Sequence[str] | None = None) -> np.ndarray:
+        """Return which of a scan's channels there are, (C,) boolean."""
+        return np.array([name not in self.missing[row] for name in self.chosen(modalities)])
 
     def labels(self, row: int) -> np.ndarray:
         """Return a scan's labels, (X, Y, Z) uint8, read-only."""
