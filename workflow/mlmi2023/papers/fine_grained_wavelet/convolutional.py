@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.nets.blocks.cascade import ConvNormRelu
 from mlmi2023.nets.blocks.resnet import ResNet
-from mlmi2023.nets.segmentation.transunet import ConvNormRelu
 
 
 def upsample(x: Tensor, size: Sequence[int]) -> Tensor:
