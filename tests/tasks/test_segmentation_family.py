@@ -165,6 +165,19 @@ def test_a_shared_network_trains_on_every_kind_and_is_used(data, tmp_path, monke
     assert shapes == [True] * 3
 
 
+def test_a_file_of_published_weights_is_needed_for_training_alone(data, tmp_path):
+    from mlmi2023.nets.segmentation.swin_unet import SwinUnet
+
+    small = {"width": 8, "depths": [2, 2], "heads": [1, 2], "window": 4}
+    net = {"name": "swin_unet", **small, "pretrained": {"path": str(tmp_path / "absent.pth")}}
+    cases = Resized(job(data["images1"], task={"size": [32, 32]}, options={"net": net}))
+    with pytest.raises(InputError, match=r"absent.pth: no such file"):
+        segmentation.plan(cases)
+    save_weights(SwinUnet(1, 2, (32, 32), **small), tmp_path / "w.safetensors")
+    segmentation.predict(cases, tmp_path / "w.safetensors", tmp_path / "p")
+    assert len(list(segmentation.pairs(tmp_path / "p", cases))) == 3
+
+
 def test_rates_over_all_pixels_are_not_the_mean_of_images(data, tmp_path):
     cases = Resized(job(data["images1"], "truth"))
     folder = predicted(cases, tmp_path / "truth")

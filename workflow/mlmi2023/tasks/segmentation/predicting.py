@@ -5,6 +5,7 @@ Of each case there is ``<name>.npz`` with at least ``labels``, in the shape in w
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,12 @@ def trained(
     Raises:
         InputError: weights are missing, broken or of another network.
     """
-    net, device = ready(cases.job, lambda: build(cases.job, cases), weights)
+    options = dict(cases.job.method_options)
+    if "net" in options:
+        # what training began with is needed no more
+        options["net"] = {key: value for key, value in options["net"].items() if key != "pretrained"}
+    job = replace(cases.job, method_options=options)
+    net, device = ready(job, lambda: build(job, cases), weights)
     return net, device, {"parameters": sum(p.numel() for p in net.parameters())}
 
 
