@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from mlmi2023.core.errors import InputError
@@ -60,7 +61,17 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
         about: dict[str, Any] = {}
         segmentation.write(out, scans, _with_threshold(scans, weights, about), about)
     else:
-        segmentation.predict(scans, weights, out)
+        segmentation.predict(scans, weights, out, settle=_likeliest)
+
+
+def _likeliest(logits: Tensor) -> Tensor:
+    """Return labels by probability: of classes whose probabilities round to the same, the first."""
+    return logits.softmax(1).argmax(1).to(torch.uint8)
+
+
+def _any_structure(logits: Tensor) -> Tensor:
+    """Return the probability of a lesion, whatever its label."""
+    return 1 - logits.softmax(1)[:, 0]
 
 
 def _with_threshold(
@@ -78,15 +89,11 @@ def _with_threshold(
 def _chances(
     scans: Volumes, weights: Path | None, rows: list[int], about: dict[str, Any]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield scans and the probability of a lesion, (X, Y, Z); all structures count as lesion."""
+    """Yield scans and the probability of a lesion, (X, Y, Z)."""
     if scans.job.method_options["kind"] == "learned":
-
-        def any_structure(logits: Tensor) -> Tensor:
-            return 1 - logits.softmax(1)[:, 0]
-
         net, device, own = segmentation.trained(scans, weights)
         about |= own
-        for row, chance in segmentation.answers(net, device, scans, rows, any_structure):
+        for row, chance in segmentation.answers(net, device, scans, rows, _any_structure):
             yield row, scans.restored(chance, row)
         return
     for row in rows:
