@@ -16,8 +16,8 @@ import torch
 from monai.inferers import sliding_window_inference
 from torch import Tensor, nn
 
-from mlmi2023.papers.relational_unet.inference import window_logits
 from mlmi2023.papers.relational_unet.network import RelationalUNet
+from mlmi2023.tasks.segmentation.volumes import window_logits
 from mlmi2023.training.loop.device import pick_device
 
 
@@ -59,10 +59,9 @@ def main() -> None:
     c = args.channels
     net: nn.Module = nn.Conv3d(1, args.classes, 1)
     if c:
-        net = RelationalUNet(args.classes, (c, 2 * c, 4 * c), "identity")
+        net = RelationalUNet(1, args.classes, args.window, (c, 2 * c, 4 * c), "identity")
     net = net.to(device).eval()
     image = torch.randn(1, 1, *args.shape, device=device)
-    task = {"patch": args.window, "overlap": args.overlap, "gaussian": True, "windows": args.batch}
     seen = 0
 
     def counted(part: Tensor) -> Tensor:
@@ -71,7 +70,7 @@ def main() -> None:
         return net(part)
 
     def blended() -> Tensor:
-        return window_logits(counted, image, task)  # type: ignore[arg-type]
+        return window_logits(counted, image, args.window, args.overlap, True, args.batch)  # type: ignore[arg-type]
 
     with torch.inference_mode():
         blended()

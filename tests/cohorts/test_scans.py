@@ -132,3 +132,81 @@ def test_labels_on_another_grid_are_refused(tmp_path):
     with pytest.raises(InputError, match="labels lie up to"):
         pack({"kind": "folder", "read": {**CT, "groups": [own]}}, tmp_path, tmp_path / "out", "mine")
     assert not (tmp_path / "out").exists()
+
+
+def two_channels(root, lost=()):
+    """Write three heads with a T1 and, but for those in ``lost``, a FLAIR of another contrast."""
+    rng = np.random.default_rng(2)
+    for n in (1, 2, 3):
+        inside = np.zeros((8, 9, 7 + n), bool)
+        inside[1:7, 1:8, 1:6] = True
+        t1, flair = (np.where(inside, rng.normal(mean, 5, inside.shape), 0.0) for mean in (100, 300))
+        labels = np.zeros(inside.shape, np.uint8)
+        labels[3:5, 3:6, 2:4] = 1
+        flair[labels > 0] += 60
+        write_volume(root / f"s{n}_T1.nii.gz", t1, np.eye(4))
+        if n not in lost:
+            write_volume(root / f"s{n}_FLAIR.nii.gz", flair, np.eye(4))
+        write_volume(root / f"s{n}_seg.nii.gz", labels, np.eye(4))
+    images = {name: f"s{{subject}}_{name}.nii.gz" for name in ("T1", "FLAIR")}
+    return {"images": images, "labels": "s{subject}_seg.nii.gz", "split": {"train": 2, "test": 1}}
+
+
+def test_several_images_of_a_scan_are_its_channels_each_scaled_by_itself(tmp_path):
+    read = {"scale": {"T1": "zscore"}, "window": {"FLAIR": [0, 500]}, "groups": [two_channels(tmp_path)]}
+    config = {"kind": "folder", "read": read}
+    assert len(raw_files(config, tmp_path)) == 9
+    pack(config, tmp_path, tmp_path / "out", "mine")
+    scans = open_scans(tmp_path / "out")
+    assert scans.name == "mine" and scans.modalities == ["T1", "FLAIR"] and scans.missing == [[], [], []]
+    stack = scans.stack(1).astype(float)
+    assert stack.shape == (2, *scans.shapes[1])
+    t1 = stack[0][stack[0] != 0]
+    assert abs(t1.mean()) < 0.01 and abs(t1.std() - 1) < 0.01
+    assert np.allclose(stack[1][scans.labels(1) == 1].mean(), 360 / 500, atol=0.02)
+    assert np.array_equal(scans.stack(1, ["FLAIR", "T1"]), scans.stack(1)[::-1])
+    with pytest.raises(InputError, match=r"task.modalities is \['T2'\]; cohort 'mine' has T1, FLAIR"):
+        scans.stack(1, ["T2"])
+    draw_samples(tmp_path / "out", tmp_path / "s.png")
+    assert (tmp_path / "s.png").stat().st_size > 5000
+
+
+def test_a_missing_image_is_refused_or_zeros_that_are_said(tmp_path):
+    group = two_channels(tmp_path, lost=(2,))
+    config = {"kind": "folder", "read": {"scale": "zscore", "groups": [group]}}
+    with pytest.raises(InputError, match=r"subject 2 has no file named like 's\{subject\}_FLAIR"):
+        pack(config, tmp_path, tmp_path / "out", "mine")
+    pack(
+        {"kind": "folder", "read": {**config["read"], "missing": "zero"}}, tmp_path, tmp_path / "out", "mine"
+    )
+    scans = open_scans(tmp_path / "out")
+    assert scans.missing == [[], ["FLAIR"], []] and scans.present(1).tolist() == [True, False]
+    assert not scans.image(1, "FLAIR").any() and scans.image(1, "T1").any() and scans.image(2, "FLAIR").any()
+    assert scans.present(1, ["FLAIR"]).tolist() == [False]
+
+
+@pytest.mark.parametrize(
+    ("read", "more", "said"),
+    [
+        ({"scale": {"T1": "zscore"}}, {}, "read.scale .zscore, percentiles. for FLAIR"),
+        ({"scale": {"T1": "zscore", "T2": "zscore"}}, {}, "read.scale names 'T2'"),
+        ({"scale": "zscore", "missing": "zeros"}, {}, "missing is 'zeros'; choose refuse or zero"),
+        (
+            {"scale": "zscore"},
+            {"images": {"T1": "s{subject}_T1.nii.gz"}},
+            r"groups\[1\] has the images T1, the",
+        ),
+        ({"scale": "zscore"}, {"image": "s{subject}_T1.nii.gz"}, "give one of 'image' and 'images'"),
+        (
+            {"scale": "zscore"},
+            {"images": {"T1": "x.nii", "FLAIR": "y.nii"}},
+            "'images.T1' needs a name pattern",
+        ),
+    ],
+)
+def test_mistakes_about_channels_are_one_line(tmp_path, read, more, said):
+    own = two_channels(tmp_path)
+    groups = [{**own, "split": {"train": ["1"]}}, {**own, "split": {"test": ["3"]}, **more}]
+    with pytest.raises(InputError, match=said) as caught:
+        raw_files({"kind": "folder", "read": {**read, "groups": groups}}, tmp_path)
+    assert "\n" not in str(caught.value)

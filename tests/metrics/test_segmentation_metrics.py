@@ -49,10 +49,10 @@ def test_distances_agree_with_monai(seed, shape):
     one, two = (torch.from_numpy(m)[None, None].float() for m in (a, b))
     for share in (0.95, 1.0):
         theirs = compute_hausdorff_distance(one, two, percentile=100 * share, spacing=spacing)
-        assert seg.hd95(a, b, spacing, share=share) == pytest.approx(float(theirs), rel=1e-5)
+        assert seg.voxel_hd95(a, b, spacing, share=share) == pytest.approx(float(theirs), rel=1e-5)
     theirs = compute_average_surface_distance(one, two, symmetric=True, spacing=spacing)
     assert seg.assd(a, b, spacing) == pytest.approx(float(theirs), rel=1e-5)
-    assert seg.hd95(a, b, spacing, together=True) <= seg.hd95(a, b, spacing) + 1e-9
+    assert seg.voxel_hd95(a, b, spacing, together=True) <= seg.voxel_hd95(a, b, spacing) + 1e-9
 
 
 def test_a_shift_of_three_pixels_is_a_distance_of_three():
@@ -60,8 +60,8 @@ def test_a_shift_of_three_pixels_is_a_distance_of_three():
 
     a = np.zeros((30, 30), bool)
     a[5:15, 5:15] = True
-    assert seg.hd95(a, np.roll(a, 3, axis=1), share=1.0) == 3 and seg.hd95(a, a) == 0
-    assert seg.hd95(a, np.roll(a, 3, axis=1), (1.0, 0.5), share=1.0) == 1.5
+    assert seg.voxel_hd95(a, np.roll(a, 3, axis=1), share=1.0) == 3 and seg.voxel_hd95(a, a) == 0
+    assert seg.voxel_hd95(a, np.roll(a, 3, axis=1), (1.0, 0.5), share=1.0) == 1.5
     classical = sitk.HausdorffDistanceImageFilter()
     classical.Execute(*(sitk.GetImageFromArray(m.astype(np.uint8)) for m in (a, np.roll(a, 3, axis=1))))
     assert classical.GetHausdorffDistance() == 3
@@ -75,7 +75,7 @@ def test_empty_masks():
     missed = seg.rates(seg.count(none, some))
     assert missed["dice"] == 0 and missed["sensitivity"] == 0 and np.isnan(missed["precision"])
     assert np.isnan(seg.rates(seg.count(some, np.ones((4, 4), int)))["specificity"])
-    assert np.isnan(seg.hd95(none > 0, some > 0)) and seg.assd(some > 0, none > 0, missing=99.0) == 99
+    assert np.isnan(seg.voxel_hd95(none > 0, some > 0)) and seg.assd(some > 0, none > 0, missing=99.0) == 99
 
 
 def test_pooled_rates_weigh_by_size_and_contributions_average_to_them():

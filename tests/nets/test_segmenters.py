@@ -1,25 +1,32 @@
-"""2D segmentation networks: published sizes, shapes, shifted windows, weights from files."""
+"""Segmentation networks by name, 2D and 3D: published sizes, shapes, shifted windows, weights from files."""
 
 import hashlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 from monai.networks.nets.swin_unetr import SwinTransformerBlock, compute_mask
+from torch import nn
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.nets.blocks.resnet import ResNet
 from mlmi2023.nets.blocks.swin import PatchExpanding, SwinBlock
 from mlmi2023.nets.pretrained import load_pretrained
-from mlmi2023.nets.segmentation.builders import SEGMENTERS, build_segmenter
+from mlmi2023.nets.registry import build, check, count_weights, network, network_at
 from mlmi2023.nets.segmentation.transunet import HybridEncoder, from_vit_release
 
 SMALL_VIT = {"depths": [1, 1, 1], "width": 8, "groups": 4, "hidden": 16, "heads": 2, "layers": 2, "mlp": 32}
+SWIN = {"width": 8, "heads": [1, 2, 2, 2], "window": 4}
 TINY = {
-    "unet": {"features": [4, 8, 8, 16, 16, 4]},
-    "attention_unet": {"features": [4, 8, 16]},
-    "transunet": {"decoder": [16, 8, 8, 4], "bottleneck": 16, "encoder": SMALL_VIT},
-    "swin_unet": {"width": 8, "heads": [1, 2, 2, 2], "window": 4},
+    "unet": {"dims": (2,), "net": {"features": [4, 8, 8, 16, 16, 4]}},
+    "attention_unet": {"dims": (2, 3), "net": {"features": [4, 8, 16]}},
+    "monai_unet": {"dims": (2, 3), "net": {"features": [4, 8, 16], "units": 2}},
+    "dynunet": {"dims": (2, 3), "net": {"features": [4, 8, 16]}},
+    "unetr": {"dims": (2, 3), "net": {"features": 4, "hidden": 48, "mlp": 16, "heads": 4}},
+    "transunet": {"dims": (2,), "net": {"decoder": [16, 8, 8, 4], "bottleneck": 16, "encoder": SMALL_VIT}},
+    "swin_unet": {"dims": (2,), "net": SWIN},
 }
 
 
@@ -33,21 +40,22 @@ def count(net):
     [("transunet", 105.28), ("swin_unet", 27.17), ("unet", 31.11), ("attention_unet", 31.74)],
 )
 def test_published_sizes(name, millions):
-    with torch.device("meta"):
-        net = build_segmenter({"name": name}, 3, 9, (224, 224))
-    assert count(net) / 1e6 == pytest.approx(millions, abs=0.006)
+    assert count_weights({"name": name}, 3, 9, (224, 224)) / 1e6 == pytest.approx(millions, abs=0.006)
 
 
-@pytest.mark.parametrize("name", sorted(SEGMENTERS))
-def test_logits_have_the_size_of_the_image_and_reach_every_weight(name):
+@pytest.mark.parametrize(
+    ("name", "dims"), [(name, dims) for name, own in TINY.items() for dims in own["dims"]]
+)
+def test_logits_have_the_size_of_the_image_and_reach_every_weight(name, dims):
     torch.manual_seed(0)
-    net = build_segmenter({"name": name, **TINY[name]}, 1, 3, (64, 32))
-    logits = net(torch.randn(2, 1, 64, 32))
-    assert logits.shape == (2, 3, 64, 32)
+    size = (64, 32) if dims == 2 else (32, 16, 16)
+    net = build({"name": name, **TINY[name]["net"]}, 2, 3, size)
+    logits = net(torch.randn(2, 2, *size))
+    assert logits.shape == (2, 3, *size)
     logits.square().mean().backward()
     idle = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # a constant that is added before a normalisation is taken out again
-    assert not [n for n in idle if not n.endswith("bias")]
+    # a constant that is added before a normalisation is taken out again; MONAI's ViT has an idle part
+    assert not [n for n in idle if not n.endswith("bias") and "cross_attn" not in n]
 
 
 @pytest.mark.parametrize("shifted", [False, True])
@@ -70,11 +78,45 @@ def test_windows_are_those_of_monai(shifted):
 def test_a_small_map_is_one_window_and_others_must_divide():
     assert SwinBlock(4, (4, 8), 1, 4, True).shift == (0, 2)
     with pytest.raises(InputError, match="does not divide into windows"):
-        build_segmenter({"name": "swin_unet", **TINY["swin_unet"], "window": 7}, 1, 2, (64, 64))
-    with pytest.raises(InputError, match="did you mean 'transunet'"):
-        build_segmenter({"name": "transunnet"}, 1, 2, (64, 64))
-    with pytest.raises(InputError, match="feature"):
-        build_segmenter({"name": "unet", "feature": [1]}, 1, 2, (64, 64))
+        build({"name": "swin_unet", **SWIN, "window": 7}, 1, 2, (64, 64))
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "said"),
+    [
+        ({"name": "transunnet"}, (64, 64), "did you mean 'transunet'"),
+        ({"name": "transunet"}, (16, 16, 16), "net.name is 'transunet'"),
+        ({}, (64, 64), "net.name is ''"),
+        ({"name": "unet", "feature": [1]}, (64, 64), "net of 'unet'.*feature"),
+        ({"name": "unetr"}, (16, 20, 16), "multiples of 16"),
+        ({"name": "dynunet", "features": [4, 4, 4]}, (16, 18, 16), "multiples of 4"),
+    ],
+)
+def test_mistakes_in_the_key_net_are_one_line(options, size, said):
+    with pytest.raises(InputError, match=said) as caught:
+        build(options, 1, 2, size)
+    assert "\n" not in str(caught.value)
+
+
+def test_names_are_checked_without_torch_and_all_shared_networks_are_tested_here():
+    code = (
+        "import sys; from mlmi2023.nets.registry import check, names\n"
+        "print(*names(2)); print(*names(3))\n"
+        "check({'name': 'fet'}, 2, 'mlmi2023.papers.fine_grained_wavelet.networks')\n"
+        "assert not {'torch', 'monai', 'numpy'} & set(sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    for dims, known in zip((2, 3), run.stdout.splitlines()):
+        assert known.split() == sorted(name for name, row in TINY.items() if dims in row["dims"])
+
+
+def test_a_name_is_given_once_for_each_number_of_axes():
+    network("of_a_test", 2)(nn.Identity)
+    network_at("of_a_test", 3, "torch.nn:Identity")
+    assert check({"name": "of_a_test"}, 2) == "of_a_test"
+    assert isinstance(build({"name": "of_a_test"}, 1, 2, (4, 4, 4)), nn.Identity)
+    with pytest.raises(ValueError, match="two networks are called 'of_a_test' for 3 axes"):
+        network_at("of_a_test", 3, "torch.nn:Identity")
 
 
 def test_expanding_puts_neighbours_side_by_side():

@@ -37,8 +37,10 @@ TRAIN = {
     "loss": {"kind": "dice_cross_entropy", "background": True, "squared": True},
     "augment": {"flip": 0.5, "turn": 0.5, "gain": 0.1, "shift": 0.1},
 }
-RUNET = {"kind": "learned", "model": "relational_unet",
-         "net": {"channels": [4, 8], "window": [3, 3, 3], "heads": 2}}  # fmt: skip
+RUNET = {
+    "kind": "learned",
+    "net": {"name": "relational_unet", "features": [4, 8], "window": [3, 3, 3], "heads": 2},
+}
 
 
 def cohort(root, splits, lesions=False):

@@ -7,21 +7,21 @@ from tempfile import mkdtemp
 import numpy as np
 import pytest
 import torch
-from test_cohort_importers import ROOT
 
 from fine_grained_wavelet_data import NET, STEPS, job
 from mlmi2023.core.config import at_scale, read_yaml
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.tidy import read_metrics
 from mlmi2023.losses.segmentation import build_loss
-from mlmi2023.papers.fine_grained_wavelet.evaluate import read_masks, score
+from mlmi2023.papers.fine_grained_wavelet.evaluate import score
 from mlmi2023.papers.fine_grained_wavelet.figures import most_structures
 from mlmi2023.papers.fine_grained_wavelet.measures import published, scan_scores, strict
-from mlmi2023.papers.fine_grained_wavelet.slices import from_size, open_slices, to_size
 from mlmi2023.papers.fine_grained_wavelet.spectra import amplitude, high_share
 from mlmi2023.papers.fine_grained_wavelet.train import plan
 from mlmi2023.tasks.chain import draw, evaluate, train
+from mlmi2023.tasks.segmentation import Slices, pairs
 
+ROOT = Path(__file__).parents[3]
 CONFIG = read_yaml(ROOT / "config/papers/fine_grained_wavelet.yaml")
 KINDS = {"background": {"kind": "background"}, "truth": {"kind": "truth"}}
 
@@ -46,36 +46,24 @@ def value(place, metric):
 
 def test_slices_are_those_of_the_scan_and_cases_do_not_mix():
     own = job()
-    slices = open_slices(own, "train")
-    assert [case.name for case in slices.cases] == ["a", "b"] and slices.channels == 1
+    slices = Slices(own)
+    rows = slices.rows("train")
+    assert [slices.name(row) for row in rows] == ["a", "b"] and slices.channels == 1
     assert slices.classes == ["liver", "spleen", "aorta"]
-    case = slices.cases[0]
-    assert case.shape == (6, 30, 40) and case.spacing == (5.0, 3.0, 2.0)
+    case = rows[0]
+    assert slices.shape(case) == (6, 30, 40) and slices.spacing(case) == (5.0, 3.0, 2.0)
     raw, truth = slices.cohort.labels(0), slices.truth(case)
     for number, label in ((1, 6), (2, 1), (3, 8)):
         assert np.array_equal(truth == number, raw.transpose(2, 1, 0) == label)
     assert (raw == 3).any() and not truth[(raw == 3).transpose(2, 1, 0)].any(), "what is not scored"
     assert np.allclose(slices.image(case)[..., 0], slices.cohort.image(0).transpose(2, 1, 0))
     made = plan(own)
-    assert made.train.rows == list(range(12)), "the twelve slices of the training scans"
+    assert list(made.train.rows) == list(range(12)), "the twelve slices of the training scans"
     assert made.val is None
     with pytest.raises(InputError, match="no structure has the label 99"):
-        open_slices(job(task={"kind": "slices", "size": [32, 32], "organs": {"liver": 99}}), "train")
+        Slices(job(task={"kind": "slices", "size": [32, 32], "organs": {"liver": 99}}))
     with pytest.raises(InputError, match="nobody is in val"):
-        open_slices(own, "val")
-
-
-def test_labels_come_back_from_the_networks_size():
-    labels = torch.zeros(2, 30, 40, dtype=torch.uint8)
-    labels[0, 8:20, 10:30] = 3
-    there = to_size(labels[:, None], (64, 64), nearest=True)[:, 0]
-    assert there.shape == (2, 64, 64) and set(there.unique().tolist()) == {0, 3}
-    assert torch.equal(from_size(there, (30, 40)), labels), "a finer grid loses nothing"
-    rows = there[0].any(dim=1).nonzero().flatten()
-    # 30 rows are padded to 40, 5 above: rows 8 to 20 lie at 13 to 25 of 40
-    assert rows[0].item() == pytest.approx(13 * 64 / 40, abs=1)
-    image = torch.rand(1, 1, 30, 40)
-    assert torch.equal(to_size(image, (30, 40)), image)
+        slices.rows("val")
 
 
 def masks():
@@ -181,21 +169,18 @@ def test_a_network_is_trained_scored_and_drawn(tmp_path):
 def test_labels_that_are_shifted_or_swapped_cost(tmp_path):
     place = ran("truth")
     folder = place / "predictions"
-    right = {
-        r["case"]: r["value"] for r in score(job("truth", KINDS["truth"]), folder) if r["metric"] == "dsc"
-    }
+    own = job("truth", KINDS["truth"])
+    right = {v.case: v.value for v in score(own, folder) if v.metric == "dsc"}
     for change in (lambda m: np.roll(m, 3, axis=2), lambda m: np.where(m == 1, 2, np.where(m == 2, 1, m))):
         (tmp_path / "about.json").write_text("{}")
-        np.savez(
-            tmp_path / "masks.npz", **{k: change(v).astype(np.uint8) for k, v in read_masks(folder).items()}
-        )
-        rows = score(job("truth", KINDS["truth"]), tmp_path)
-        for row in rows:
-            if row["metric"] == "dsc":
-                assert row["value"] < right[row["case"]] - 5
-    np.savez(tmp_path / "masks.npz", c=np.zeros((6, 30, 39), np.uint8))
+        for pair in pairs(folder, Slices(own)):
+            np.savez(tmp_path / f"{pair.case}.npz", labels=change(pair.found).astype(np.uint8))
+        for value in score(own, tmp_path):
+            if value.metric == "dsc":
+                assert value.value < right[value.case] - 5
+    np.savez(tmp_path / "c.npz", labels=np.zeros((6, 30, 39), np.uint8))
     with pytest.raises(InputError, match="no labels of c in its shape"):
-        score(job("truth", KINDS["truth"]), tmp_path)
+        list(score(own, tmp_path))
 
 
 def test_validation_is_by_case_where_a_monitor_asks_for_it():
@@ -208,7 +193,7 @@ def test_validation_is_by_case_where_a_monitor_asks_for_it():
 
 
 def test_what_cannot_be_used_is_said(tmp_path):
-    with pytest.raises(InputError, match="choose learned, background, truth"):
+    with pytest.raises(InputError, match="choose learned, background, truth, prior"):
         evaluate(job("x", {"kind": "guess"}), None, tmp_path / "p", tmp_path / "s.csv")
     with pytest.raises(InputError, match="give the weights"):
         evaluate(job(), None, tmp_path / "p", tmp_path / "s.csv")

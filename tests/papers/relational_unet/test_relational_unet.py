@@ -6,16 +6,15 @@ import torch
 
 from mlmi2023.cohorts.forms.scans.reader import open_scans
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import read_json
 from mlmi2023.core.tidy import read_metrics
 from mlmi2023.metrics.ndsc import normalised_dice
 from mlmi2023.papers.relational_unet import losses
-from mlmi2023.papers.relational_unet.baselines import build
-from mlmi2023.papers.relational_unet.evaluate import OPERATING, predict, score
-from mlmi2023.papers.relational_unet.inference import lesions, window_logits
+from mlmi2023.papers.relational_unet.evaluate import predict, score
+from mlmi2023.papers.relational_unet.lesions import lesions
 from mlmi2023.papers.relational_unet.train import plan
 from mlmi2023.tasks.chain import evaluate as run_evaluate
 from mlmi2023.tasks.chain import train as run_train
+from mlmi2023.tasks.segmentation import read_about
 from relational_unet_data import LESIONS, RUNET, TRAIN, cohort, job
 
 
@@ -90,42 +89,16 @@ def test_the_losses_of_both_tasks_by_hand():
         losses.build({"kind": "dice_focal", "gama": 2})
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"model": "relational_unet", "net": {"channels": [4, 8], "heads": 2, "window": [3, 3, 3]}},
-        {"model": "monai_unet", "net": {"channels": [4, 8], "units": 0}},
-        {"model": "monai_unet", "net": {"channels": [4, 8], "units": 2}},
-        {"model": "attention_unet", "net": {"channels": [4, 8]}},
-        {"model": "dynunet", "net": {"channels": [4, 8, 8]}},
-        {"model": "unetr", "net": {"features": 4, "hidden": 16, "mlp": 16, "heads": 2}},
-    ],
-)
-def test_every_row_is_a_network_of_the_right_shape(options):
-    net = build(options, 3, (16, 16, 16))
-    assert net(torch.randn(1, 1, 16, 16, 16)).shape == (1, 3, 16, 16, 16)
+def test_the_papers_network_takes_several_channels_and_says_what_does_not_fit():
+    from mlmi2023.nets.registry import build
 
-
-def test_networks_that_do_not_fit_are_one_line():
-    with pytest.raises(InputError, match="did you mean 'unetr'"):
-        build({"model": "unet3r"}, 2, (16, 16, 16))
-    with pytest.raises(InputError, match="multiples of 16"):
-        build({"model": "unetr"}, 2, (16, 20, 16))
-    with pytest.raises(InputError, match="multiples of 4"):
-        build({"model": "dynunet", "net": {"channels": [4, 4, 4]}}, 2, (16, 18, 16))
-    with pytest.raises(InputError, match="net of model 'dynunet'"):
-        build({"model": "dynunet", "net": {"chanels": [4, 4]}}, 2, (16, 16, 16))
-
-
-@pytest.mark.parametrize("gaussian", [False, True])
-@pytest.mark.parametrize("shape", [(9, 17, 12), (5, 8, 20)])
-def test_windows_cover_the_whole_scan_and_agree_where_the_network_is_local(gaussian, shape):
-    torch.manual_seed(0)
-    net = torch.nn.Conv3d(1, 3, 1)
-    image = torch.randn(1, 1, *shape)
-    with torch.no_grad():
-        found = window_logits(net, image, {"patch": [6, 8, 8], "overlap": 0.5, "gaussian": gaussian})
-        assert torch.allclose(found, net(image), atol=1e-5)
+    own, options = "mlmi2023.papers.relational_unet.networks", RUNET["net"]
+    net = build(options, 2, 3, (16, 16, 16), own)
+    assert net(torch.randn(1, 2, 16, 16, 16)).shape == (1, 3, 16, 16, 16)
+    with pytest.raises(InputError, match="multiples of 2"):
+        build(options, 1, 2, (16, 17, 16), own)
+    with pytest.raises(InputError, match=r"net of 'relational_unet'.*feature"):
+        build({"name": "relational_unet", "feature": [4, 4]}, 1, 2, (16, 16, 16), own)
 
 
 def test_small_pieces_and_what_lies_outside_the_brain_are_dropped():
@@ -148,7 +121,7 @@ def heads(tmp_path_factory):
 
 
 def values(rows, metric, label):
-    return [r["value"] for r in rows if r["metric"] == metric and r["label"] == label]
+    return [v.value for v in rows if v.metric == metric and v.label == label]
 
 
 def test_training_uses_training_scans_alone_and_tests_others(organs):
@@ -164,7 +137,7 @@ def test_floor_and_ceiling_of_organs(organs, tmp_path):
     for kind, expected in (("background", 0.0), ("truth", 100.0)):
         own = job(organs, kind, {"kind": kind})
         predict(own, None, tmp_path / kind)
-        rows = score(own, tmp_path / kind)
+        rows = list(score(own, tmp_path / kind))
         assert len(rows) == 2 * 3  # two scans; two organs and their mean
         assert values(rows, "dsc", "avg") == [expected] * 2
         assert values(rows, "dsc", "gall") == [expected] * 2
@@ -177,13 +150,13 @@ def test_swapped_or_shifted_labels_lose(organs, tmp_path):
     for change in (lambda a: np.array([0, 2, 1])[a], lambda a: np.roll(a, 2, 0)):
         for row in (3, 4):
             found = change(np.asarray(scans.labels(row))).astype(np.uint8)
-            np.savez_compressed(tmp_path / "p" / f"{scans.subjects[row]}.npz", found=found)
+            np.savez_compressed(tmp_path / "p" / f"{scans.subjects[row]}.npz", labels=found)
         assert max(values(score(own, tmp_path / "p"), "dsc", "avg")) < 70
 
 
 def test_a_network_learns_to_tell_organs_apart(organs, tmp_path):
     train = {**TRAIN, "steps": 100, "epoch_steps": 50}
-    wider = {**RUNET, "net": {**RUNET["net"], "channels": [8, 16]}}
+    wider = {**RUNET, "net": {**RUNET["net"], "features": [8, 16]}}
     own = job(organs, "runet", wider, train=train)
     run_train(own, tmp_path / "runs", tmp_path / "out")
     weights = tmp_path / "out/weights.safetensors"
@@ -195,10 +168,10 @@ def test_a_network_learns_to_tell_organs_apart(organs, tmp_path):
 def test_lesions_are_cut_at_a_threshold_that_validation_chose(heads, tmp_path):
     own = job(heads, "brightness", {"kind": "brightness", "top": 5.0}, LESIONS, dataset="shifts_wml")
     predict(own, None, tmp_path / "p")
-    kept = read_json(tmp_path / "p" / OPERATING)
+    kept = read_about(tmp_path / "p")
     assert kept["sweep"][f"{kept['threshold']:g}"] == max(kept["sweep"].values())
-    rows = score(own, tmp_path / "p")
-    assert {r["setting"] for r in rows} == {"dev-in", "dev-out"}
+    rows = list(score(own, tmp_path / "p"))
+    assert {v.setting for v in rows} == {"dev-in", "dev-out"}
     assert min(values(rows, "ndsc", "")) > 90  # the lesions of this cohort are far brighter than the rest
     blank = job(heads, "background", {"kind": "background"}, LESIONS, dataset="shifts_wml")
     predict(blank, None, tmp_path / "b")
@@ -219,7 +192,7 @@ def test_the_threshold_does_not_look_at_the_shifted_site(heads, tmp_path):
     for data in (heads, other):
         own = job(data, "brightness", {"kind": "brightness", "top": 5.0}, LESIONS)
         predict(own, None, tmp_path / data.parent.name / "p")
-        kept.append(read_json(tmp_path / data.parent.name / "p" / OPERATING))
+        kept.append(read_about(tmp_path / data.parent.name / "p"))
     assert kept[0] == kept[1]
 
 
@@ -227,7 +200,7 @@ def test_the_threshold_does_not_look_at_the_shifted_site(heads, tmp_path):
     ("options", "task", "said"),
     [
         ({"kind": "magic"}, None, "kind is 'magic'"),
-        ({"kind": "brightness"}, None, "brightness for lesions only"),
+        ({"kind": "brightness"}, None, "is for lesions only"),
         (RUNET, None, "give the weights"),
         ({"kind": "truth"}, {"kind": "cells"}, "task.kind is 'cells'"),
     ],

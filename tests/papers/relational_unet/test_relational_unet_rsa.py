@@ -111,24 +111,24 @@ def double_weights(into, out):
 
 
 def test_the_papers_sizes():
-    sizes = (32, 64, 128, 256, 512)
+    sizes, patch = (32, 64, 128, 256, 512), (96, 96, 96)
     plain = double_weights(1, 32) + sum(double_weights(a, b) for a, b in pairwise(sizes))
     plain += sum(8 * b * a + a for a, b in pairwise(sizes))  # transposed convolutions
     plain += sum(double_weights(2 * a, a) for a in sizes[:-1]) + 32 * 14 + 14
-    assert count(RelationalUNet(14, skip="identity")) == plain
+    assert count(RelationalUNet(1, 14, patch, skip="identity")) == plain
     window = 5 * 7 * 7
     attention = 0
     for c in sizes[:-1]:
         d = c // 8
         attention += c * c + 2 * c * d + d * d + window * (d * d + 2 * d)
-    assert count(RelationalUNet(14)) == plain + attention
-    assert count(RelationalUNet(14, down="conv")) == plain + attention
+    assert count(RelationalUNet(1, 14, patch)) == plain + attention
+    assert count(RelationalUNet(1, 14, patch, down="conv")) == plain + attention
 
 
 @pytest.mark.parametrize("options", [{}, {"down": "conv", "norm": "batch"}, {"skip": "identity"}])
 def test_shapes_and_gradients(options):
     torch.manual_seed(0)
-    net = RelationalUNet(3, (8, 16, 16), window=(3, 3, 3), heads=4, **options)
+    net = RelationalUNet(1, 3, (8, 12, 16), (8, 16, 16), window=(3, 3, 3), heads=4, **options)
     y = net(torch.randn(2, 1, 8, 12, 16))
     assert y.shape == (2, 3, 8, 12, 16)
     y.square().mean().backward()
@@ -149,4 +149,4 @@ def test_shapes_and_gradients(options):
 )
 def test_mistakes_are_one_line(options, said):
     with pytest.raises(InputError, match=said):
-        RelationalUNet(2, (8, 16), **options)
+        RelationalUNet(1, 2, (8, 8, 8), (8, 16), **options)

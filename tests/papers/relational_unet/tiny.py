@@ -11,7 +11,7 @@ overrides:
   relational_unet:
     folds: 3
     datasets: {btcv: {task: {patch: [8, 16, 16], overlap: 0}, methods: [runet, background, truth]}}
-    methods: {runet: {net: {channels: [4, 8], heads: 2, window: [3, 3, 3]}}}
+    methods: {runet: {net: {features: [4, 8], heads: 2, window: [3, 3, 3]}}}
     train: {steps: 2, epoch_steps: 1}
     figures: {fig3: {methods: [runet]}, fig5: {methods: [runet]}}
 """

@@ -12,10 +12,10 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.core.tidy import read_metrics
 from mlmi2023.metrics.segmentation import count, pooled
-from mlmi2023.papers.skin_transformer.data import open_data, resized
-from mlmi2023.papers.skin_transformer.evaluate import predict, read_logits, score
+from mlmi2023.papers.skin_transformer.evaluate import predict, score
 from mlmi2023.papers.skin_transformer.release import after_release
 from mlmi2023.tasks.chain import draw, evaluate, train
+from mlmi2023.tasks.segmentation import Resized, pairs
 
 ROOT = Path(__file__).parents[3]
 SLUG = "skin_transformer"
@@ -103,29 +103,26 @@ def test_controls_bracket_and_the_prior_is_one_mask(settings, packed, tmp_path):
     job = job_for(settings, packed, "prior")
     prior = run(job, tmp_path)
     assert 0.2 < value(prior, "dsc") < 0.95
-    logits = read_logits(tmp_path / "prior/predictions", open_data(job))
-    assert (logits == logits[0]).all()
+    masks = [pair.found for pair in pairs(tmp_path / "prior/predictions", Resized(job))]
+    assert masks[0].any() and all((mask == masks[0]).all() for mask in masks)
 
 
 def test_scores_follow_the_answer(settings, packed, tmp_path):
     """A mask that is mirrored or turned inside out must cost; pooled values are those of all pixels."""
     job = job_for(settings, packed, "truth")
     predict(job, None, tmp_path / "p")
-    logits = np.load(tmp_path / "p/logits.npy")
-    for name, change in (("shifted", np.roll(logits, 12, axis=2)), ("inverted", -logits)):
+    right = list(pairs(tmp_path / "p", Resized(job)))
+    for name, change in (("shifted", lambda m: np.roll(m, 12, axis=1)), ("inverted", lambda m: 1 - m)):
         folder = tmp_path / name
         folder.mkdir()
-        np.save(folder / "logits.npy", change)
-        rows = score(job, folder)
-        dice = float(np.mean([r["value"] for r in rows if r["metric"] == "dsc"]))
+        for pair in right:
+            np.savez(folder / f"{pair.case}.npz", labels=change(pair.found))
+        dice = float(np.mean([v.value for v in score(job, folder) if v.metric == "dsc"]))
         assert dice < 0.8, name
-        data = open_data(job)
-        truths = data.masks[data.rows("test")]
-        counts = [count((m > 0).astype(np.uint8), t) for m, t in zip(change, truths)]
-        assert dice == pytest.approx(pooled(counts)["dice"])
-    np.save(tmp_path / "p/logits.npy", logits[:2])
-    with pytest.raises(InputError, match="of other images"):
-        score(job, tmp_path / "p")
+        assert dice == pytest.approx(pooled(count(change(p.found), p.truth) for p in right)["dice"])
+    np.savez(tmp_path / "p" / f"{right[0].case}.npz", labels=right[0].found[:9])
+    with pytest.raises(InputError, match=r"no labels of .* in its shape"):
+        list(score(job, tmp_path / "p"))
 
 
 def disc(size, row, column, radius):
@@ -161,20 +158,10 @@ def test_a_hole_is_closed_before_the_choice():
 def test_the_epoch_comes_from_the_named_split(settings, packed):
     from mlmi2023.papers.skin_transformer.train import plan
 
-    data = open_data(job_for(settings, packed, "iscf"))
+    data = Resized(job_for(settings, packed, "iscf"))
     for method, split in (("iscf", "val"), ("iscf_test", "test")):
         found = plan(job_for(settings, packed, method, net=SMALL))
-        assert found.val.rows.tolist() == data.rows(split).tolist()
-        assert sorted(found.train.rows) == data.rows("train").tolist()
+        assert found.val.rows.tolist() == data.rows(split)
+        assert sorted(found.train.rows) == data.rows("train")
     with pytest.raises(InputError, match="val or test"):
         plan(job_for(settings, packed, "iscf", net=SMALL, select_on="train"))
-
-
-def test_resizing_keeps_shapes_where_they_are():
-    images = np.zeros((1, 40, 40, 3), np.uint8)
-    masks = disc(40, 12, 28, 8)[None].astype(np.uint8)
-    images[masks > 0] = 200
-    small, labels = resized(images, masks, (20, 20))
-    assert small.shape == (1, 20, 20, 3) and labels.shape == (1, 20, 20)
-    assert np.array_equal(labels[0] > 0, small[0, ..., 0] > 100)
-    assert abs(float(labels.mean()) - float(masks.mean())) < 0.02

@@ -5,11 +5,21 @@ import torch
 import torch.nn.functional as F
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.papers.skin_transformer.attention import EfficientAttention, MixFFN
+from mlmi2023.nets import registry
+from mlmi2023.papers.skin_transformer.attention import EfficientAttention
 from mlmi2023.papers.skin_transformer.iscf import ISCF, ContextMix
-from mlmi2023.papers.skin_transformer.model import SkinTransformer, build_net, count_weights
+from mlmi2023.papers.skin_transformer.model import SkinTransformer
 
 SMALL = {"name": "skin_transformer", "widths": [8, 12, 16], "blocks": [1, 1, 1]}
+OWN = "mlmi2023.papers.skin_transformer.networks"
+
+
+def build_net(options, channels, size):
+    return registry.build(options, channels, 1, size, OWN)
+
+
+def count_weights(options):
+    return registry.count_weights(options, 3, 1, (224, 224), OWN)
 
 
 def small(seed=0, **more):
@@ -28,19 +38,6 @@ def test_efficient_attention_is_attention_in_another_order():
     assert context.shape == (2, 6, 6) and torch.allclose(queries.sum(-1), torch.ones(2, 10), atol=1e-6)
     swapped = F.softmax(q, dim=1) @ F.softmax(k, dim=-1).transpose(1, 2)
     assert not torch.allclose(attended, layer.project(swapped @ v), atol=1e-3)
-
-
-def test_mix_ffn_adds_the_convolution_to_its_own_input():
-    torch.manual_seed(0)
-    ffn, x = MixFFN(4, 2), torch.randn(1, 6, 4)
-    inside = ffn.widen(x)
-    picture = inside.transpose(1, 2).reshape(1, 8, 2, 3)
-    mixed = (
-        F.conv2d(picture, ffn.mix.weight, ffn.mix.bias, padding=1, groups=8).reshape(1, 8, 6).transpose(1, 2)
-    )
-    expected = ffn.narrow(F.gelu(F.layer_norm(mixed + inside, (8,))))
-    assert torch.allclose(ffn(x, (2, 3)), expected, atol=1e-6)
-    assert not torch.allclose(ffn(x, (3, 2)), expected, atol=1e-3)
 
 
 def test_contexts_are_weighed_by_their_means_and_mixed():
@@ -149,14 +146,14 @@ def unused_in_the_release():
 
 
 def test_numbers_of_weights_at_the_papers_size():
-    ours = count_weights({"name": "skin_transformer"}, 3, (224, 224))
+    ours = count_weights({"name": "skin_transformer"})
     assert (ours + unused_in_the_release()) * 1e-6 == pytest.approx(23.43, abs=0.005)
     assert ours == 21_485_021
-    plain = count_weights({"name": "skin_transformer", "scales": []}, 3, (224, 224))
+    plain = count_weights({"name": "skin_transformer", "scales": []})
     iscf = 2 * (128 + 320) * 512 + 2 * 512 + 128 + 320 + 9 * (512 * 512 + 512) + 2 * (3 * 3 + 3) + 3 + 1
     assert ours - plain == iscf
     # one Mix-FFN less per block, each of norm, two linear layers, convolution and norm
-    once = count_weights({"name": "skin_transformer", "ffns": 1}, 3, (224, 224))
+    once = count_weights({"name": "skin_transformer", "ffns": 1})
     each = [2 * d + 2 * 4 * d * d + 4 * d + d + 4 * d * 9 + 4 * d + 2 * 4 * d for d in (128, 320, 512)]
     assert ours - once == 2 * sum(each)
 
@@ -166,7 +163,7 @@ def test_numbers_of_weights_at_the_papers_size():
     [("transunet", 105.28, 1e-3), ("fat_net", 28.75, 0.015), ("swin_unet", 27.17, 1e-3)],
 )
 def test_numbers_of_weights_of_the_baselines(name, millions, share):
-    assert count_weights({"name": name}, 3, (224, 224)) / 1e6 == pytest.approx(millions, rel=share)
+    assert count_weights({"name": name}) / 1e6 == pytest.approx(millions, rel=share)
 
 
 def test_fat_net_joins_both_encoders():

@@ -116,7 +116,7 @@ def surface_distances(
     return to_b[edges[0]], to_a[edges[1]]
 
 
-def hd95(
+def voxel_hd95(
     a: np.ndarray,
     b: np.ndarray,
     spacing: Sequence[float] | float = 1.0,
@@ -126,6 +126,9 @@ def hd95(
     missing: float = float("nan"),
 ) -> float:
     """Return the 95 % Hausdorff distance of two masks, between the centres of their surface pixels.
+
+    Every surface pixel counts alike. :func:`mlmi2023.metrics.surface.hd95_per_label`, of registration papers,
+    puts the surface between pixels and weighs it by area.
 
     Args:
         a: boolean, 2D or 3D.

@@ -1,4 +1,7 @@
-"""Distances between surfaces of label maps."""
+"""Distances between the surfaces that lie between voxels, weighted by area, as Learn2Reg measures them.
+
+:func:`mlmi2023.metrics.segmentation.voxel_hd95`, of segmentation papers, is between the centres of voxels.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache

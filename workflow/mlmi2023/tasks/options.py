@@ -56,3 +56,9 @@ class Background(Options):
     """The floor of segmentation: everything is background."""
 
     kind: Literal["background"]
+
+
+class Prior(Options):
+    """A floor of segmentation on images: the mean mask of the training images."""
+
+    kind: Literal["prior"]

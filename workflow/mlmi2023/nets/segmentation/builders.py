@@ -1,24 +1,22 @@
-"""2D segmentation networks by name, for papers that compare several: a method's key ``net`` names one.
+"""The segmentation networks that papers share, 2D and 3D side by side; see :mod:`mlmi2023.nets.registry`.
 
-Each takes images (B, channels, H, W) and returns logits (B, classes, H, W). Sizes that the config leaves out
-are the published ones.
+Each takes images (B, channels, *size) and returns logits (B, classes, *size). Sizes that the config leaves
+out are the published ones.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from mlmi2023.nets.registry import network, network_at
 
-from mlmi2023.core.config import suggest
-from mlmi2023.core.errors import InputError
-
-#: takes channels, classes, size (rows, columns) and the network's own sizes
-Builder = Callable[..., nn.Module]
+if TYPE_CHECKING:
+    from torch import nn
 
 
+@network("unet", dims=2)
 def unet(
-    channels: int, classes: int, size: tuple[int, int], features: Any = (64, 128, 256, 512, 1024, 64)
-) -> nn.Module:
+    channels: int, classes: int, size: Sequence[int], features: Any = (64, 128, 256, 512, 1024, 64)
+) -> "nn.Module":
     """U-Net (Ronneberger et al. 2015), padded, with batch normalisation: MONAI's.
 
     Args:
@@ -32,82 +30,127 @@ def unet(
     return BasicUNet(2, channels, classes, tuple(features), act="relu", norm="batch", upsample="deconv")
 
 
+@network("attention_unet", dims=(2, 3))
 def attention_unet(
-    channels: int, classes: int, size: tuple[int, int], features: Any = (64, 128, 256, 512, 1024)
-) -> nn.Module:
-    """Attention U-Net (Schlemper et al. 2019): MONAI's.
+    channels: int, classes: int, size: Sequence[int], features: Sequence[int] = (64, 128, 256, 512, 1024)
+) -> "nn.Module":
+    """Attention U-Net (Oktay et al. 2018, Schlemper et al. 2019): MONAI's.
 
     Args:
         channels: of the image.
         classes: of the answer.
-        size: not used.
+        size: must divide by 2 for each level but the first.
         features: channels of each level.
     """
     from monai.networks.nets import AttentionUnet
 
-    return AttentionUnet(2, channels, classes, tuple(features), [2] * (len(features) - 1))
+    divide(size, features)
+    return AttentionUnet(len(size), channels, classes, tuple(features), [2] * (len(features) - 1))
 
 
-def transunet(channels: int, classes: int, size: tuple[int, int], **sizes: Any) -> nn.Module:
+@network("monai_unet", dims=(2, 3))
+def monai_unet(
+    channels: int, classes: int, size: Sequence[int], features: Sequence[int] = (32, 64, 128, 256, 512),
+    units: int = 0,
+) -> "nn.Module":  # fmt: skip
+    """U-Net of MONAI: a strided convolution per level, or residual units (Kerfoot et al. 2019).
+
+    Args:
+        channels: of the image.
+        classes: of the answer.
+        size: must divide by 2 for each level but the first.
+        features: channels of each level.
+        units: residual units of a level; 0: a convolution.
+    """
+    from monai.networks.nets import UNet
+
+    divide(size, features)
+    steps = [2] * (len(features) - 1)
+    return UNet(
+        len(size), channels, classes, tuple(features), steps, num_res_units=units, norm="instance"
+    )  # fmt: skip
+
+
+@network("dynunet", dims=(2, 3))
+def dynunet(
+    channels: int, classes: int, size: Sequence[int], features: Sequence[int] = (32, 64, 128, 256, 320)
+) -> "nn.Module":
+    """The network of nnU-Net (Isensee et al. 2018), without deep supervision: MONAI's.
+
+    Args:
+        channels: of the image.
+        classes: of the answer.
+        size: must divide by 2 for each level but the first.
+        features: channels of each level.
+    """
+    from monai.networks.nets import DynUNet
+
+    divide(size, features)
+    levels = len(features)
+    strides = [1] + [2] * (levels - 1)
+    return DynUNet(
+        len(size), channels, classes, [3] * levels, strides, strides[1:], filters=list(features)
+    )  # fmt: skip
+
+
+@network("unetr", dims=(2, 3))
+def unetr(
+    channels: int,
+    classes: int,
+    size: Sequence[int],
+    features: int = 16,
+    hidden: int = 768,
+    mlp: int = 3072,
+    heads: int = 12,
+) -> "nn.Module":
+    """UNETR (Hatamizadeh et al. 2022): MONAI's; its tokens are blocks of 16 voxels.
+
+    Args:
+        channels: of the image.
+        classes: of the answer.
+        size: must divide by 16.
+        features: channels of the decoder's finest level.
+        hidden: channels of a token.
+        mlp: inside of a block's perceptron.
+        heads: of attention.
+    """
+    from monai.networks.nets import UNETR
+
+    if any(side % 16 for side in size):
+        raise ValueError(f"{text(size)} voxels; UNETR needs multiples of 16")
+    return UNETR(
+        channels, classes, tuple(size), features, hidden, mlp, heads, norm_name="instance",
+        spatial_dims=len(size),
+    )  # fmt: skip
+
+
+@network("transunet", dims=2)
+def transunet(channels: int, classes: int, size: Sequence[int], **sizes: Any) -> "nn.Module":
     """TransUNet; ``pretrained`` names the npz file of R50-ViT-B/16."""
     from mlmi2023.nets.pretrained import load_pretrained
     from mlmi2023.nets.segmentation.transunet import TransUNet, from_vit_release
 
     pretrained = sizes.pop("pretrained", None)
-    net = TransUNet(channels, classes, size, **sizes)
+    net = TransUNet(channels, classes, (size[0], size[1]), **sizes)
     if pretrained:
         load_pretrained(net.encoder, pretrained, from_vit_release)
     return net
 
 
-def swin_unet(channels: int, classes: int, size: tuple[int, int], **sizes: Any) -> nn.Module:
-    """Swin-Unet; ``pretrained`` names a file of Swin weights with as many blocks."""
-    from mlmi2023.nets.pretrained import load_pretrained
-    from mlmi2023.nets.segmentation.swin_unet import SwinUnet
-
-    pretrained = sizes.pop("pretrained", None)
-    net = SwinUnet(channels, classes, size, **sizes)
-    if pretrained:
-        load_pretrained(net.encoder, pretrained)
-    return net
+network_at("swin_unet", 2, "mlmi2023.nets.segmentation.swin_unet:SwinUnet", encoder="encoder")
 
 
-SEGMENTERS: dict[str, Builder] = {
-    "unet": unet,
-    "attention_unet": attention_unet,
-    "transunet": transunet,
-    "swin_unet": swin_unet,
-}
-
-
-def build_segmenter(
-    options: Mapping[str, Any],
-    channels: int,
-    classes: int,
-    size: tuple[int, int],
-    more: Mapping[str, Builder] | None = None,
-) -> nn.Module:
-    """Return the untrained network that ``options`` describes.
-
-    Args:
-        options: ``name`` and the network's own sizes; ``pretrained`` ({path, sha256}) where it has an encoder
-            with published weights.
-        channels: of the image.
-        classes: of the answer, the background included.
-        size: rows and columns of the image.
-        more: networks of the paper's own, by name.
+def divide(size: Sequence[int], features: Sequence[int]) -> None:
+    """Check that an image can be halved once for each level but the first.
 
     Raises:
-        InputError: the name or a size is unknown, or the image does not fit the network.
+        ValueError: it cannot.
     """
-    known = {**SEGMENTERS, **(more or {})}
-    sizes = dict(options)
-    name = str(sizes.pop("name", ""))
-    if name not in known:
-        raise InputError(f"config key net.name is {name!r}{suggest(name, list(known))}")
-    try:
-        return known[name](channels, classes, tuple(size), **sizes)
-    except TypeError as error:
-        raise InputError(f"config key net of '{name}': {error}") from error
-    except ValueError as error:
-        raise InputError(f"config key net of '{name}': {error}; change the sizes or the image's") from error
+    factor = 2 ** (len(features) - 1)
+    if any(side % factor for side in size):
+        raise ValueError(f"{text(size)} voxels; {len(features)} levels need multiples of {factor}")
+
+
+def text(size: Sequence[int]) -> str:
+    """Return sides for a message: 16 x 16."""
+    return " x ".join(map(str, size))

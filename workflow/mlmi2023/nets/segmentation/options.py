@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from mlmi2023.core.conditions import Count, Counts, Share, at_least
+from mlmi2023.core.conditions import Count, Counts, Number, Share, at_least
 from mlmi2023.core.options import Options
 from mlmi2023.nets.options import WeightsFile
 
@@ -19,6 +19,31 @@ class AttentionUnet(Options):
 
     name: Literal["attention_unet"]
     features: Counts = (64, 128, 256, 512, 1024)
+
+
+class MonaiUnet(Options):
+    """MONAI's U-Net, 2D or 3D; ``units`` residual ones in each level."""
+
+    name: Literal["monai_unet"]
+    features: Counts = (32, 64, 128, 256, 512)
+    units: Number = 0
+
+
+class DynUnet(Options):
+    """The network of nnU-Net, 2D or 3D."""
+
+    name: Literal["dynunet"]
+    features: Counts = (32, 64, 128, 256, 320)
+
+
+class Unetr(Options):
+    """UNETR, 2D or 3D."""
+
+    name: Literal["unetr"]
+    features: Count = 16
+    hidden: Count = 768
+    mlp: Count = 3072
+    heads: Count = 12
 
 
 class HybridEncoder(Options):
@@ -56,5 +81,7 @@ class SwinUnet(Options):
     pretrained: WeightsFile | None = None
 
 
-#: of any paper; a paper adds its own by ``Segmenter | Own``
-Segmenter = Unet | AttentionUnet | TransUnet | SwinUnet
+#: of any paper, on images; a paper adds its own by ``Segmenter | Own``
+Segmenter = Unet | AttentionUnet | MonaiUnet | DynUnet | Unetr | TransUnet | SwinUnet
+#: the same on volumes
+VolumeSegmenter = AttentionUnet | MonaiUnet | DynUnet | Unetr

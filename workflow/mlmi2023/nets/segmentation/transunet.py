@@ -7,19 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.nets.blocks.cascade import Cascade, ConvNormRelu
 from mlmi2023.nets.blocks.resnet import ResNet
 from mlmi2023.nets.blocks.vit import TransformerBlock
-
-
-class ConvNormRelu(nn.Sequential):
-    """3 x 3 convolution, batch normalisation, ReLU."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(
-            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
-        )
 
 
 class HybridEncoder(nn.Module):
@@ -85,24 +75,13 @@ class TransUNet(nn.Module):
         super().__init__()
         self.encoder = HybridEncoder(channels, size, **(encoder or {}))  # type: ignore[arg-type]
         self.bottleneck = ConvNormRelu(self.encoder.embed.out_channels, bottleneck)
-        skips = [*reversed(self.encoder.cnn.channels[:-1]), 0]
-        inputs = [bottleneck, *decoder[:-1]]
-        self.decoder = nn.ModuleList(
-            nn.Sequential(ConvNormRelu(below + skip, own), ConvNormRelu(own, own))
-            for below, skip, own in zip(inputs, skips, decoder)
-        )
+        self.decoder = Cascade(bottleneck, self.encoder.cnn.channels[-2::-1], decoder, align_corners=True)
         self.head = nn.Conv2d(decoder[-1], classes, 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits (B, classes, H, W) of (B, C, H, W)."""
         *skips, x = self.encoder(image)
-        x = self.bottleneck(x)
-        for number, convolve in enumerate(self.decoder):
-            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
-            if number < len(skips):
-                x = torch.cat([x, skips[-1 - number]], dim=1)
-            x = convolve(x)
-        return self.head(x)
+        return self.head(self.decoder(self.bottleneck(x), skips[::-1]))
 
 
 _BLOCK = {

@@ -1,11 +1,11 @@
-"""Blocks of the U: overlapping patches, Mix-FFN and the Transformer block around any attention (Fig. 1)."""
+"""Blocks of the U: overlapping patches and the Transformer block around any attention (Fig. 1)."""
 
 from collections.abc import Callable
 from functools import partial
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.nets.blocks.mix_ffn import MixFFN
 from mlmi2023.papers.fine_grained_wavelet.attention import (
     EfficientAttention,
     FrequencyAttention,
@@ -43,23 +43,6 @@ class OverlapPatches(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Return the tokens."""
         return self.norm(self.project(maps).permute(0, 2, 3, 1))
-
-
-class MixFFN(nn.Module):
-    """Two linear layers around a 3 x 3 depthwise convolution with a skip (SegFormer, MISSFormer)."""
-
-    def __init__(self, width: int, ratio: int = 4) -> None:
-        super().__init__()
-        inner = ratio * width
-        self.rise, self.fall = nn.Linear(width, inner), nn.Linear(inner, width)
-        self.mix = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)
-        self.norm = nn.LayerNorm(inner)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, H, W, D)."""
-        x = self.rise(x)
-        mixed = self.mix(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return self.fall(F.gelu(self.norm(mixed + x)))
 
 
 class TransformerBlock(nn.Module):

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mlmi2023.nets.blocks.mix_ffn import MixFFN
 from mlmi2023.papers.fine_grained_wavelet.attention import EfficientAttention, StandardAttention
-from mlmi2023.papers.fine_grained_wavelet.blocks import Attention, MixFFN
+from mlmi2023.papers.fine_grained_wavelet.blocks import Attention
 
 
 def join_levels(maps: Sequence[Tensor], width: int) -> Tensor:

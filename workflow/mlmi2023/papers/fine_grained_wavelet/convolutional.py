@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.nets.blocks.cascade import ConvNormRelu
 from mlmi2023.nets.blocks.resnet import ResNet
-from mlmi2023.nets.segmentation.transunet import ConvNormRelu
 
 
 def upsample(x: Tensor, size: Sequence[int]) -> Tensor:
@@ -21,6 +21,7 @@ class ResUnet(nn.Module):
     Args:
         channels: of the image.
         classes: of the answer.
+        size: not used.
         depths: of the ResNet.
         width: of its stem.
         bottleneck: channels between encoder and decoder.
@@ -31,6 +32,7 @@ class ResUnet(nn.Module):
         self,
         channels: int,
         classes: int,
+        size: Sequence[int],
         depths: Sequence[int] = (3, 4, 6, 3),
         width: int = 64,
         bottleneck: int = 512,
@@ -96,6 +98,7 @@ class DeepLabV3Plus(nn.Module):
     Args:
         channels: of the image.
         classes: of the answer.
+        size: not used.
         depths: of the ResNet.
         width: of its stem.
         pyramid: channels after the pyramid pooling.
@@ -107,6 +110,7 @@ class DeepLabV3Plus(nn.Module):
         self,
         channels: int,
         classes: int,
+        size: Sequence[int],
         depths: Sequence[int] = (3, 4, 23, 3),
         width: int = 64,
         pyramid: int = 256,

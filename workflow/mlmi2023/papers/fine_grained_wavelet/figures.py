@@ -1,16 +1,13 @@
 """The result figures: spectra over depth (Fig. 3), organs (Table 2a) and lesions (supplement)."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.papers.fine_grained_wavelet.context import Context
-from mlmi2023.papers.fine_grained_wavelet.evaluate import SPECTRA, read_masks
-from mlmi2023.papers.fine_grained_wavelet.slices import Case
-from mlmi2023.papers.fine_grained_wavelet.spectra import high_share
-from mlmi2023.reporting.plots import STYLE, save_figure
+from mlmi2023.papers.fine_grained_wavelet.spectra import high_share, spectra_of
+from mlmi2023.tasks.runs import Runs
+from mlmi2023.tasks.segmentation import Slices, pairs, read_case
 
 #: decades of amplitude that a spectrum shows
 DECADES = 2.0
@@ -23,35 +20,18 @@ COLOURS = (
 )  # fmt: skip
 
 
-def draw(figure_id: str, context: Context, out_stem: Path) -> None:
-    """Draw a figure as ``<out_stem>.png`` and ``<out_stem>.svg``.
-
-    Raises:
-        InputError: there is no such figure, or nothing to show in it.
-    """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    figures = {"fig3": _spectra, "fig_organs": _organs, "fig_lesions": _lesions}
-    if figure_id not in figures:
-        raise InputError(f"figure '{figure_id}': fine_grained_wavelet draws {', '.join(figures)}")
-    with matplotlib.rc_context(STYLE):
-        save_figure(figures[figure_id](context), out_stem)
-
-
-def _spectra(context: Context) -> Any:
+def _spectra(runs: Runs) -> Any:
     """Fig. 3: a row of spectra for each method, a column for each encoder block."""
     import matplotlib.pyplot as plt
 
-    found = {}
-    for method, folder in context.predictions.items():
-        file = folder / SPECTRA
-        if not file.exists():
+    slices, found = Slices(runs.job), {}
+    for method, folder in runs.predictions.items():
+        heard = [spectra_of(pair.kept) for pair in pairs(folder, slices)]
+        if not all(heard):
             raise InputError(
-                f"{file}: no spectra; the figure's methods must be networks of kind 'fet' on scans"
+                f"{folder}: no spectra; the figure's methods must be networks called 'fet' on scans"
             )
-        with np.load(file) as content:
-            found[method] = {name: content[name] for name in content.files}
+        found[method] = {name: np.mean([own[name] for own in heard], axis=0) for name in heard[0]}
     layers = list(next(iter(found.values())))
     size = (1.35 * len(layers) + 0.6, 1.6 * len(found) + 0.3)
     figure, grid = plt.subplots(len(found), len(layers), figsize=size, squeeze=False, layout="constrained")
@@ -63,30 +43,32 @@ def _spectra(context: Context) -> Any:
             axes.set_xlabel(f"{100 * float(high_share(spectrum)):.0f} %", fontsize=8)
             axes.set_xticks([])
             axes.set_yticks([])
-        row[0].set_ylabel(context.names[method], fontsize=8)
+        row[0].set_ylabel(runs.names[method], fontsize=8)
     for axes, layer in zip(grid[0], layers):
         axes.set_title(layer.replace("stage", "stage ").replace("_block", ", block "), fontsize=7)
     figure.colorbar(picture, ax=grid, label="log amplitude", shrink=0.7)
     return figure
 
 
-def _organs(context: Context) -> Any:
+def _organs(runs: Runs) -> Any:
     """Table 2a: the slice of the first test case with the most structures, by every method."""
     import matplotlib.pyplot as plt
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    case = context.slices.cases[0]
-    truth, image = context.slices.truth(case), context.slices.image(case)
+    slices = Slices(runs.job)
+    case = slices.rows("test")[0]
+    truth, image = slices.truth(case), slices.image(case)
     number = most_structures(truth)
     maps = {"Truth": truth[number]}
-    for method, folder in context.predictions.items():
-        maps[context.names[method]] = _of(read_masks(folder), case, folder)[number]
-    colours = [COLOURS[n % len(COLOURS)] for n in range(len(context.slices.classes))]
+    for method, folder in runs.predictions.items():
+        maps[runs.names[method]] = read_case(folder, slices, case)["labels"][number]
+    colours = [COLOURS[n % len(COLOURS)] for n in range(len(slices.classes))]
     figure, row = plt.subplots(
         1, len(maps), figsize=(1.7 * len(maps), 2.6), squeeze=False, layout="constrained"
     )
-    ratio = case.spacing[1] / case.spacing[2]
+    spacing = slices.spacing(case)
+    ratio = spacing[1] / spacing[2]
     for axes, (name, labels) in zip(row[0], maps.items()):
         axes.imshow(image[number].mean(-1), cmap="gray", vmin=0, vmax=1, aspect=ratio, origin="lower")
         axes.imshow(
@@ -95,7 +77,7 @@ def _organs(context: Context) -> Any:
         )  # fmt: skip
         axes.set_title(name, fontsize=8)
         axes.set_axis_off()
-    handles = [Patch(color=colour, label=name) for colour, name in zip(colours, context.slices.classes)]
+    handles = [Patch(color=colour, label=name) for colour, name in zip(colours, slices.classes)]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(8, len(handles)), fontsize=7)
     return figure
 
@@ -105,31 +87,28 @@ def most_structures(truth: np.ndarray) -> int:
     return int(np.argmax([len(np.unique(labels)) for labels in truth]))
 
 
-def _lesions(context: Context) -> Any:
+def _lesions(runs: Runs) -> Any:
     """Contours on the first test images: truth green, found red."""
     import matplotlib.pyplot as plt
 
-    cases = context.slices.cases[:LESIONS]
-    methods = list(context.predictions)
+    slices = Slices(runs.job)
+    cases = slices.rows("test")[:LESIONS]
+    methods = list(runs.predictions)
     size = (1.7 * len(methods), 1.75 * len(cases))
     figure, grid = plt.subplots(len(cases), len(methods), figsize=size, squeeze=False, layout="constrained")
-    masks = {method: read_masks(folder) for method, folder in context.predictions.items()}
     for row, case in zip(grid, cases):
-        image, truth = context.slices.image(case)[0], context.slices.truth(case)[0]
+        image, truth = slices.image(case)[0], slices.truth(case)[0]
         shown = image if image.shape[-1] == 3 else image.mean(-1)
         for axes, method in zip(row, methods):
             axes.imshow(shown, cmap="gray", vmin=0, vmax=1)
-            found = _of(masks[method], case, context.predictions[method])[0]
+            found = read_case(runs.predictions[method], slices, case)["labels"][0]
             for labels, colour in ((truth, "#2CA02C"), (found, "#D62728")):
                 if 0 < np.count_nonzero(labels) < labels.size:
                     axes.contour(labels > 0, [0.5], colors=[colour], linewidths=1)
             axes.set_axis_off()
     for axes, method in zip(grid[0], methods):
-        axes.set_title(context.names[method], fontsize=8)
+        axes.set_title(runs.names[method], fontsize=8)
     return figure
 
 
-def _of(masks: dict[str, np.ndarray], case: Case, folder: Path) -> np.ndarray:
-    if case.name not in masks:
-        raise InputError(f"{folder}: no labels of {case.name}; delete the folder and predict again")
-    return masks[case.name]
+FIGURES = {"fig3": _spectra, "fig_organs": _organs, "fig_lesions": _lesions}

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.nets.blocks.cascade import ConvNormRelu
 from mlmi2023.nets.blocks.resnet import ResNet
 from mlmi2023.nets.blocks.swin import PatchMerging, drop_rates, swin_blocks
 from mlmi2023.nets.blocks.vit import TransformerBlock
-from mlmi2023.nets.segmentation.transunet import ConvNormRelu
 
 
 class _Asked(nn.Module):

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.nets.segmentation.transunet import ConvNormRelu
+from mlmi2023.nets.blocks.cascade import Cascade, ConvNormRelu
 
 
 def _linear(inputs: int, outputs: int, side: int = 1, stride: int = 1) -> nn.Sequential:
@@ -133,11 +133,7 @@ class LevitUnet(nn.Module):
                 layers += [Residual(LevitAttention(width, width, own, grid, key, 2)), _mlp(width)]
             self.stages.append(nn.Sequential(*layers))
         self.join = nn.Sequential(ConvNormRelu(sum(widths), bottleneck), ConvNormRelu(bottleneck, bottleneck))
-        skips = [*reversed(stem[:-1]), 0]
-        self.decoder = nn.ModuleList(
-            nn.Sequential(ConvNormRelu(below + skip, own), ConvNormRelu(own, own))
-            for below, skip, own in zip([bottleneck, *decoder[:-1]], skips, decoder)
-        )
+        self.decoder = Cascade(bottleneck, stem[-2::-1], decoder)
         self.head = nn.Conv2d(decoder[-1], classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -152,9 +148,4 @@ class LevitUnet(nn.Module):
         grid = found[0].shape[2:]
         found = [F.interpolate(f, size=grid, mode="bilinear", align_corners=False) for f in found]
         x = self.join(torch.cat(found, dim=1))
-        for number, convolve in enumerate(self.decoder):
-            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            if number < len(skips) - 1:
-                x = torch.cat([x, skips[-2 - number]], dim=1)
-            x = convolve(x)
-        return self.head(x)
+        return self.head(self.decoder(x, skips[-2::-1]))

@@ -16,7 +16,7 @@ lowers its mean distance. Means run over structures first, then over cases.
 
 import numpy as np
 
-from mlmi2023.metrics.segmentation import count, hd95, rates
+from mlmi2023.metrics.segmentation import count, rates, voxel_hd95
 
 
 def published(found: np.ndarray, true: np.ndarray) -> tuple[float, float]:
@@ -25,7 +25,7 @@ def published(found: np.ndarray, true: np.ndarray) -> tuple[float, float]:
         return 0.0, 0.0
     if not true.any():
         return 1.0, 0.0
-    return rates(count(found, true))["dice"], hd95(found, true, together=True)
+    return rates(count(found, true))["dice"], voxel_hd95(found, true, together=True)
 
 
 def strict(found: np.ndarray, true: np.ndarray, spacing: tuple[float, ...]) -> tuple[float, float]:
@@ -33,7 +33,7 @@ def strict(found: np.ndarray, true: np.ndarray, spacing: tuple[float, ...]) -> t
     if not found.any() and not true.any():
         return float("nan"), float("nan")
     diagonal = float(np.linalg.norm(np.multiply(found.shape, spacing)))
-    return rates(count(found, true))["dice"], hd95(found, true, spacing, missing=diagonal)
+    return rates(count(found, true))["dice"], voxel_hd95(found, true, spacing, missing=diagonal)
 
 
 def scan_scores(

@@ -7,7 +7,7 @@ from mlmi2023.core.options import Options
 from mlmi2023.losses.options import SegmentationLoss
 from mlmi2023.nets.options import WeightsFile
 from mlmi2023.nets.segmentation.options import Segmenter
-from mlmi2023.tasks.options import Background, Size, Truth
+from mlmi2023.tasks.options import Background, Prior, Size, Truth
 from mlmi2023.training.data.options import Augmentation2D
 from mlmi2023.training.loop.options import OptimisedTraining
 
@@ -119,4 +119,4 @@ class Train(OptimisedTraining):
     channels_last: bool = False
 
 
-Method = Learned | Background | Truth
+Method = Learned | Prior | Background | Truth

@@ -1,6 +1,6 @@
 """How much fine detail the maps inside a network keep, by depth (Fig. 3)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
@@ -46,19 +46,20 @@ class Listener:
     """Keep the spectra of a network's encoder blocks while it answers.
 
     Args:
-        net: the network; its blocks are listened to until :meth:`close`.
+        net: the network; its blocks are listened to from now on.
     """
 
     def __init__(self, net: FrequencyUnet) -> None:
-        #: stage (from 1) and block (from 1) of each layer
+        #: names of the layers, by stage and block, both from 1
         self.layers = [
-            (stage, block)
+            f"stage{stage}_block{block}"
             for stage, blocks in enumerate(net.encoder.stages, 1)
             for block in range(1, 1 + len(blocks))  # type: ignore[arg-type]
         ]
         self.heard: list[list[Tensor]] = [[] for _ in self.layers]
         blocks: Iterable[nn.Module] = (block for blocks in net.encoder.stages for block in blocks)  # type: ignore[attr-defined]
-        self.handles = [block.register_forward_hook(self._hook(n)) for n, block in enumerate(blocks)]
+        for number, block in enumerate(blocks):
+            block.register_forward_hook(self._hook(number))
 
     def _hook(self, number: int) -> Callable[..., None]:
         def listen(module: nn.Module, given: tuple[Tensor, ...], answer: Tensor) -> None:
@@ -66,22 +67,23 @@ class Listener:
 
         return listen
 
-    def take(self) -> list[np.ndarray]:
-        """Return the mean amplitude (H, W) of each layer since the last call."""
-        found = [torch.cat(parts).mean(dim=0).numpy() for parts in self.heard]
+    def take(self) -> dict[str, np.ndarray]:
+        """Return the mean amplitude (H, W) since the last call, by layer."""
+        found = {name: torch.cat(parts).mean(dim=0).numpy() for name, parts in zip(self.layers, self.heard)}
         self.heard = [[] for _ in self.layers]
         return found
 
-    def close(self) -> None:
-        """Stop listening."""
-        for handle in self.handles:
-            handle.remove()
+
+def spectra_of(kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the spectra among what is kept of a case, by layer."""
+    return {name: array for name, array in kept.items() if name.startswith("stage")}
 
 
-def deep_share(layers: list[tuple[int, int]], spectra: list[np.ndarray]) -> float:
+def deep_share(spectra: Mapping[str, np.ndarray]) -> float:
     """Return the mean share of high frequencies over the blocks of the last stage but one.
 
     It is the deepest whose attention the methods differ in: the last one's maps are too small to be halved.
     """
-    deepest = max(stage for stage, _ in layers) - 1
-    return float(np.mean([high_share(s) for (stage, _), s in zip(layers, spectra) if stage == deepest]))
+    stages = [int(name.removeprefix("stage").split("_")[0]) for name in spectra]
+    deepest = max(stages) - 1
+    return float(np.mean([high_share(s) for stage, s in zip(stages, spectra.values()) if stage == deepest]))

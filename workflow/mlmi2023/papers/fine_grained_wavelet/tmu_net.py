@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.nets.blocks.cascade import Cascade, ConvNormRelu
 from mlmi2023.nets.blocks.resnet import ResNet
 from mlmi2023.nets.blocks.vit import TransformerBlock
-from mlmi2023.nets.segmentation.transunet import ConvNormRelu
 
 
 class ContextualAttention(nn.Module):
@@ -81,10 +81,7 @@ class TMUNet(nn.Module):
         )
         *skips, deepest = self.encoder.channels
         self.context = ContextualAttention(deepest, hidden, bottleneck)
-        self.decoder = nn.ModuleList(
-            nn.Sequential(ConvNormRelu(below + skip, own), ConvNormRelu(own, own))
-            for below, skip, own in zip([bottleneck, *decoder[:-1]], [*reversed(skips), 0], decoder)
-        )
+        self.decoder = Cascade(bottleneck, skips[::-1], decoder)
         self.border = nn.Conv2d(decoder[-1], 1, 1)
         self.head = nn.Conv2d(decoder[-1] + 1, classes, 1)
 
@@ -92,10 +89,5 @@ class TMUNet(nn.Module):
         """Return the logits (B, classes, H, W) of (B, C, H, W)."""
         *skips, x = self.encoder(image)
         tokens = self.transformer(self.embed(image).flatten(2).transpose(1, 2) + self.position)
-        x = self.context(x, tokens, self.grid)
-        for number, convolve in enumerate(self.decoder):
-            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            if number < len(skips):
-                x = torch.cat([x, skips[-1 - number]], dim=1)
-            x = convolve(x)
+        x = self.decoder(self.context(x, tokens, self.grid), skips[::-1])
         return self.head(torch.cat([x, self.border(x)], dim=1))

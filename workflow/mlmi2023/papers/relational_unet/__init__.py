@@ -14,10 +14,10 @@ Sect. 4.1, Shifts 2.0                  form ``scans``; stand-in: ``cohorts.simul
 Sect. 4.2, Eq. 4, DSC                  ``mlmi2023.metrics.segmentation``
 Sect. 4.2, Eq. 5, nDSC                 ``mlmi2023.metrics.ndsc``
 Losses (of the release)                ``losses``, ``mlmi2023.losses.segmentation``
-Training                               ``train.plan``, ``mlmi2023.training.{segmentation,patches,augment3d}``
-Inference                              ``inference``, MONAI's sliding window
-Table 1, Table 2, rows                 ``baselines.build``, ``evaluate``
-Figs. 3 to 5                           ``figures.draw``
+Training                               ``train.plan``, ``mlmi2023.tasks.segmentation``, form ``volumes``
+Inference                              ``tasks.segmentation.volumes``, MONAI's sliding window; ``lesions``
+Table 1, Table 2, rows                 key ``net``, ``mlmi2023.nets.segmentation.builders``; ``evaluate``
+Figs. 3 to 5                           ``figures.FIGURES``
 =====================================  =======================================================================
 
 What was settled differently from the paper, or where it is silent: ``deviations.yaml``.

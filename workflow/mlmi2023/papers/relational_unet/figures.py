@@ -1,39 +1,13 @@
 """Slices with what each method found (Figs. 3 and 4), and score against size (Fig. 5)."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.forms.scans.reader import divide
-from mlmi2023.core.errors import InputError
 from mlmi2023.drawing.slices import label_colours, paint
-from mlmi2023.papers.relational_unet.context import Context
-from mlmi2023.papers.relational_unet.evaluate import read_found, score
-from mlmi2023.reporting.plots import STYLE, save_figure
-
-
-def draw(figure_id: str, context: Context, out_stem: Path) -> None:
-    """Draw a figure as ``<out_stem>.png`` and ``<out_stem>.svg``.
-
-    Raises:
-        InputError: there is no such figure.
-    """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    figures = {"fig3": _slices, "fig4": _slices, "fig5": _sizes, "fig5_shifts": _sizes}
-    if figure_id not in figures:
-        raise InputError(f"figure '{figure_id}': relational_unet draws {', '.join(figures)}")
-    with matplotlib.rc_context(STYLE):
-        save_figure(figures[figure_id](context), out_stem)
-
-
-def _tested(context: Context) -> list[int]:
-    job = next(iter(context.jobs.values()))
-    return divide(context.scans, job.fold, job.task.get("val", "val"), job.task.get("tested", ("test",)))[
-        "test"
-    ]
+from mlmi2023.papers.relational_unet.evaluate import score
+from mlmi2023.tasks.runs import Runs
+from mlmi2023.tasks.segmentation import Volumes, read_about, read_case
 
 
 def fullest(labels: np.ndarray) -> int:
@@ -43,15 +17,16 @@ def fullest(labels: np.ndarray) -> int:
     return int(np.argmax(np.array(kinds) * (area.max() + 1) + area))
 
 
-def _slices(context: Context) -> Any:
+def _slices(runs: Runs) -> Any:
     """One axial slice of the first tested scan: truth, then each method. The rule looks at no result."""
     import matplotlib.pyplot as plt
 
-    scans, row = context.scans, _tested(context)[0]
-    truth, image = np.asarray(scans.labels(row)), np.asarray(scans.image(row), np.float32)
+    volumes, scans = Volumes(runs.job), runs.cohort
+    row = volumes.rows("test")[0]
+    truth, image = volumes.truth(row), np.asarray(scans.image(row), np.float32)
     z = fullest(truth)
     shown = [("Truth", truth)] + [
-        (context.names[m], read_found(folder, scans, row)) for m, folder in context.predictions.items()
+        (runs.names[m], read_case(folder, volumes, row)["labels"]) for m, folder in runs.predictions.items()
     ]
     columns = min(4, len(shown))
     lines = -(-len(shown) // columns)
@@ -76,31 +51,23 @@ def _slices(context: Context) -> Any:
     return figure
 
 
-def parameters(weights: Path) -> int:
-    """Return the number of weights in a file, from its header."""
-    from safetensors import safe_open
-
-    with safe_open(weights, "pt") as content:
-        return sum(int(np.prod(content.get_slice(key).get_shape())) for key in content.keys())  # noqa: SIM118
-
-
-def _sizes(context: Context) -> Any:
+def _sizes(runs: Runs) -> Any:
     """Fig. 5: mean score of the first seed against millions of weights, a point per network."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(5.6, 3.8), layout="constrained")
-    organs = next(iter(context.jobs.values())).task["kind"] == "organs"
+    organs = runs.job.task["kind"] == "organs"
     metric, label = ("dsc", "avg") if organs else ("ndsc", "")
-    for method, folder in context.predictions.items():
-        if method not in context.weights:
+    for method, folder in runs.predictions.items():
+        millions = read_about(folder).get("parameters", 0) / 1e6
+        if not millions:
             continue
-        rows = score(context.jobs[method], folder)
-        values = [r["value"] for r in rows if r["metric"] == metric and r["label"] == label]
-        size = parameters(context.weights[method]) / 1e6
+        found = score(runs.jobs[method], folder)
+        values = [v.value for v in found if v.metric == metric and v.label == label]
         ours = method.startswith("runet")
-        axes.scatter(size, np.mean(values), s=48, color="#D55E00" if ours else "#0072B2", zorder=3)
+        axes.scatter(millions, np.mean(values), s=48, color="#D55E00" if ours else "#0072B2", zorder=3)
         axes.annotate(
-            context.names[method], (size, float(np.mean(values))), xytext=(5, 4), textcoords="offset points",
+            runs.names[method], (millions, float(np.mean(values))), xytext=(5, 4), textcoords="offset points",
             fontsize=8,
         )  # fmt: skip
     axes.set_xscale("log")
@@ -109,3 +76,6 @@ def _sizes(context: Context) -> Any:
     axes.margins(x=0.2, y=0.15)
     axes.grid(alpha=0.3)
     return figure
+
+
+FIGURES = {"fig3": _slices, "fig4": _slices, "fig5": _sizes, "fig5_shifts": _sizes}

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.nets.segmentation.builders import divide
 from mlmi2023.papers.relational_unet.rsa import RSA
 
 
@@ -30,12 +31,13 @@ def double(into: int, out: int, norm: str, stride: int = 1) -> nn.Sequential:
 
 
 class RelationalUNet(nn.Module):
-    """The network, (B, 1, T, H, W) -> (B, classes, T, H, W); sides are multiples of 2 to the number of
-    levels.
+    """The network, (B, channels, T, H, W) -> (B, classes, T, H, W).
 
     Args:
+        channels: of the image.
         classes: output channels, the background among them.
-        channels: of each level, the finest first.
+        size: (T, H, W) of the image; must divide by 2 for each level but the first.
+        features: channels of each level, the finest first.
         skip: ``rsa``, or ``identity`` for a plain 3D U-Net.
         down: ``pool`` halves by max pooling, ``conv`` by a stride of the level's first convolution.
         norm: ``instance`` or ``batch``.
@@ -47,12 +49,15 @@ class RelationalUNet(nn.Module):
 
     Raises:
         InputError: an unknown option.
+        ValueError: the image does not fit.
     """
 
     def __init__(
         self,
+        channels: int,
         classes: int,
-        channels: Sequence[int] = (32, 64, 128, 256, 512),
+        size: Sequence[int],
+        features: Sequence[int] = (32, 64, 128, 256, 512),
         skip: str = "rsa",
         down: str = "pool",
         norm: str = "instance",
@@ -67,20 +72,21 @@ class RelationalUNet(nn.Module):
             raise InputError(f"config key net.skip is {skip!r}; choose rsa or identity")
         if down not in ("pool", "conv"):
             raise InputError(f"config key net.down is {down!r}; choose pool or conv")
+        divide(size, features)
         stride = 2 if down == "conv" else 1
         self.pool = nn.MaxPool3d(2) if down == "pool" else nn.Identity()
-        befores = [1, *channels[:-1]]
+        befores = [channels, *features[:-1]]
         self.encoder = nn.ModuleList(
             double(before, own, norm, stride if level else 1)
-            for level, (before, own) in enumerate(zip(befores, channels))
+            for level, (before, own) in enumerate(zip(befores, features))
         )
         self.skips = nn.ModuleList(
             RSA(own, window, heads, kernel, context, budget) if skip == "rsa" else nn.Identity()
-            for own in channels[:-1]
+            for own in features[:-1]
         )
-        self.ups = nn.ModuleList(nn.ConvTranspose3d(below, own, 2, 2) for own, below in pairwise(channels))
-        self.decoder = nn.ModuleList(double(2 * own, own, norm) for own in channels[:-1])
-        self.head = nn.Conv3d(channels[0], classes, 1)
+        self.ups = nn.ModuleList(nn.ConvTranspose3d(below, own, 2, 2) for own, below in pairwise(features))
+        self.decoder = nn.ModuleList(double(2 * own, own, norm) for own in features[:-1])
+        self.head = nn.Conv3d(features[0], classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits."""

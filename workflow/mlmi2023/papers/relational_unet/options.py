@@ -5,17 +5,17 @@ from typing import Annotated, Literal
 from mlmi2023.core.conditions import Amount, Count, Counts, Number, Positive, Share, between, filled
 from mlmi2023.core.options import Options
 from mlmi2023.losses.options import SegmentationLoss
-from mlmi2023.tasks.options import Background, Patch, Truth
+from mlmi2023.nets.segmentation.options import VolumeSegmenter
+from mlmi2023.tasks.options import Background, Patch, Prior, Truth
 from mlmi2023.training.data.options import Augmentation3D
 from mlmi2023.training.loop.options import OptimisedTraining
-
-CHANNELS = (32, 64, 128, 256, 512)
 
 
 class RelationalUnet(Options):
     """See :class:`~mlmi2023.papers.relational_unet.network.RelationalUNet`."""
 
-    channels: Counts = CHANNELS
+    name: Literal["relational_unet"]
+    features: Counts = (32, 64, 128, 256, 512)
     skip: Literal["rsa", "identity"] = "rsa"
     down: Literal["pool", "conv"] = "pool"
     norm: Literal["instance", "batch"] = "instance"
@@ -26,57 +26,11 @@ class RelationalUnet(Options):
     budget: Amount = 0.0
 
 
-class Channels(Options):
-    """Channels of each level."""
-
-    channels: Counts = CHANNELS
-
-
-class ResidualUnet(Channels):
-    """MONAI's U-Net; ``units`` residual ones in each level."""
-
-    units: Number = 0
-
-
-class UnetrSizes(Options):
-    """UNETR."""
-
-    features: Count = 16
-    hidden: Count = 768
-    mlp: Count = 3072
-    heads: Count = 12
-
-
-class Relational(Options):
-    """The paper's network, and its ablations."""
+class Learned(Options):
+    """A network on patches."""
 
     kind: Literal["learned"]
-    model: Literal["relational_unet"]
-    net: RelationalUnet = RelationalUnet()
-
-
-class Monai(Options):
-    """U-Nets of MONAI."""
-
-    kind: Literal["learned"]
-    model: Literal["monai_unet"]
-    net: ResidualUnet = ResidualUnet()
-
-
-class OtherUnet(Options):
-    """Attention U-Net, and the network of nnU-Net."""
-
-    kind: Literal["learned"]
-    model: Literal["attention_unet", "dynunet"]
-    net: Channels = Channels()
-
-
-class Unetr(Options):
-    """UNETR."""
-
-    kind: Literal["learned"]
-    model: Literal["unetr"]
-    net: UnetrSizes = UnetrSizes()
+    net: RelationalUnet | VolumeSegmenter
 
 
 class Brightness(Options):
@@ -96,6 +50,7 @@ class Windows(Options):
         tested: splits that are scored.
         within: negative patches lie where the scaled image is above this.
         windows: that are computed at once.
+        modalities: the images of a scan that a network sees; null: all.
     """
 
     patch: Patch
@@ -105,6 +60,7 @@ class Windows(Options):
     tested: Annotated[tuple[str, ...], filled] = ("test",)
     within: float | None = None
     windows: Count = 1
+    modalities: Annotated[tuple[str, ...], filled] | None = None
 
 
 class Organs(Windows):
@@ -144,5 +100,5 @@ class Train(OptimisedTraining):
     augment: Augmentation3D | None = None
 
 
-Method = Relational | Monai | OtherUnet | Unetr | Brightness | Background | Truth
+Method = Learned | Brightness | Prior | Background | Truth
 Task = Organs | Lesions

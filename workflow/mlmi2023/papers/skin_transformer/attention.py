@@ -1,8 +1,10 @@
-"""Efficient attention (Sect. 2.1, Eq. 2), Mix-FFN (Eq. 4) and the block made of them (Fig. 1b)."""
+"""Efficient attention (Sect. 2.1, Eq. 2) and the block around it (Eqs. 3 and 4, Fig. 1b)."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from mlmi2023.nets.blocks.mix_ffn import MixFFN
 
 
 class EfficientAttention(nn.Module):
@@ -35,30 +37,6 @@ class EfficientAttention(nn.Module):
         return (attended if self.project is None else self.project(attended)), context, queries
 
 
-class MixFFN(nn.Module):
-    """Perceptron with a 3x3 depthwise convolution inside, around which there is a skip.
-
-    The convolution tells tokens where they are; there is no other encoding of position.
-
-    Args:
-        width: channels in and out.
-        ratio: how many times more there are inside.
-    """
-
-    def __init__(self, width: int, ratio: int = 4) -> None:
-        super().__init__()
-        inside = ratio * width
-        self.widen, self.narrow = nn.Linear(width, inside), nn.Linear(inside, width)
-        self.mix = nn.Conv2d(inside, inside, 3, padding=1, groups=inside)
-        self.norm = nn.LayerNorm(inside)
-
-    def forward(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
-        """Return tokens (B, N, width) for tokens that lie on ``grid`` (rows, columns)."""
-        x = self.widen(x)
-        mixed = self.mix(x.transpose(1, 2).unflatten(2, grid)).flatten(2).transpose(1, 2)
-        return self.narrow(F.gelu(self.norm(mixed + x)))
-
-
 class EfficientBlock(nn.Module):
     """Eqs. 3 and 4: attention, then Mix-FFN, each behind a norm and around a skip.
 
@@ -80,7 +58,7 @@ class EfficientBlock(nn.Module):
         attended, context, queries = self.attention(self.norm(x))
         x = x + attended
         for norm, ffn in zip(self.norms, self.ffns):
-            x = x + ffn(norm(x), grid)
+            x = x + ffn(norm(x).unflatten(1, grid)).flatten(1, 2)
         return x, context, queries
 
 

@@ -1,16 +1,13 @@
-"""The U-shaped efficient transformer (Fig. 1a), with or without ISCF, and all networks of Table 1 by name."""
+"""The U-shaped efficient transformer (Fig. 1a), with or without ISCF."""
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from mlmi2023.nets.blocks.swin import PatchExpanding
-from mlmi2023.nets.segmentation.builders import Builder, build_segmenter
 from mlmi2023.papers.skin_transformer.attention import Stage
-from mlmi2023.papers.skin_transformer.fatnet import FATNet
 from mlmi2023.papers.skin_transformer.iscf import ISCF
 
 #: side and distance of the patches of each stage
@@ -39,6 +36,7 @@ class SkinTransformer(nn.Module):
     Args:
         channels: of the image.
         classes: of the answer; 1 for lesion against skin.
+        size: rows and columns of the image; multiples of 16.
         widths: channels of the stages at 1/4, 1/8 and 1/16 of the image.
         blocks: of each stage.
         ffns: Mix-FFNs of a block.
@@ -51,6 +49,7 @@ class SkinTransformer(nn.Module):
         self,
         channels: int = 3,
         classes: int = 1,
+        size: tuple[int, int] = (224, 224),
         widths: Sequence[int] = (128, 320, 512),
         blocks: Sequence[int] = (2, 2, 2),
         ffns: int = 2,
@@ -90,24 +89,3 @@ class SkinTransformer(nn.Module):
         for expand, fuse, skip in zip(self.expand, self.fuse, reversed(skips)):
             x = fuse(expand(x), skip)
         return self.head(self.final(x).permute(0, 3, 1, 2))
-
-
-def build_net(options: Mapping[str, Any], channels: int, size: tuple[int, int]) -> nn.Module:
-    """Return the network that a method's key ``net`` describes, with one logit.
-
-    Raises:
-        InputError: an unknown network or size.
-    """
-    own: dict[str, Builder] = {
-        "skin_transformer": lambda channels, classes, size, **o: SkinTransformer(channels, classes, **o),
-        "fat_net": FATNet,
-    }
-    return build_segmenter(options, channels, 1, size, own)
-
-
-def count_weights(options: Mapping[str, Any], channels: int, size: tuple[int, int]) -> int:
-    """Return the number of weights of a network without making them."""
-    own = {key: value for key, value in options.items() if key != "pretrained"}
-    with torch.device("meta"):
-        net = build_net(own, channels, size)
-    return sum(p.numel() for p in net.parameters())

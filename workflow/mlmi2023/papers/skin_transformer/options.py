@@ -6,7 +6,7 @@ from mlmi2023.core.conditions import Count, between
 from mlmi2023.core.options import Options
 from mlmi2023.losses.options import SegmentationLoss
 from mlmi2023.nets.segmentation.options import Segmenter
-from mlmi2023.tasks.options import Background, Size, Truth
+from mlmi2023.tasks.options import Background, Prior, Size, Truth
 from mlmi2023.training.data.options import Augmentation2D
 from mlmi2023.training.loop.options import OptimisedTraining
 
@@ -48,12 +48,6 @@ class Learned(Options):
     printed: Net | None = None
     size: Size | None = None
     select_on: Literal["val", "test"] = "val"
-
-
-class Prior(Options):
-    """The floor: the mean mask of the training images."""
-
-    kind: Literal["prior"]
 
 
 class Task(Options):

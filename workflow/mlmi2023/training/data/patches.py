@@ -32,7 +32,8 @@ class DrawnPatches(Dataset):
         rows: the scans to draw from; an item of the data set is one of them.
         size: (T, H, W) of a patch.
         positive: share of patches whose centre is a labelled voxel; the others have theirs in the background.
-        within: the background counts only where the image is above this value; None: everywhere.
+        within: the background counts only where the first image is above this value; None: everywhere.
+        modalities: the channels; with several, a sample says by ``present`` (C,) which of them its scan has.
 
     A patch lies inside its scan where that is large enough, and is moved there if need be.
     """
@@ -44,6 +45,7 @@ class DrawnPatches(Dataset):
         size: Sequence[int],
         positive: float,
         within: float | None = None,
+        modalities: Sequence[str] | None = None,
     ) -> None:
         if not 0 <= positive <= 1:
             raise InputError(f"config key train.positive is {positive!r}; give a share from 0 to 1")
@@ -52,6 +54,10 @@ class DrawnPatches(Dataset):
                 f"config key train.patch is {list(size)}; give three sides: depth, rows, columns"
             )
         self.rows, self.size, self.positive = list(rows), np.array(size), positive
+        names = scans.chosen(modalities)
+        there = [torch.from_numpy(scans.present(row, names)) for row in self.rows]
+        #: of each scan, which of several channels there are; empty for a single one
+        self.present = there if len(names) > 1 else []
         self.shapes = [np.array(scans.shapes[row][::-1]) for row in self.rows]
         self.voxels: list[tuple[np.ndarray, np.ndarray]] = []
         for row in self.rows:
@@ -72,11 +78,12 @@ class DrawnPatches(Dataset):
         shape = self.shapes[index]
         centre = np.array(np.unravel_index(int(found[int(torch.randint(len(found), ()))]), shape))
         corner = np.clip(centre - self.size // 2, 0, np.maximum(shape - self.size, 0))
-        return {
+        sample = {
             "row": torch.tensor(self.rows[index]),
             "corner": torch.from_numpy(corner),
             "draw": torch.rand(DRAWS),
         }
+        return {**sample, "present": self.present[index]} if self.present else sample
 
 
 def _thinned(mask: np.ndarray) -> np.ndarray:
@@ -86,14 +93,14 @@ def _thinned(mask: np.ndarray) -> np.ndarray:
 
 
 class DevicePatches(nn.Module):
-    """Source of batches for :class:`mlmi2023.tasks.segmentation.Segmentation`: the cohort on the device.
+    """Source of batches for :class:`mlmi2023.tasks.segmentation.module.Segmentation`, on the device.
 
     Args:
         scans: the cohort.
         rows: scans that are wanted, for training or validation.
         size: (T, H, W) of a patch.
-        augment: takes images (B, 1, T, H, W), labels (B, T, H, W) and draws (B, DRAWS); None: nothing.
-        modality: image to use; the first if empty.
+        augment: takes images (B, C, T, H, W), labels (B, T, H, W) and draws (B, DRAWS); None: nothing.
+        modalities: images that become channels, in this order; None: all of the cohort's.
     """
 
     images: Tensor
@@ -108,7 +115,7 @@ class DevicePatches(nn.Module):
         rows: Sequence[int],
         size: Sequence[int],
         augment: Augmentation | None = None,
-        modality: str = "",
+        modalities: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         self.size, self.augment = [int(side) for side in size], augment
@@ -116,8 +123,11 @@ class DevicePatches(nn.Module):
         shapes = [scans.shapes[row] for row in rows]
         self.spans = dict(zip(rows, np.cumsum([0, *(int(np.prod(s)) for s in shapes)])[:-1].tolist()))
         self.shapes = dict(zip(rows, shapes))
-        flat = [np.asarray(scans.image(row, modality)).ravel() for row in rows]
-        self.register_buffer("images", torch.from_numpy(np.concatenate(flat)), persistent=False)
+        stacks = [
+            np.concatenate([np.asarray(scans.image(row, name)).ravel() for row in rows])
+            for name in scans.chosen(modalities)
+        ]
+        self.register_buffer("images", torch.from_numpy(np.stack(stacks)), persistent=False)
         flat = [np.asarray(scans.labels(row)).ravel() for row in rows]
         self.register_buffer("labels", torch.from_numpy(np.concatenate(flat)), persistent=False)
         where = torch.full((len(scans),), -1)
@@ -127,18 +137,19 @@ class DevicePatches(nn.Module):
         self.register_buffer("sides", torch.tensor(shapes), persistent=False)
 
     def forward(self, batch: Mapping[str, Tensor], train: bool) -> tuple[Tensor, Tensor]:
-        """Return images (B, 1, T, H, W) float32 and labels (B, T, H, W): patches, or one whole scan."""
+        """Return images (B, C, T, H, W) float32 and labels (B, T, H, W): patches, or one whole scan."""
         if not train:
             return self.whole(int(batch["row"][0]))
         image, label = self.cut(batch["row"], batch["corner"])
         return (image, label) if self.augment is None else self.augment(image, label, batch["draw"])
 
     def whole(self, row: int) -> tuple[Tensor, Tensor]:
-        """Return one scan, (1, 1, T, H, W) float32, and its labels, (1, T, H, W)."""
+        """Return one scan, (1, C, T, H, W) float32, and its labels, (1, T, H, W)."""
         start, shape = self.spans[row], self.shapes[row]
         span = slice(start, start + int(np.prod(shape)))
-        image, label = (flat[span].view(shape).permute(2, 1, 0) for flat in (self.images, self.labels))
-        return image[None, None].float().contiguous(), label[None].contiguous()
+        image = self.images[:, span].unflatten(1, shape).permute(0, 3, 2, 1)
+        label = self.labels[span].view(shape).permute(2, 1, 0)
+        return image[None].float().contiguous(), label[None].contiguous()
 
     def cut(self, row: Tensor, corner: Tensor) -> tuple[Tensor, Tensor]:
         """Return patches of scans (B,) that begin at ``corner`` (B, 3) along T, H, W.
@@ -158,5 +169,5 @@ class DevicePatches(nn.Module):
         index = (x[:, None, None, :] * tall + y[:, None, :, None]) * deep + z[:, :, None, None]
         index = index + self.starts[place][:, None, None, None]
         there = inside[0][:, :, None, None] & inside[1][:, None, :, None] & inside[2][:, None, None, :]
-        image = torch.where(there, self.images[index].float(), 0.0)
-        return image[:, None], torch.where(there, self.labels[index], 0)
+        image = torch.where(there, self.images[:, index].float(), 0.0)
+        return image.transpose(0, 1).contiguous(), torch.where(there, self.labels[index], 0)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmi2023.cohorts.forms.aligned_scans.keys import read_key
+from mlmi2023.core.errors import InputError
 
 
 def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
@@ -90,16 +91,20 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
         write_json(part / "cohort.json", about)
 
 
-def _rows(where: str, config: dict[str, Any], root: Path) -> list[dict[str, str]]:
+def _rows(where: str, config: dict[str, Any], root: Path) -> list[dict[str, Any]]:
     from mlmi2023.cohorts.forms.scans.listing import list_scans
 
+    if any(group.get("images") for group in read_key(config).get("groups") or []):
+        raise InputError(
+            f"{where}: scans of the form aligned_scans have one 'image'; give that in read.groups"
+        )
     # what lists scans knows the keys of its own form
     read = {"window": [0, 1], "groups": read_key(config).get("groups")}
     layout = {key: value for key, value in (config.get("layout") or {}).items() if key != "read"}
     return list_scans(where, {**config, "layout": layout, "read": read}, root)
 
 
-def _facts(rows: list[dict[str, str]], aligner: Any, values: set[int]) -> list[tuple[str, str]]:
+def _facts(rows: list[dict[str, Any]], aligner: Any, values: set[int]) -> list[tuple[str, str]]:
     from collections import Counter
 
     splits = Counter(row["split"] for row in rows)

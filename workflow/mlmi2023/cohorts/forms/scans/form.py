@@ -4,6 +4,7 @@ A made cohort brings ``scans.csv`` (:mod:`mlmi2023.cohorts.forms.scans.raw`). Of
 says where files lie, in one or more ``groups`` (a public dataset's layout may have them too):
 
 ``image``        name pattern with {subject}, below the root
+``images``       instead: patterns by name ({T1: ..., FLAIR: ...}), which become a scan's channels
 ``labels``       the same, of the label map
 ``split``        a word for all (``train``), counts in natural order ({train: 20, val: 4}), or lists of ids
 ``site``         a word for all; optional
@@ -14,8 +15,12 @@ Beside ``groups``, ``read`` takes what is done to every scan:
 ``spacing``      mm along X, Y, Z; without it scans keep their voxels
 ``window``       [low, high], which become 0 and 1, the rest is clipped; Hounsfield units of CT
 ``scale``        instead: ``zscore`` over what is not 0 (stripped heads), or ``percentiles`` (1 and 99)
+``missing``      an image that a scan lacks: ``refuse`` (default), or ``zero``, which packs zeros and says so
 ``crop``         true: cut to the box of what is above 0 after scaling, as a CT's air is
 ``labels_kept``  only these label values; others become background
+
+With several images, ``window`` and ``scale`` may be given by name ({CT: [-100, 250]}, {PET: zscore}). All of
+a scan's images lie on the grid of its labels.
 
 The cohort's key ``folds`` deals scans into folds by subject.
 """
@@ -23,7 +28,7 @@ The cohort's key ``folds`` deals scans into folds by subject.
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.cohorts.forms.scans.keys import read_key
+from mlmi2023.cohorts.forms.scans.keys import modalities, read_key, scaling
 from mlmi2023.core.errors import InputError
 
 
@@ -32,7 +37,7 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     from mlmi2023.cohorts.forms.scans.listing import list_scans
 
     rows = list_scans("config of the cohort", config, root)
-    return [Path(row[key]) for row in rows for key in ("image", "labels")]
+    return [Path(path) for row in rows for path in (*row["images"].values(), row["labels"]) if path]
 
 
 def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
@@ -47,6 +52,8 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     Raises:
         InputError: a scan cannot be used; the line names file or key, and the fix.
     """
+    from contextlib import ExitStack
+
     import numpy as np
 
     from mlmi2023.cohorts.find.folds import stratified_folds
@@ -57,7 +64,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
 
     where, read = f"config of cohort '{name}'", read_key(config)
     rows = list_scans(where, config, Path(root))
-    modality, dealt = str(read.get("modality", "image")), config.get("folds")
+    channels, dealt = modalities(read), config.get("folds")
     folds = []
     if dealt:
         ids = [row["subject"] for row in rows]
@@ -67,19 +74,25 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     with atomic(out) as part:
         part.mkdir()
         about, values = [], set()
-        with open(part / "images.raw", "wb") as images, open(part / "labels.raw", "wb") as maps:
+        with ExitStack() as stack:
+            arrays = (*channels, "labels")
+            raw = {array: stack.enter_context(open(part / f"{array}.raw", "wb")) for array in arrays}
             for number, row in enumerate(rows):
-                image, labels, spacing = _prepared(row, read)
+                images, labels, spacing = _prepared(row, read)
                 values |= {int(v) for v in np.unique(labels)}
-                images.write(image.tobytes())
-                maps.write(labels.tobytes())
-                kept = {key: row[key] for key in ("subject", "split", "site")}
-                own = {"shape": list(image.shape), "spacing": [round(float(s), 6) for s in spacing]}
-                about.append({**kept, **own, **({"fold": folds[number]} if folds else {})})
-        for file, array, kind in (("images", modality, np.float16), ("labels", "labels", np.uint8)):
-            raw = np.memmap(part / f"{file}.raw", kind, "r")
-            np.save(part / f"{array}.npy", raw)
-            (part / f"{file}.raw").unlink()
+                for array in channels:
+                    raw[array].write(images.get(array, np.zeros(labels.shape, np.float16)).tobytes())
+                raw["labels"].write(labels.tobytes())
+                own = {key: row[key] for key in ("subject", "split", "site")}
+                own |= {"shape": list(labels.shape), "spacing": [round(float(s), 6) for s in spacing]}
+                own |= {"fold": folds[number]} if folds else {}
+                if len(channels) > 1:
+                    own["missing"] = [array for array in channels if array not in images]
+                about.append(own)
+        for array in arrays:
+            kind = np.uint8 if array == "labels" else np.float16
+            np.save(part / f"{array}.npy", np.memmap(part / f"{array}.raw", kind, "r"))
+            (part / f"{array}.raw").unlink()
         given = {int(k): str(v) for k, v in (config.get("label_names") or {}).items()}
         layout = (config.get("layout") or {}).get("label_names") or {}
         names = given or {int(k): str(v) for k, v in layout.items()} or read_label_names(Path(root))
@@ -87,7 +100,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             "name": name,
             "form": "scans",
             "subjects": about,
-            "modalities": [modality],
+            "modalities": channels,
             "labels": {str(v): text for v, text in named(names, values | set(names)).items()},
             "facts": _facts(about, values, read),
         }
@@ -96,38 +109,47 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
         write_json(part / "cohort.json", content)
 
 
-def _prepared(row: dict[str, str], read: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """Return image (X, Y, Z) float16, labels uint8 and voxel size of one scan."""
+def _prepared(row: dict[str, Any], read: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
+    """Return images (X, Y, Z) float16 by name, labels uint8 and voxel size of one scan."""
     import numpy as np
 
     from mlmi2023.cohorts.formats.volumes import check_same_grid, read_volume
     from mlmi2023.cohorts.forms.scans.listing import read_map
     from mlmi2023.cohorts.forms.scans.spacing import respaced
 
-    image, affine = read_volume(row["image"])
     labels, place = read_map(row["labels"])
-    check_same_grid((image, affine), (labels, place), row["labels"])
-    inside, spacing = image != 0, np.linalg.norm(affine[:3, :3], axis=0)
-    if read.get("spacing"):
-        new = np.array(read["spacing"], float)
-        image = respaced(image, spacing, new)
-        labels, inside = (respaced(array, spacing, new, nearest=True) for array in (labels, inside))
-        spacing = new
-    image = _scaled(image, inside, read, row["image"])
+    new = np.array(read["spacing"], float) if read.get("spacing") else None
+    images: dict[str, Any] = {}
+    spacings = []
+    for name, file in row["images"].items():
+        if not file:
+            continue
+        image, affine = read_volume(file)
+        check_same_grid((image, affine), (labels, place), row["labels"])
+        inside, spacing = image != 0, np.linalg.norm(affine[:3, :3], axis=0)
+        spacings.append(spacing)
+        if new is not None:
+            image, inside = respaced(image, spacing, new), respaced(inside, spacing, new, nearest=True)
+        images[name] = _scaled(image, inside, scaling(read, name), file)
+    spacing = spacings[0]
+    if new is not None:
+        labels, spacing = respaced(labels, spacing, new, nearest=True), new
     if read.get("labels_kept"):
         labels = np.where(np.isin(labels, list(read["labels_kept"])), labels, 0)
     if read.get("crop"):
-        spots = np.nonzero(image > 0)
+        spots = np.nonzero(np.any([image > 0 for image in images.values()], axis=0))
         box = tuple(slice(int(s.min()), int(s.max()) + 1) for s in spots)
-        image, labels = image[box], labels[box]
-    return image, labels.astype(np.uint8), spacing
+        images, labels = {name: image[box] for name, image in images.items()}, labels[box]
+    return images, labels.astype(np.uint8), spacing
 
 
-def _scaled(image: Any, inside: Any, read: dict[str, Any], file: str) -> Any:
+def _scaled(image: Any, inside: Any, how: tuple[Any, Any], file: str) -> Any:
+    """Return an image (X, Y, Z) float16, scaled by a window or over what is ``inside``."""
     import numpy as np
 
-    if read.get("window"):
-        low, high = map(float, read["window"])
+    window, scale = how
+    if window:
+        low, high = map(float, window)
         scaled = np.clip((image - low) / (high - low), 0, 1)
         if not (scaled > 0).any():
             raise InputError(f"{file}: nothing is above {low:g}; check read.window and the file's units")
@@ -135,7 +157,7 @@ def _scaled(image: Any, inside: Any, read: dict[str, Any], file: str) -> Any:
     values = image[inside]
     if values.size < 2 or values.std() == 0:
         raise InputError(f"{file}: the image is flat where it is not 0; check the file")
-    if read["scale"] == "zscore":
+    if scale == "zscore":
         scaled = ((image - values.mean()) / values.std()).astype(np.float16)
         scaled[inside & (scaled == 0)] = np.float16(1e-4)  # 0 is kept for what lies outside
         return np.where(inside, scaled, np.float16(0))
@@ -161,6 +183,11 @@ def _facts(about: list[dict[str, Any]], values: set[int], read: dict[str, Any]) 
         ("structures", str(len(values - {0}))),
         ("intensities", scaled),
     ]
+    counts = Counter(name for row in about for name in row.get("missing", ()))
+    if "missing" in about[0]:
+        names = modalities(read)
+        said = [f"{name} (missing in {counts[name]})" if counts[name] else name for name in names]
+        facts.append(("channels", ", ".join(said)))
     return facts + ([("sites", ", ".join(f"{n} {s}" for s, n in sorted(sites.items())))] if sites else [])
 
 

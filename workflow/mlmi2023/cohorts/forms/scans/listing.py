@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmi2023.cohorts.find.patterns import find, natural
-from mlmi2023.cohorts.forms.scans.keys import read_key
+from mlmi2023.cohorts.forms.scans.keys import modalities, read_key
 from mlmi2023.cohorts.forms.scans.raw import read_scan_rows
 from mlmi2023.core.errors import InputError
 
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def list_scans(where: str, config: dict[str, Any], root: Path) -> list[dict[str, str]]:
-    """Return subject, split, site, image and labels (absolute paths) of every scan of a cohort.
+def list_scans(where: str, config: dict[str, Any], root: Path) -> list[dict[str, Any]]:
+    """Return every scan of a cohort: subject, split, site, and absolute paths of labels and images.
+
+    ``images`` holds the paths by name, an empty one for an image that is missing; ``image`` is the first path
+    of them that there is.
 
     Args:
         where: how messages name the configuration.
@@ -22,15 +25,19 @@ def list_scans(where: str, config: dict[str, Any], root: Path) -> list[dict[str,
         root: its raw root.
 
     Raises:
-        InputError: no file fits, an image has no labels, or a split does not fit.
+        InputError: no file fits, an image or labels are missing, or a split does not fit.
     """
-    groups = read_key(config).get("groups")
+    read = read_key(config)
+    names, groups = modalities(read), read.get("groups")
     if not groups:
-        rows = read_scan_rows(root)
-        return [{**row, **{key: str(root / row[key]) for key in ("image", "labels")}} for row in rows]
-    found: list[dict[str, str]] = []
+        rows = [
+            {**row, **{k: str(root / row[k]) for k in ("image", "labels")}} for row in read_scan_rows(root)
+        ]
+        return [{**row, "images": {names[0]: row["image"]}} for row in rows]
+    found: list[dict[str, Any]] = []
     for number, group in enumerate(groups):
-        found += _group(f"{where}: read.groups[{number}]", group, root, config)
+        patterns = group.get("images") or {names[0]: group.get("image", "")}
+        found += _group(f"{where}: read.groups[{number}]", group, patterns, root, config)
     seen: set[str] = set()
     for row in found:
         if row["subject"] in seen:
@@ -39,26 +46,43 @@ def list_scans(where: str, config: dict[str, Any], root: Path) -> list[dict[str,
     return found
 
 
-def _group(where: str, group: dict[str, Any], root: Path, config: dict[str, Any]) -> list[dict[str, str]]:
+def _group(
+    where: str, group: dict[str, Any], patterns: dict[str, str], root: Path, config: dict[str, Any]
+) -> list[dict[str, Any]]:
     site = str(group.get("site", ""))
-    images, labels = ({m.subject: m.path for m in find(root, group[key])} for key in ("image", "labels"))
-    if not images:
-        from mlmi2023.cohorts.forms import _how_to_get
+    labels = {m.subject: m.path for m in find(root, group["labels"])}
+    files = {name: {m.subject: m.path for m in find(root, text)} for name, text in patterns.items()}
+    for name, pattern in patterns.items():
+        if not files[name]:
+            from mlmi2023.cohorts.forms import _how_to_get
 
-        raise InputError(
-            f"{where}: no file in {root} is named like '{group['image']}'; {_how_to_get(config)}"
-        )
+            raise InputError(f"{where}: no file in {root} is named like '{pattern}'; {_how_to_get(config)}")
+    subjects = sorted({subject for found in files.values() for subject in found}, key=natural)
     rows = []
-    for subject, split in _split(where, group.get("split", "all"), sorted(images, key=natural)).items():
+    for subject, split in _split(where, group.get("split", "all"), subjects).items():
         if subject not in labels:
             raise InputError(
                 f"{where}: subject {subject} has no file named like '{group['labels']}' in {root}; add it or "
                 "list the subjects to use under 'split'"
             )
+        images = {k: os.path.abspath(v[subject]) if subject in v else "" for k, v in files.items()}
+        lost = [name for name, path in images.items() if not path]
+        if lost and read_key(config).get("missing") != "zero":
+            raise InputError(
+                f"{where}: subject {subject} has no file named like '{patterns[lost[0]]}' in {root}; add it, "
+                "or set read.missing to zero"
+            )
         # ids of two centres may be the same
-        name = f"{site}{subject}" if site else subject
-        files = {"image": os.path.abspath(images[subject]), "labels": os.path.abspath(labels[subject])}
-        rows.append({"subject": name, "split": split, "site": site, **files})
+        rows.append(
+            {
+                "subject": f"{site}{subject}" if site else subject,
+                "split": split,
+                "site": site,
+                "image": next(path for path in images.values() if path),
+                "images": images,
+                "labels": os.path.abspath(labels[subject]),
+            }
+        )
     return rows
 
 

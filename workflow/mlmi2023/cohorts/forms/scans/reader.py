@@ -1,9 +1,8 @@
 """A packed cohort of the form ``scans``: labelled volumes, each on a grid of its own.
 
-The folder holds ``<modality>.npy`` (all voxels of all scans one after the other, float16), ``labels.npy``
-(the same, uint8) and ``cohort.json``. Arrays are read as (X, Y, Z) in RAS order. How intensities were
-scaled stands in
-``cohort.json``; voxels outside of a stripped head are exactly 0.
+The folder holds ``<modality>.npy`` for each of a scan's images (all voxels of all scans one after the other,
+float16), ``labels.npy`` (the same, uint8) and ``cohort.json``. Arrays are read as (X, Y, Z) in
+RAS order. How intensities were scaled stands in ``cohort.json``; voxels outside of a stripped head are 0.
 """
 
 from collections.abc import Sequence
@@ -27,7 +26,8 @@ class Scans:
         sites: scanner, centre or protocol of each scan; may be empty.
         shapes: (X, Y, Z) of each scan.
         spacings: mm per voxel of each scan.
-        modalities: names of the image arrays.
+        modalities: names of the image arrays, a scan's channels.
+        missing: of each scan, names of the images that it lacks; they are packed as zeros.
         label_names: structure name of each label value, without the background.
         folds: fold of each scan; empty without cross-validation.
         content_hash: identifies everything above and the bytes of the arrays.
@@ -44,6 +44,7 @@ class Scans:
         self.sites: list[str] = [row["site"] for row in rows]
         self.shapes: list[tuple[int, int, int]] = [tuple(row["shape"]) for row in rows]
         self.spacings: list[tuple[float, float, float]] = [tuple(row["spacing"]) for row in rows]
+        self.missing: list[list[str]] = [row.get("missing", []) for row in rows]
         self.folds: list[int] = [row["fold"] for row in rows if "fold" in row]
         self.modalities: list[str] = about["modalities"]
         names = {int(value): str(name) for value, name in about["labels"].items()}
@@ -55,6 +56,29 @@ class Scans:
     def image(self, row: int, modality: str = "") -> np.ndarray:
         """Return a scan's image, (X, Y, Z) float16, read-only; without a name, of the first modality."""
         return self._view(modality or self.modalities[0], row)
+
+    def chosen(self, wanted: Sequence[str] | None = None) -> list[str]:
+        """Return the names of the images that are wanted, in that order; all of the cohort's without any.
+
+        Raises:
+            InputError: the cohort lacks one, or one is named twice.
+        """
+        names = list(wanted or self.modalities)
+        for name in names:
+            if name not in self.modalities or names.count(name) > 1:
+                raise InputError(
+                    f"config key task.modalities is {names}; cohort '{self.name}' has "
+                    f"{', '.join(self.modalities)}, each of which may be named once"
+                )
+        return names
+
+    def stack(self, row: int, modalities: Sequence[str] | None = None) -> np.ndarray:
+        """Return a scan's images as channels, (C, X, Y, Z) float16: see :meth:`chosen`."""
+        return np.stack([self.image(row, name) for name in self.chosen(modalities)])
+
+    def present(self, row: int, modalities: Sequence[str] | None = None) -> np.ndarray:
+        """Return which of a scan's channels there are, (C,) boolean."""
+        return np.array([name not in self.missing[row] for name in self.chosen(modalities)])
 
     def labels(self, row: int) -> np.ndarray:
         """Return a scan's labels, (X, Y, Z) uint8, read-only."""

@@ -9,9 +9,10 @@ from torch import nn
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.losses.segmentation import DeepSupervision, SegmentationLoss, build_loss, soft_dice_loss
-from mlmi2023.tasks.segmentation import Segmentation, decide, mean_dice, overlap_counts
+from mlmi2023.tasks.segmentation.module import Segmentation, decide, mean_dice, overlap_counts
 from mlmi2023.training.data.augment2d import DRAWS, Augment2D
-from mlmi2023.training.data.on_device import DeviceImages, DrawnRows, RowChunks, normaliser
+from mlmi2023.training.data.chunks import RowChunks
+from mlmi2023.training.data.images import DeviceImages, DrawnRows, normaliser
 from mlmi2023.training.loop.fit import fit
 from mlmi2023.training.loop.optimisers import build_optimiser, rate_factor
 from mlmi2023.training.loop.plan import Plan

@@ -1,4 +1,4 @@
-"""2D images on the device: batches by number, normalised and augmented there, with no copy per step."""
+"""2D images on the device: drawn by number, normalised and augmented there, with no copy per step."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -32,34 +32,6 @@ class DrawnRows(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return {"row": self.rows[index], "draw": torch.rand(DRAWS)}
-
-
-class RowChunks(Dataset):
-    """Validation batches: up to ``size`` rows at once, with the number of the case that each belongs to.
-
-    Args:
-        rows: the images, in order.
-        size: rows of a batch.
-        cases: of each row, 0 to n - 1; None: each row is a case of its own.
-    """
-
-    def __init__(
-        self,
-        rows: Sequence[int] | np.ndarray,
-        size: int = 16,
-        cases: Sequence[int] | np.ndarray | None = None,
-    ) -> None:
-        self.rows = torch.as_tensor(np.asarray(rows, np.int64))
-        own = np.arange(len(self.rows)) if cases is None else np.asarray(cases, np.int64)
-        self.cases = torch.as_tensor(own)
-        self.size = max(1, size)
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.size)
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        part = slice(index * self.size, (index + 1) * self.size)
-        return {"row": self.rows[part], "case": self.cases[part]}
 
 
 def normaliser(kind: str, images: np.ndarray, rows: Sequence[int] | np.ndarray) -> Callable[[Tensor], Tensor]:
@@ -101,7 +73,7 @@ def _mean(image: np.ndarray) -> np.ndarray:
 class DeviceImages(nn.Module):
     """All images and masks, kept on the module's device in their own small type.
 
-    A source for :class:`mlmi2023.tasks.segmentation.Segmentation`: batches hold ``row`` (B,) and, for
+    A source for :class:`mlmi2023.tasks.segmentation.module.Segmentation`: batches hold ``row`` (B,) and, for
     training, ``draw`` (B, DRAWS).
 
     Args:
