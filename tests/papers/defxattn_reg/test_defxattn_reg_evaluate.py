@@ -10,13 +10,14 @@ from scipy.ndimage import gaussian_filter
 
 from mlmi2023.classical.itk_fields import field_to_voxels
 from mlmi2023.classical.syn import syn
-from mlmi2023.cohorts.forms.volumes.pairs import pairs
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.fields.displacement import identity_grid, warp
 from mlmi2023.metrics.landmarks import move_points
-from mlmi2023.papers.defxattn_reg import model
-from mlmi2023.papers.defxattn_reg.evaluate import predict, score
+from mlmi2023.papers.defxattn_reg import evaluate, model
+from mlmi2023.papers.defxattn_reg.evaluate import predict
+from mlmi2023.tasks import chain
+from mlmi2023.tasks.registration.pairs import pairs
 
 SHAPE = (24, 28, 20)
 SPACING = (1.0, 2.0, 1.5)
@@ -81,6 +82,10 @@ def job(cohort, kind, /, **task):
     options = kind if isinstance(kind, dict) else {"kind": kind}
     task = {"kind": "atlas_to_patient", "moving": "T1w", "fixed": "T1w", "metrics": ALL, **task}
     return Job("defxattn_reg", "tiny", "m", 5, cohort[0], task=task, method_options=options, device="cpu")
+
+
+def score(job, predictions):
+    return chain.tidy(job, evaluate.score(job, predictions))
 
 
 def table(rows, case=None):
