@@ -102,6 +102,7 @@ rule figure:
             for method, run in figure_runs(w).items()
         },
         run=lambda w: next(iter(figure_runs(w).values())),
+        trained=figure_trained,
     message:
         "draw {wildcards.figure} of {wildcards.paper}"
     script:
