@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -108,6 +109,14 @@ def test_bytes_repeat_and_a_stopped_run_ends_like_an_unbroken_one(data, tmp_path
     resumed = chain.train(job, tmp_path / "b", tmp_path / "broken")
     assert resumed["weights_hash"] == whole["weights_hash"]
     assert whole["parameters"] == sum(p.numel() for p in LapIRN(channels=4, blocks=1, code=8).parameters())
+
+
+def test_what_is_tested_does_not_change_what_is_learned(data, tmp_path):
+    """So that tasks that learn on the same scans may share one training."""
+    job = job_of(data)
+    other = replace(job, dataset="a_to_a", task={**ACROSS, "test": "a"})
+    hashes = [chain.train(j, tmp_path / "runs", tmp_path / j.dataset)["weights_hash"] for j in (job, other)]
+    assert hashes[0] == hashes[1]
 
 
 def test_the_best_validated_weights_are_kept():

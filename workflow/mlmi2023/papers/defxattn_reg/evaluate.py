@@ -12,7 +12,7 @@ from mlmi2023.core.jobs import Job
 from mlmi2023.papers.defxattn_reg import model
 from mlmi2023.papers.defxattn_reg.convexadam import ConvexAdam
 from mlmi2023.tasks.registration.methods import Method, make_method, on_device
-from mlmi2023.tasks.registration.pairs import tested_pairs
+from mlmi2023.tasks.registration.pairs import held_out_pairs
 from mlmi2023.tasks.registration.predict import Work, register_pairs
 from mlmi2023.tasks.registration.score import score_pairs
 from mlmi2023.tasks.registration.volumes import Volumes
@@ -39,7 +39,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     def convexadam(*_: object) -> Method:
         return on_device(ConvexAdam.from_config(job.method_options).register, device)
 
-    found = tested_pairs(packed, job.task)
+    found = held_out_pairs(packed, job.task)
     method = make_method(job, packed.spacing, {"learned": learned, "convexadam": convexadam})
     register_pairs(job, [Work(method, found)], volumes, out)
 

@@ -17,7 +17,7 @@ from mlmi2023.papers.implicit_reg.losses import WEIGHTS
 from mlmi2023.papers.implicit_reg.measures import MEASURES
 from mlmi2023.papers.implicit_reg.timing import time_iterations
 from mlmi2023.tasks.registration.methods import SHARED, make_method, on_device
-from mlmi2023.tasks.registration.pairs import Pair, tested_pairs
+from mlmi2023.tasks.registration.pairs import Pair, held_out_pairs
 from mlmi2023.tasks.registration.predict import Work, register_pairs
 from mlmi2023.tasks.registration.score import check_metrics, score_pairs
 from mlmi2023.tasks.registration.volumes import Volumes
@@ -44,7 +44,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
         InputError: no test pairs, an unknown method kind, missing weights or modalities.
     """
     packed = open_packed(job.data)
-    found = tested_pairs(packed, job.task)
+    found = held_out_pairs(packed, job.task)
     if kind_of(job, ("learned", *SHARED)) == "learned":
         work, notes = _learned(job, weights, packed, found)
     else:

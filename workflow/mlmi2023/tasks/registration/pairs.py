@@ -36,7 +36,7 @@ def name_pair(packed: Packed, moving: int, fixed: int) -> Pair:
     return Pair(f"{packed.subjects[moving]}-to-{packed.subjects[fixed]}", moving, fixed)
 
 
-def tested_pairs(packed: Packed, task: Mapping[str, Any]) -> list[Pair]:
+def held_out_pairs(packed: Packed, task: Mapping[str, Any]) -> list[Pair]:
     """Return the test pairs of a task; see :func:`pairs`.
 
     Raises:
