@@ -113,7 +113,7 @@ def test_from_training_to_rows_by_case_and_the_figure(data, tmp_path):
         "initial": job_of(data, "identity", task=task),
         "lapirn": job_of(data, task=task, method="lapirn"),
         "io200": job_of(data, "io", weights, task=task, iterations=15, rates=[0.1]),
-        "nio_m": job_of(data, "nio", weights, task=task, method="nio_m", iterations=[10, 5, 5], rate=0.01),
+        "nio_m": job_of(data, "nio", weights, task=task, method="nio_m", iterations=[10, 5, 5], rate=0.003),
         "truth": job_of(data, "truth", task=task),
     }
     found = {}
