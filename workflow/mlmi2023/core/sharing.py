@@ -36,7 +36,7 @@ def share_of(method: Mapping[str, Any], stage: str, where: str) -> dict[str, str
         InputError: there are other keys beside these, which would have no effect, or ``of`` is missing.
     """
     given = dict((method.get("stages") or {}).get(stage) or {})
-    if not {"of", "dataset", "stage"} & set(given):
+    if not set(KEYS) & set(given):
         return {}
     if "of" not in given:
         raise InputError(f"{where}: name the method whose training it is, as 'of'")

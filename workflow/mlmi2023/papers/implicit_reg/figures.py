@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
 from mlmi2023.papers.implicit_reg.measures import MEASURES
 from mlmi2023.papers.implicit_reg.toy import PANELS, gradient, make_toy
@@ -22,8 +23,11 @@ NETWORKS = {"vxm": "VoxelMorph", "tm": "TransMorph"}
 
 def _folder(runs: Runs, method: str) -> str:
     """Return the folder of the fields of a method's first setting."""
-    chosen = next(iter(read_json(runs.predictions[method] / "chosen.json").values()))
-    return str(chosen["number"])
+    file = runs.predictions[method] / "chosen.json"
+    chosen = list(read_json(file).values())
+    if not chosen:
+        raise InputError(f"{file}: no candidate of '{method}' is smooth enough; raise task.settings' limits")
+    return str(chosen[0]["number"])
 
 
 def _pairs(runs: Runs) -> list[Pair]:
