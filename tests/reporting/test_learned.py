@@ -144,6 +144,13 @@ def test_rows_count_what_their_methods_use(tmp_path):
         read_learned(tmp_path / "learned.csv")
 
 
+def test_a_row_counts_the_trainings_that_it_shares():
+    runs = [{**run("net", SETTLED), "stage": "main"}, {**run("net", NOT_LEARNED), "stage": "pretrain"}]
+    frame = gather_learned(runs, {"d2": {"fused": ["twin"]}}, {"d2": {"twin": [["d1", "net", "main"]]}})
+    found = {(row.dataset, row.method): row.learned for row in frame.itertuples()}
+    assert found["d2", "twin"] == found["d2", "fused"] == SETTLED and found["d1", "net"] == NOT_LEARNED
+
+
 def read_learned_of(runs):
     frame = gather_learned(runs, {})
     return {(row.dataset, row.method): row.learned for row in frame.itertuples()}
@@ -158,7 +165,7 @@ def test_predicting_the_frequencies_of_labels_is_the_floor_of_a_segmentation_los
     import torch
 
     from mlmi2023.losses.segmentation import SegmentationLoss
-    from mlmi2023.tasks.segmentation import constant_loss
+    from mlmi2023.tasks.segmentation.module import constant_loss
 
     targets = torch.zeros(2, 4, 4, dtype=torch.long)
     targets[:, 0] = 1  # a quarter

@@ -81,18 +81,32 @@ def qc_input(wildcards):
     ]
 
 
-def weights_of(stage, wildcards):
-    """Return the weights that a stage of a run ends with; a text, not a list of one: scripts take it as a path."""
+def weights_of(stage, run):
+    """Return the weights that a stage of a run ends with; a text, not a list of one: scripts take it as a path.
+
+    ``run`` has paper, dataset, method, seed and fold. The stage may be that of another method or dataset.
+    """
+    place = {**run}
+    owner = ask(
+        SETTINGS.trained_as, place["paper"], place["dataset"], place["method"], stage
+    )
     path = f"{PAPER}/models/{RUN}/{{stage}}/weights.safetensors"
-    return path.format_map({**wildcards, "stage": stage})
+    return path.format_map({**place, **owner._asdict()})
 
 
 def previous_stage(wildcards):
     """Return the weights of the stage before, or nothing for the first stage."""
-    stages = ask(SETTINGS.stages, wildcards.paper, wildcards.dataset, wildcards.method)
+    own = wildcards.dataset, wildcards.method
+    stages = ask(SETTINGS.stages, wildcards.paper, *own)
     if wildcards.stage not in stages:
         raise WorkflowError(
             f"method '{wildcards.method}' has no training stage '{wildcards.stage}'"
+        )
+    owner = ask(SETTINGS.trained_as, wildcards.paper, *own, wildcards.stage)
+    if owner != (*own, wildcards.stage):
+        raise WorkflowError(
+            f"method '{wildcards.method}' on '{wildcards.dataset}' does not train its stage "
+            f"'{wildcards.stage}', which is {owner}; ask for {weights_of(wildcards.stage, wildcards)}"
         )
     place = stages.index(wildcards.stage)
     if place == 0:
@@ -132,14 +146,24 @@ def used_predictions(wildcards):
     return [f"{PAPER}/predictions/{RUN}".format(**run) for run in used_runs(wildcards)]
 
 
+def used_trained(wildcards):
+    """Return those of the used methods that have weights, in the order of their weights."""
+    where = wildcards.paper, wildcards.dataset
+    return [
+        run["method"]
+        for run in used_runs(wildcards)
+        if ask(SETTINGS.stages, *where, run["method"])
+    ]
+
+
 def used_weights(wildcards):
-    found = []
-    for run in used_runs(wildcards):
-        stages = ask(SETTINGS.stages, run["paper"], run["dataset"], run["method"])
-        if stages:
-            path = f"{PAPER}/models/{RUN}/{stages[-1]}/weights.safetensors"
-            found.append(path.format(**run))
-    return found
+    trained = used_trained(wildcards)
+    where = wildcards.paper, wildcards.dataset
+    return [
+        weights_of(ask(SETTINGS.stages, *where, run["method"])[-1], run)
+        for run in used_runs(wildcards)
+        if run["method"] in trained
+    ]
 
 
 def runs(wildcards):
@@ -164,18 +188,13 @@ def scores(wildcards):
 
 
 def training_reports(wildcards):
-    """Return the train.json of every stage of every trained run."""
+    """Return the train.json of every stage of every trained run, each once where runs share one."""
     found = []
     for run in runs(wildcards):
-        for stage in ask(
-            SETTINGS.stages, wildcards.paper, run["dataset"], run["method"]
-        ):
-            found.append(
-                f"{PAPER}/models/{RUN}/{stage}/train.json".format(
-                    paper=wildcards.paper, **run
-                )
-            )
-    return found
+        own = dict(run, paper=wildcards.paper)
+        stages = ask(SETTINGS.stages, own["paper"], own["dataset"], own["method"])
+        found += [f"{Path(weights_of(s, own)).parent}/train.json" for s in stages]
+    return list(dict.fromkeys(found))
 
 
 def uses_of(slug):
@@ -187,6 +206,21 @@ def uses_of(slug):
         }
         for dataset, setup in ask(SETTINGS.paper, slug)["datasets"].items()
     }
+
+
+def taken_trainings(slug):
+    """Return by dataset and method the trainings that are another method's or dataset's: dataset, method, stage."""
+    found = {}
+    for dataset, setup in ask(SETTINGS.paper, slug)["datasets"].items():
+        for method in setup["methods"]:
+            own = [
+                (stage, ask(SETTINGS.trained_as, slug, dataset, method, stage))
+                for stage in ask(SETTINGS.stages, slug, dataset, method)
+            ]
+            others = [list(t) for s, t in own if t != (dataset, method, s)]
+            if others:
+                found.setdefault(dataset, {})[method] = others
+    return found
 
 
 def reported(slug):
@@ -214,11 +248,20 @@ def figure_runs(wildcards):
     return {method: dict(first, method=method) for method in figure["methods"]}
 
 
+def figure_trained(wildcards):
+    """Return those of a figure's methods that have weights, in the order of their weights."""
+    return [
+        method
+        for method, run in figure_runs(wildcards).items()
+        if ask(SETTINGS.stages, wildcards.paper, run["dataset"], method)
+    ]
+
+
 def figure_weights(wildcards):
+    own = figure_runs(wildcards)
     found = []
-    for method, run in figure_runs(wildcards).items():
+    for method in figure_trained(wildcards):
+        run = dict(own[method], paper=wildcards.paper)
         stages = ask(SETTINGS.stages, wildcards.paper, run["dataset"], method)
-        if stages:
-            path = f"{PAPER}/models/{RUN}/{stages[-1]}/weights.safetensors"
-            found.append(path.format(paper=wildcards.paper, **run))
+        found.append(weights_of(stages[-1], run))
     return found

@@ -19,6 +19,7 @@ rule metrics:
         **needs("report", together=of_a_report),
     params:
         uses=lambda w: uses_of(w.paper),
+        taken=lambda w: taken_trainings(w.paper),
     message:
         "gather the metrics of {wildcards.paper}"
     script:
@@ -110,6 +111,7 @@ rule figure:
             for method, run in figure_runs(w).items()
         },
         run=lambda w: next(iter(figure_runs(w).values())),
+        trained=figure_trained,
     message:
         "draw {wildcards.figure} of {wildcards.paper}"
     script:

@@ -23,6 +23,7 @@ rule train:
     params:
         task=task_of,
         options=options_of,
+        used_trained=used_trained,
         train=lambda w: SETTINGS.schedule(w.paper, w.dataset, w.method, w.stage),
         device=SETTINGS.device,
         runs=lambda w: f"{RESULTS}/{w.paper}/.runs",

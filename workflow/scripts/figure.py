@@ -24,7 +24,8 @@ with logged(snakemake):
         )
         for method, options in params.methods.items()
     }
-    weights = {Path(p).parents[2].name: Path(p) for p in given.weights}
+    # weights may lie under the name of another method whose training it is
+    weights = dict(zip(params.trained, map(Path, given.weights), strict=True))
     predictions = {folder.parent.name: folder for folder in folders}
     stem = Path(snakemake.output.png).with_suffix("")
     draw(snakemake.wildcards.figure, jobs, weights, predictions, names, stem)

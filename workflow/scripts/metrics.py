@@ -7,4 +7,5 @@ with logged(snakemake):
 
     given, made = snakemake.input, snakemake.output
     write_metrics(gather(list(given.scores)), made.metrics)
-    write_learned(gather_learned(read_runs(given.reports), snakemake.params.uses), made.learned)
+    params = snakemake.params
+    write_learned(gather_learned(read_runs(given.reports), params.uses, params.taken), made.learned)

@@ -1,4 +1,4 @@
-"""Pairs, prediction and scores of defxattn_reg on a cohort of three dozen voxels a side with known warps."""
+"""SyN, prediction and scores of defxattn_reg on a cohort of three dozen voxels a side with known warps."""
 
 import json
 import math
@@ -10,13 +10,13 @@ from scipy.ndimage import gaussian_filter
 
 from mlmi2023.classical.itk_fields import field_to_voxels
 from mlmi2023.classical.syn import syn
-from mlmi2023.cohorts.forms.volumes.pairs import pairs
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.fields.displacement import identity_grid, warp
 from mlmi2023.metrics.landmarks import move_points
-from mlmi2023.papers.defxattn_reg import model
-from mlmi2023.papers.defxattn_reg.evaluate import predict, score
+from mlmi2023.papers.defxattn_reg import evaluate, model
+from mlmi2023.papers.defxattn_reg.evaluate import predict
+from mlmi2023.tasks import chain
 
 SHAPE = (24, 28, 20)
 SPACING = (1.0, 2.0, 1.5)
@@ -83,6 +83,10 @@ def job(cohort, kind, /, **task):
     return Job("defxattn_reg", "tiny", "m", 5, cohort[0], task=task, method_options=options, device="cpu")
 
 
+def score(job, predictions):
+    return chain.tidy(job, evaluate.score(job, predictions))
+
+
 def table(rows, case=None):
     return {(r["metric"], r["label"]): r["value"] for r in rows if case in (None, r["case"])}
 
@@ -100,51 +104,6 @@ class Known(torch.nn.Module):
         assert moving.shape == fixed.shape == (1, 1, *SHAPE)
         self.calls += 1
         return self.field
-
-
-# --- pairs -----------------------------------------------------------------------------------------
-
-SPLITS = ["train", "atlas", "test", "test", "train", "test", "test"]
-SUBJECTS = list("abcdefg")
-
-
-def test_pairs_of_both_kinds():
-    atlas = {"kind": "atlas_to_patient"}
-    assert pairs(SUBJECTS, SPLITS, atlas, "test") == [(1, 2), (1, 3), (1, 5), (1, 6)]
-    inter = {"kind": "inter_patient"}
-    found = pairs(SUBJECTS, SPLITS, inter, "test")
-    assert len(found) == len(set(found)) == 4 * 3
-    assert all(m != f and SPLITS[m] == SPLITS[f] == "test" for m, f in found)
-    assert pairs(SUBJECTS, SPLITS, inter, "val") == []
-    # Learn2Reg names (fixed, moving) = (n, n + 1)
-    consecutive = {**inter, "pairing": "consecutive"}
-    assert pairs(SUBJECTS, SPLITS, consecutive, "test") == [(3, 2), (5, 3), (6, 5)]
-    assert pairs(SUBJECTS, SPLITS, consecutive, "train") == [(0, 4), (4, 0)]
-
-
-def test_a_limit_chooses_the_same_pairs_every_time():
-    task = {"kind": "inter_patient", "max_pairs": 5}
-    all_pairs = pairs(SUBJECTS, SPLITS, {"kind": "inter_patient"}, "test")
-    found = pairs(SUBJECTS, SPLITS, task, "test")
-    assert len(found) == 5
-    assert found == [p for p in all_pairs if p in found] == pairs(SUBJECTS, SPLITS, task, "test")
-    assert found != pairs(SUBJECTS, SPLITS, {**task, "pair_seed": 1}, "test")
-    assert len(pairs(SUBJECTS, SPLITS, {**task, "max_pairs": {"test": 3}}, "test")) == 3
-    assert len(pairs(SUBJECTS, SPLITS, {**task, "max_pairs": 1}, "train")) == 2
-
-
-@pytest.mark.parametrize(
-    ("task", "splits", "key"),
-    [
-        ({"kind": "atlas"}, SPLITS, "task.kind"),
-        ({"kind": "inter_patient", "pairing": "all"}, SPLITS, "task.pairing"),
-        ({"kind": "atlas_to_patient"}, ["test"] * 7, "atlas"),
-        ({"kind": "atlas_to_patient"}, ["atlas"] * 7, "atlas"),
-    ],
-)
-def test_wrong_tasks_are_named(task, splits, key):
-    with pytest.raises(InputError, match=key):
-        pairs(SUBJECTS, splits, task, "test")
 
 
 # --- SyN -------------------------------------------------------------------------------------------

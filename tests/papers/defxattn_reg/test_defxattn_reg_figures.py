@@ -1,5 +1,6 @@
 """Figures of defxattn_reg: files, Grad-CAM by hand, sampling grids in the right place."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,13 @@ import torch
 import yaml
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.jobs import Job
 from mlmi2023.papers import defxattn_reg
-from mlmi2023.papers.defxattn_reg.figures import draw
 from mlmi2023.papers.defxattn_reg.gradcam import class_activation, correlation, heat_map
 from mlmi2023.papers.defxattn_reg.model import build_net
 from mlmi2023.papers.defxattn_reg.sampling import sampling_grid
+from mlmi2023.tasks import chain
+from mlmi2023.training.loop.weights import save_weights
 
 SHAPE = (32, 24, 16)
 DCA = {
@@ -29,14 +32,27 @@ DCA = {
 VOXELMORPH = {"encoder": {"kind": "voxelmorph", "down": [4, 8], "up": [8, 8], "full": [4]}}
 
 
-class Cohort:
-    """As much of a packed cohort as the figures read."""
-
-    def images(self, modality: str) -> np.ndarray:
-        rng = np.random.default_rng({"T1w": 1, "T2w": 2}[modality])
+def packed(folder: Path) -> Path:
+    """Write two subjects, of whom the first is moving in T1 and the second fixed in T2."""
+    folder.mkdir()
+    for modality, seed in (("T1w", 1), ("T2w", 2)):
         volumes = np.zeros((2, *SHAPE), np.float16)
+        rng = np.random.default_rng(seed)
         volumes[:, 4:-4, 4:-4, 2:-2] = rng.uniform(0.3, 1, (2, 24, 16, 12))
-        return volumes
+        np.save(folder / f"{modality}.npy", volumes)
+    about = {
+        "name": "boxes",
+        "subjects": [{"subject": "a", "split": "atlas"}, {"subject": "b", "split": "test"}],
+        "modalities": ["T1w", "T2w"],
+        "shape": SHAPE,
+        "spacing": [2.0, 2.0, 2.0],
+        "affine": np.diag([2.0, 2, 2, 1]).tolist(),
+        "labels": {},
+        "landmarks": [],
+        "content_hash": "boxes",
+    }
+    (folder / "cohort.json").write_text(json.dumps(about))
+    return folder
 
 
 def make(options: dict) -> torch.nn.Module:
@@ -49,36 +65,51 @@ def make(options: dict) -> torch.nn.Module:
 
 
 @pytest.fixture(scope="module")
-def context() -> dict:
+def runs(tmp_path_factory) -> dict:
+    """Two networks and a field of SyN for the one test pair."""
+    root = tmp_path_factory.mktemp("runs")
+    data = packed(root / "packed")
+    task = {"kind": "atlas_to_patient", "moving": "T1w", "fixed": "T2w"}
+    options = {
+        "syn": {"kind": "syn"},
+        "voxelmorph": {"kind": "learned", **VOXELMORPH},
+        "tm_dca": {"kind": "learned", **DCA},
+    }
+    jobs, weights, predictions = {}, {}, {}
+    for method, own in options.items():
+        jobs[method] = Job(
+            "defxattn_reg", "ixi", method, 0, data, task=task, method_options=own, device="cpu"
+        )
+        predictions[method] = root / method
+        predictions[method].mkdir()
+        case = {"case": "a-to-b", "moving": 0, "fixed": 1, "label": "", "seconds": None, "peak_mb": None}
+        (root / method / "cases.json").write_text(json.dumps([case]))
+        if own["kind"] == "learned":
+            weights[method] = root / f"{method}.safetensors"
+            save_weights(make({k: v for k, v in own.items() if k != "kind"}), weights[method])
     field = np.zeros((3, *SHAPE), np.float16)
     field[0] = 1
-    return {
-        "packed": Cohort(),
-        "case": (0, 1),
-        "modalities": ("T1w", "T2w"),
-        "nets": {"tm_dca": make(DCA), "voxelmorph": make(VOXELMORPH)},
-        "displacements": {"syn": field},
-        "names": {"syn": "SyN", "voxelmorph": "VoxelMorph", "tm_dca": "TM-DCA"},
-    }
+    np.savez(root / "syn/a-to-b.npz", displacement=field)
+    names = {"syn": "SyN", "voxelmorph": "VoxelMorph", "tm_dca": "TM-DCA"}
+    return {"jobs": jobs, "weights": weights, "predictions": predictions, "names": names}
 
 
 @pytest.mark.parametrize("figure", ["fig2d", "fig3"])
-def test_figures_are_written_and_repeat(figure, context, tmp_path):
-    draw(figure, context, tmp_path / "a")
-    draw(figure, context, tmp_path / "b")
+def test_figures_are_written_and_repeat(figure, runs, tmp_path):
+    for name in "ab":
+        chain.draw(figure, **runs, stem=tmp_path / name)
     for kind in ("png", "svg"):
         first, second = (tmp_path / f"{name}.{kind}" for name in "ab")
         assert first.stat().st_size > 5_000
         assert first.read_bytes() == second.read_bytes()
 
 
-def test_what_cannot_be_drawn_is_named(context, tmp_path):
+def test_what_cannot_be_drawn_is_named(runs, tmp_path):
     with pytest.raises(InputError, match="fig9"):
-        draw("fig9", context, tmp_path / "a")
+        chain.draw("fig9", **runs, stem=tmp_path / "a")
+    alone = {"voxelmorph": runs["weights"]["voxelmorph"]}
     with pytest.raises(InputError, match="deformable attention"):
-        draw("fig2d", context | {"nets": {"voxelmorph": context["nets"]["voxelmorph"]}}, tmp_path / "a")
-    with pytest.raises(InputError, match="no method"):
-        draw("fig3", context | {"names": {}}, tmp_path / "a")
+        chain.draw("fig2d", **{**runs, "weights": alone}, stem=tmp_path / "a")
     assert not list(tmp_path.iterdir())
 
 

@@ -1,6 +1,8 @@
 """Losses of defxattn_reg by hand, the rows of its config, strata by displacement."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +19,11 @@ from mlmi2023.losses.mind import MINDSSC
 from mlmi2023.losses.similarity import LNCC
 from mlmi2023.losses.smoothness import diffusion
 from mlmi2023.papers.defxattn_reg.evaluate import predict, score
-from mlmi2023.papers.defxattn_reg.figures import draw
 from mlmi2023.papers.defxattn_reg.model import on_meta
 from mlmi2023.papers.defxattn_reg.strata import group, measure_strata
-from mlmi2023.papers.defxattn_reg.train import make_similarity, plan
+from mlmi2023.papers.defxattn_reg.train import plan
+from mlmi2023.tasks.chain import draw
+from mlmi2023.tasks.registration.objective import make_similarity
 
 ROOT = Path(__file__).resolve().parents[3]
 SHAPE, SPACING = (16, 16, 16), (2.0, 2.0, 2.0)
@@ -79,7 +82,7 @@ def test_the_loss_between_contrasts_is_mind_and_smoothness(cohort):
     moving, fixed = pair(cohort)
     u = module.net(moving, fixed)
     expected = MINDSSC()(warp(moving, u), fixed) + 0.2 * diffusion(u)
-    torch.testing.assert_close(module.loss(moving, fixed, None), expected)
+    torch.testing.assert_close(module.loss((moving, fixed), None), expected)
     assert diffusion(u) > 1e-3
     module.log = lambda *args, **kwargs: None
     # moving is T1w and fixed T2w, of two subjects
@@ -104,7 +107,7 @@ def test_lapirn_weighs_smoothness_by_its_condition(cohort):
     moving, fixed = pair(cohort)
     losses = set()
     for _ in range(3):
-        loss = module.loss(moving, fixed, None)
+        loss = module.loss((moving, fixed), None)
         told = module.net.core.told
         u = module.net(moving, fixed)
         expected = LNCC()(warp(moving, u), fixed) + 3.0 * told / 0.5 * diffusion(u)
@@ -117,7 +120,7 @@ def test_cyclemorph_trains_both_networks(cohort):
     torch.manual_seed(0)
     options = VOXELMORPH | {"cycle": {"weight": 0.1, "identity": 0.5}}
     module = plan(job(cohort, options, similarity="lncc")).module
-    module.loss(*pair(cohort), None).backward()
+    module.loss(tuple(pair(cohort)), None).backward()
     for half in (module.net.there, module.net.back):
         assert half.core.field.weight.grad.abs().max() > 0
 
@@ -156,7 +159,7 @@ def test_strata_by_hand(cohort, tmp_path):
     # two ordered pairs; landmarks 2 and 10 mm apart, the third is unknown
     np.testing.assert_allclose(strata.true, [2.0, np.nan, np.nan, 10.0, np.nan])
     np.testing.assert_allclose(strata.left, strata.true)
-    assert [row["value"] for row in score(still, tmp_path / "identity")] == [6.0, 6.0]
+    assert [value.value for value in score(still, tmp_path / "identity")] == [6.0, 6.0]
     # a field that brings the near landmark of one pair home and does nothing for the other
     u = np.zeros((3, *SHAPE), np.float16)
     u[0] = 1.0  # fixed 3 at 4, moving 2 at 5
@@ -166,18 +169,15 @@ def test_strata_by_hand(cohort, tmp_path):
 
 
 def test_the_figure_of_strata_and_what_a_cohort_without_landmarks_gets(cohort, tmp_path):
-    predict(job(cohort, {"kind": "identity"}), None, tmp_path / "p")
-    context = {
-        "packed": open_packed(cohort),
-        "names": {"identity": "Identity", "tm_dca": "TM-DCA"},
-        "predictions": {"identity": tmp_path / "p", "tm_dca": tmp_path / "p"},
-    }
-    draw("fig_strata", context, tmp_path / "a")
-
-    class Bare:
-        landmarks = None
-
-    draw("fig_strata", context | {"packed": Bare()}, tmp_path / "b")
-    for stem in "ab":
+    bare = tmp_path / "bare"
+    shutil.copytree(cohort, bare)
+    about = json.loads((bare / "cohort.json").read_text())
+    (bare / "cohort.json").write_text(json.dumps(about | {"landmarks": []}))
+    names = {"identity": "Identity", "tm_dca": "TM-DCA"}
+    for stem, folder in (("a", cohort), ("b", bare)):
+        still = replace(job(folder, {"kind": "identity"}), device="cpu")
+        predict(still, None, tmp_path / f"{stem}-p")
+        jobs = {method: replace(still, method=method) for method in names}
+        draw("fig_strata", jobs, {}, dict.fromkeys(names, tmp_path / f"{stem}-p"), names, tmp_path / stem)
         assert (tmp_path / f"{stem}.png").stat().st_size > 3_000
         assert (tmp_path / f"{stem}.svg").stat().st_size > 1_000

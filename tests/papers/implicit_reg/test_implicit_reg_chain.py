@@ -13,13 +13,15 @@ from mlmi2023.cohorts.forms.volumes.reader import open_packed
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.nets.registration.builders import build_registration_net, on_meta, parameter_count
-from mlmi2023.papers.implicit_reg import evaluate, figures, toy
+from mlmi2023.papers.implicit_reg import evaluate, toy
 from mlmi2023.papers.implicit_reg.candidates import Candidates, choose
-from mlmi2023.papers.implicit_reg.context import load
-from mlmi2023.papers.implicit_reg.measures import measure
+from mlmi2023.papers.implicit_reg.measures import MEASURES
 from mlmi2023.papers.implicit_reg.smoothness import mean_negative_jacobian, std_log_jacobian
 from mlmi2023.papers.implicit_reg.train import Registration, plan
 from mlmi2023.tasks import chain
+from mlmi2023.tasks.registration.measures import Registered
+from mlmi2023.tasks.registration.pairs import Pair
+from mlmi2023.tasks.registration.score import measured
 from mlmi2023.training.loop.weights import load_weights
 
 VXM = {"kind": "voxelmorph", "down": [4, 4], "up": [4, 4], "full": [4]}
@@ -68,7 +70,7 @@ def run(job, tmp_path, name="run"):
         chain.train(job, tmp_path / "runs", tmp_path / name)
         weights = tmp_path / name / "weights.safetensors"
     evaluate.predict(job, weights, tmp_path / f"{name}-pred")
-    return evaluate.score(job, tmp_path / f"{name}-pred")
+    return chain.tidy(job, evaluate.score(job, tmp_path / f"{name}-pred"))
 
 
 def values(rows, metric, label=None, setting=None):
@@ -166,7 +168,7 @@ def test_without_validation_the_last_weights_count_and_nothing_can_be_searched(d
 
 def test_flips_are_applied_to_both_images_alike(data):
     module = plan(job_of(data)).module
-    pairs = module._take({"moving": [0, 1], "fixed": [1, 0]}, labels=False)
+    pairs, _ = module.drawn({"moving": [0, 1], "fixed": [1, 0]})
     assert torch.equal(pairs[0].flip(0), pairs[1])
 
 
@@ -174,8 +176,8 @@ def test_labels_train_where_asked_and_never_elsewhere(data, monkeypatch):
     u = torch.zeros(1, 3, 16, 16, 16)
     for task, expected in ((ATLAS, False), (SEARCH, True)):
         module = plan(job_of(data, task)).module
-        images = module._take({"moving": [1], "fixed": [2]}, labels=False)
-        maps = module._take({"moving": [1], "fixed": [2]}, labels=True)
+        images = module.images_of({"moving": [1], "fixed": [2]})
+        maps = module.maps_of({"moving": [1], "fixed": [2]})
         other = maps[0], torch.zeros_like(maps[1])
         losses = [module.objective(u, images, m, lambda field: 0.0 * field.sum()) for m in (maps, other)]
         assert bool(losses[0] != losses[1]) is expected
@@ -226,14 +228,18 @@ def test_measures_of_known_fields(data):
     assert float(std_log_jacobian(u)) == pytest.approx(np.std(np.log(np.abs(det))), rel=1e-4)
     packed = open_packed(data)
     moved = np.zeros((3, 16, 16, 16), np.float32)
-    task = {"metrics": ["dice", "tre"]}
-    still = {(m, label): v for m, label, v in measure((1, 2), moved, packed, task)}
+
+    def found():
+        own = Registered(Pair("x", 1, 2), moved, packed, {})
+        return {(v.metric, v.label): v.value for v in measured(own, ["dice", "tre"], MEASURES)}
+
+    still = found()
     shift = (packed.landmarks[1] - packed.landmarks[2])[0]
     moved += shift.reshape(3, 1, 1, 1)  # x + u(x) leads from the fixed large blob to the moving one
-    better = {(m, label): v for m, label, v in measure((1, 2), moved, packed, task)}
+    better = found()
     assert better["dice", "large"] > still["dice", "large"]
     moved *= -1
-    worse = {(m, label): v for m, label, v in measure((1, 2), moved, packed, task)}
+    worse = found()
     assert worse["dice", "large"] < still["dice", "large"]
 
 
@@ -260,12 +266,12 @@ def test_figures_are_drawn(data, tmp_path):
         run(jobs[method], tmp_path, method)
         weights[method] = tmp_path / method / "weights.safetensors"
         predictions[method] = tmp_path / f"{method}-pred"
-    context = load(jobs, weights, predictions, {m: m for m in [*jobs, "syn"]})  # names are of all methods
+    runs = jobs, weights, predictions, {m: m for m in [*jobs, "syn"]}  # names are of all methods
     for figure in ("fig1", "fig2", "fig3", "fig4"):
-        figures.draw(figure, context, tmp_path / figure)
+        chain.draw(figure, *runs, tmp_path / figure)
         assert (tmp_path / f"{figure}.png").stat().st_size > 5000
     with pytest.raises(InputError, match="fig9"):
-        figures.draw("fig9", context, tmp_path / "fig9")
+        chain.draw("fig9", *runs, tmp_path / "fig9")
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,13 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.fields.displacement import warp
 from mlmi2023.losses.similarity import LNCC
 from mlmi2023.nets.registration.lapirn import LapIRN
-from mlmi2023.papers.nio_reg.cases import Case, groups
+from mlmi2023.papers.nio_reg.cases import groups
 from mlmi2023.papers.nio_reg.instance import refine_field, refine_network
-from mlmi2023.papers.nio_reg.measures import measure, overlap, quality, worst_mean
+from mlmi2023.papers.nio_reg.measures import MEASURES, quality, registered, worst_mean
 from mlmi2023.papers.nio_reg.objective import Deformation, Objective
+from mlmi2023.tasks.registration.pairs import Pair
+from mlmi2023.tasks.registration.score import measured
+from mlmi2023.tasks.runs import Value
 from nio_reg_data import make_joined
 
 PLAIN = Deformation(None)
@@ -130,7 +133,7 @@ def test_a_network_learns_on_one_part_and_is_tested_on_the_other(packed):
     # the atlas is always fixed, and never registered to itself
     assert {packed.subjects[c.fixed] for c in group.test} == {"b-05"} and len(group.test) == 2
     assert all(c.moving != c.fixed for c in group.test)
-    assert group.test[0].name == "b-06-to-b-05"
+    assert group.test[0].case == "b-06-to-b-05"
 
 
 def test_atlases_by_name_and_limits(packed):
@@ -216,41 +219,51 @@ def test_iterations_must_fit_the_levels(pair):
 # --- measures ------------------------------------------------------------------------------------
 
 
+def measure(pair, u, cohort, task):
+    return list(measured(registered(pair, u, cohort, task), task["metrics"], MEASURES))
+
+
+def table(values):
+    return {(value.label, value.metric): value.value for value in values}
+
+
 def test_overlap_counts_the_structures_of_the_scans_own_part(packed):
     assert structures(packed, 0) == {1: "large", 2: "small", 5: "core"}
     assert structures(packed, 14) == {1001: "large", 1002: "small"}
     still = np.zeros((3, 16, 16, 16), np.float32)
-    values = overlap(Case("x", 14, 13), still, packed)
-    for label in (1001, 1002):
+    values = table(measure(Pair("x", 14, 13), still, packed, {"metrics": ["dsc"]}))
+    for label, name in ((1001, "large"), (1002, "small")):
         a, b = (np.asarray(packed.labels[row]) == label for row in (14, 13))
-        assert values[label] == pytest.approx(2 * (a & b).sum() / (a.sum() + b.sum()))
-    assert quality(Case("x", 14, 13), still, packed) == pytest.approx((values[1001] + values[1002]) / 2)
+        assert values[name, "dsc"] == pytest.approx(2 * (a & b).sum() / (a.sum() + b.sum()))
+    mean = (values["large", "dsc"] + values["small", "dsc"]) / 2
+    assert quality(Pair("x", 14, 13), still, packed) == pytest.approx(mean)
 
 
 def test_measures_of_known_fields(packed):
-    case, u = Case("x", 14, 13), np.zeros((3, 16, 16, 16), np.float32)
+    case, u = Pair("x", 14, 13), np.zeros((3, 16, 16, 16), np.float32)
     way = (packed.landmarks[14] - packed.landmarks[13])[0]
     u += way.reshape(3, 1, 1, 1)  # leads from the fixed landmark to the moving one
-    found = {(label, metric): v for _, label, metric, v in measure(case, u, packed, ACROSS)}
+    found = table(measure(case, u, packed, ACROSS))
     away = 2.0 * np.linalg.norm((packed.landmarks[14] - packed.landmarks[13])[1] - way)  # 2 mm voxels
     assert found["mean", "tre"] == pytest.approx(away / 2, abs=1e-4) and found["", "std_jac"] == 0
     x = np.arange(16.0)
     u[0] = np.where(x < 8, 0.5 * x, 4 - 0.25 * (x - 8)).reshape(-1, 1, 1)
-    found = {(label, metric): v for _, label, metric, v in measure(case, u, packed, ACROSS)}
+    found = table(measure(case, u, packed, ACROSS))
     det = [1.5] * 7 + [1.125] + [0.75] * 6  # central differences, voxels 1 to 14
     assert found["", "std_jac"] == pytest.approx(np.std(det), rel=1e-4)
-    ceiling = {(label, metric): v for _, label, metric, v in measure(case, None, packed, ACROSS)}
+    ceiling = table(measure(case, None, packed, ACROSS))
     assert ceiling["mean", "dsc"] == 1 and ceiling["mean", "tre"] == 0 and ("", "std_jac") not in ceiling
 
 
 def test_chests_have_a_row_per_landmark_and_a_share_that_is_near():
     marks = np.array([[[4.0, 4, 4], [8, 8, 8], [np.nan] * 3], [[4.0, 4, 5], [8, 8, 11], [1, 1, 1]]])
     chest = SimpleNamespace(landmarks=marks, spacing=(1.0, 1.0, 1.0), labels=None, name="chest")
-    case, still = Case("p8", 1, 0, "case8"), np.zeros((3, 16, 16, 16), np.float32)
+    case, still = Pair("p8", 1, 0, "case8"), np.zeros((3, 16, 16, 16), np.float32)
     task = {"metrics": ["tre", "within"], "near": 1.2}
-    rows = list(measure(case, still, chest, task))
-    assert [v for _, label, metric, v in rows if (label, metric) == ("case8", "tre")] == [1.0, 3.0]
-    assert ("p8", "mean", "tre", 2.0) in rows and ("p8", "mean", "within", 50.0) in rows
+    rows = measure(case, still, chest, task)
+    marks = [(v.case, v.value) for v in rows if (v.label, v.metric) == ("case8", "tre")]
+    assert marks == [("p8-000", 1.0), ("p8-001", 3.0)]
+    assert Value("tre", 2.0, "p8", "mean") in rows and Value("within", 50.0, "p8", "mean") in rows
     assert quality(case, still, chest) == -2.0
 
 

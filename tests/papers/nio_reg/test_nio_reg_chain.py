@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,11 +15,11 @@ from mlmi2023.cohorts.forms.volumes.reader import open_packed
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job, Used
 from mlmi2023.nets.registration.lapirn import LapIRN
-from mlmi2023.papers.nio_reg import evaluate, figures, methods
-from mlmi2023.papers.nio_reg.context import load
+from mlmi2023.papers.nio_reg import evaluate
 from mlmi2023.papers.nio_reg.networks import Kept
 from mlmi2023.papers.nio_reg.train import Training, phase_starts, plan
 from mlmi2023.tasks import chain
+from mlmi2023.tasks.registration.pairs import Pair
 from nio_reg_data import make_joined
 
 NET = {"kind": "lapirn", "channels": 4, "blocks": 1, "code": 8}
@@ -48,7 +49,7 @@ def trained(data, tmp_path_factory):
 
 def run(job, folder, weights=None):
     evaluate.predict(job, weights, folder)
-    return evaluate.score(job, folder)
+    return chain.tidy(job, evaluate.score(job, folder))
 
 
 def mean(rows, metric, label="mean"):
@@ -108,6 +109,14 @@ def test_bytes_repeat_and_a_stopped_run_ends_like_an_unbroken_one(data, tmp_path
     resumed = chain.train(job, tmp_path / "b", tmp_path / "broken")
     assert resumed["weights_hash"] == whole["weights_hash"]
     assert whole["parameters"] == sum(p.numel() for p in LapIRN(channels=4, blocks=1, code=8).parameters())
+
+
+def test_what_is_tested_does_not_change_what_is_learned(data, tmp_path):
+    """So that tasks that learn on the same scans may share one training."""
+    job = job_of(data)
+    other = replace(job, dataset="a_to_a", task={**ACROSS, "test": "a"})
+    hashes = [chain.train(j, tmp_path / "runs", tmp_path / j.dataset)["weights_hash"] for j in (job, other)]
+    assert hashes[0] == hashes[1]
 
 
 def test_the_best_validated_weights_are_kept():
@@ -201,20 +210,17 @@ def test_what_cannot_be_run_is_one_line(data, trained, tmp_path):
             evaluate.predict(job, None, tmp_path / "out")
         assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
     with pytest.raises(InputError, match=r"task\.metrics"):
-        evaluate.score(job_of(data, task={**ACROSS, "metrics": ["hd"]}), tmp_path)
+        list(evaluate.score(job_of(data, task={**ACROSS, "metrics": ["hd"]}), tmp_path))
 
 
 def test_regions_hide_what_is_outside(data):
-    from mlmi2023.papers.nio_reg.images import Images
-
     packed = open_packed(data)
-    own = Images(packed, {"image": "T1w", "roi": True})
+    own = evaluate.volumes_of(packed, job_of(data, task={"image": "T1w", "roi": True}))
     inside = np.asarray(packed.labels[9]) > 0
-    assert (own.array(9)[~inside] == 0).all() and (
-        own.array(9)[inside] == packed.images("T1w")[9][inside]
-    ).all()
-    taken = own.take(torch.tensor([9]), torch.device("cpu"))[0, 0].numpy()
-    assert (taken == own.array(9)).all()
+    moving, fixed = own.arrays(Pair("x", 9, 8))
+    assert (moving[~inside] == 0).all() and (moving[inside] == packed.images("T1w")[9][inside]).all()
+    taken = own.images(torch.tensor([9]), torch.tensor([8]), torch.device("cpu"))
+    assert (taken[0][0, 0].numpy() == moving).all() and (taken[1][0, 0].numpy() == fixed).all()
 
 
 def test_figures_are_drawn(data, trained, tmp_path):
@@ -222,10 +228,9 @@ def test_figures_are_drawn(data, trained, tmp_path):
         data, "nio", used=trained, iterations=[1, 1, 1], rate=0.01, method="nio_m")}  # fmt: skip
     for method, job in jobs.items():
         evaluate.predict(job, trained if method == "lapirn" else None, tmp_path / method)
-    context = load(jobs, {}, {m: tmp_path / m for m in jobs}, {m: m for m in [*jobs, "syn"]})
+    runs = jobs, {}, {m: tmp_path / m for m in jobs}, {m: m for m in [*jobs, "syn"]}
     for figure in ("fig2", "fig3"):
-        figures.draw(figure, context, tmp_path / figure)
+        chain.draw(figure, *runs, tmp_path / figure)
         assert (tmp_path / f"{figure}.png").stat().st_size > 5000
     with pytest.raises(InputError, match="fig9"):
-        figures.draw("fig9", context, tmp_path / "fig9")
-    assert methods.KINDS[0] == "learned"
+        chain.draw("fig9", *runs, tmp_path / "fig9")

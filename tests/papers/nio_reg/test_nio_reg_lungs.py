@@ -9,10 +9,8 @@ import torch
 
 from mlmi2023.cohorts.forms.phased_scans.reader import open_phased
 from mlmi2023.core.jobs import Job, Used
-from mlmi2023.papers.nio_reg import evaluate, figures
+from mlmi2023.papers.nio_reg import evaluate
 from mlmi2023.papers.nio_reg.cases import groups
-from mlmi2023.papers.nio_reg.context import load
-from mlmi2023.papers.nio_reg.images import Images
 from mlmi2023.papers.nio_reg.train import Training, plan
 from mlmi2023.tasks import chain
 from phases_data import packed_phases
@@ -72,9 +70,10 @@ def test_a_patient_is_tested_by_a_network_that_has_not_seen_him(data):
 
 def test_only_lungs_are_seen(data):
     cohort = open_phased(data)
-    image, labels = Images(cohort, TASK).array(0), np.asarray(cohort.labels[0])
+    image, labels = evaluate.volumes_of(cohort, job_of(data)).array(0, "CT"), np.asarray(cohort.labels[0])
     assert (image[labels == 0] == 0).all() and (image[labels > 0] > 0).mean() > 0.9
-    assert (Images(cohort, {**TASK, "roi": False}).array(0)[labels == 0] > 0).any()
+    whole = evaluate.volumes_of(cohort, job_of(data, task={**TASK, "roi": False}))
+    assert (whole.array(0, "CT")[labels == 0] > 0).any()
 
 
 def test_each_fold_learns_from_the_same_start_and_stops_do_no_harm(data, tmp_path, monkeypatch):
@@ -114,13 +113,13 @@ def test_from_training_to_rows_by_case_and_the_figure(data, tmp_path):
         "initial": job_of(data, "identity", task=task),
         "lapirn": job_of(data, task=task, method="lapirn"),
         "io200": job_of(data, "io", weights, task=task, iterations=15, rates=[0.1]),
-        "nio_m": job_of(data, "nio", weights, task=task, method="nio_m", iterations=[10, 5, 5], rate=0.01),
+        "nio_m": job_of(data, "nio", weights, task=task, method="nio_m", iterations=[10, 5, 5], rate=0.003),
         "truth": job_of(data, "truth", task=task),
     }
     found = {}
     for name, job in jobs.items():
         evaluate.predict(job, weights if name == "lapirn" else None, tmp_path / name)
-        rows = evaluate.score(job, tmp_path / name)
+        rows = chain.tidy(job, evaluate.score(job, tmp_path / name))
         found[name] = np.mean([r["value"] for r in rows if (r["metric"], r["label"]) == ("tre", "mean")])
     assert found["truth"] == 0 < found["nio_m"] < found["initial"] and found["io200"] < found["initial"]
     marks = [r for r in rows if r["metric"] == "tre" and r["label"].startswith("case")]
@@ -129,6 +128,6 @@ def test_from_training_to_rows_by_case_and_the_figure(data, tmp_path):
     [case] = json.loads((tmp_path / "nio_m/cases.json").read_text())
     assert case["label"] == marks[0]["label"]
     shown = {m: jobs[m] for m in ("lapirn", "nio_m")}
-    context = load(shown, {}, {m: tmp_path / m for m in shown}, {m: m for m in shown})
-    figures.draw("fig3", context, tmp_path / "fig3")
+    runs = shown, {}, {m: tmp_path / m for m in shown}, {m: m for m in shown}
+    chain.draw("fig3", *runs, tmp_path / "fig3")
     assert (tmp_path / "fig3.png").stat().st_size > 5000

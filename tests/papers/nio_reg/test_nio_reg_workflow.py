@@ -1,5 +1,7 @@
 """Slabs from files to page by config alone; and the paper scale without data."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,58 @@ def test_the_paper_scale_says_what_is_missing_and_is_planned_from_empty_files(pl
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
     assert "train lapirn on oasis_to_lpba" in run.stdout and "train ulae on lpba_to_oasis" in run.stdout
     assert "pack the cohort brain_shift" in run.stdout
+
+
+def test_one_training_serves_both_tasks_that_learn_on_the_same_scans(place):
+    run = snakemake(place, "-n", "nio_reg", "--config", "scale=demo", "papers=[nio_reg]")
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
+    trained = re.findall(r"train (\w+) on (\w+) ", run.stdout)
+    assert trained.count(("lapirn", "lpba_to_oasis")) == 1 and ("lapirn", "lpba_to_lpba") not in trained
+    own = "results/demo/nio_reg/models/lpba_to_oasis/lapirn/seed-0_fold-0/main"
+    jobs = run.stdout.split(
+        "Job "
+    )  # each with its message and, as the reason, the inputs that are to be made
+    for method in ("lapirn", "nio_m"):  # its own weights, and those of the method that it uses
+        [job] = [j for j in jobs if f"score {method} on the test split of lpba_to_lpba" in j]
+        assert f"{own}/weights.safetensors" in job and "models/lpba_to_lpba" not in job
+    [page] = [j for j in jobs if "write the page of nio_reg" in j]
+    assert page.count(f"{own}/train.json") == 1 and "models/lpba_to_lpba" not in page
+    lost = own.replace("lpba_to_oasis", "lpba_to_lpba") + "/weights.safetensors"
+    run = snakemake(place, "-n", lost, "--config", "scale=demo", "papers=[nio_reg]")
+    assert run.returncode != 0 and f"ask for {own}/weights.safetensors" in run.stdout + run.stderr
+
+
+def test_a_figure_takes_the_weights_that_another_method_has_trained(place):
+    reported = place / "resources/papers/nio_reg.yaml"
+    declared = "methods:\n  - {id: twin, name: Twin, role: reference}\n"
+    reported.write_text(reported.read_text().replace("methods:\n", declared, 1))
+    (place / "twins.yaml").write_text(
+        """
+overrides:
+  nio_reg:
+    methods:
+      twin:
+        kind: learned
+        stages: {main: {of: lapirn}}
+        net: {kind: lapirn, channels: 28, blocks: 5, levels: 3, reach: 0.4, condition: 0.4}
+    datasets:
+      oasis_to_lpba: {methods: [lapirn, twin]}
+      lpba_to_oasis: null
+      lpba_to_lpba: null
+      dirlab: null
+    figures: {fig2: {methods: [lapirn, twin]}, fig3: null}
+    like: bench
+"""
+    )
+    target = "results/demo/nio_reg/figures/fig2.png"
+    run = snakemake(
+        place, "-n", target, "--configfile", "twins.yaml", "--config", "scale=demo", "papers=[nio_reg]"
+    )
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
+    assert re.findall(r"train (\w+) on (\w+) ", run.stdout) == [("lapirn", "oasis_to_lpba")]
+    [figure] = [job for job in run.stdout.split("Job ") if "draw fig2" in job]
+    weights = "results/demo/nio_reg/models/oasis_to_lpba/lapirn/seed-0_fold-0/main/weights.safetensors"
+    assert weights in figure and "models/oasis_to_lpba/twin" not in figure
 
 
 def test_methods_of_the_config_are_those_that_are_reported():

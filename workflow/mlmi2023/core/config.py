@@ -13,6 +13,7 @@ from typing import Any
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import content_hash
 from mlmi2023.core.schemas import check, suggest
+from mlmi2023.core.sharing import Training, check_alike, share_of
 from mlmi2023.core.yaml_files import read_yaml
 
 SCALES = ("demo", "bench", "paper")
@@ -140,6 +141,7 @@ class Settings:
         self._methods: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._options: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._schedules: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+        self._trainings: dict[tuple[str, str, str, str], Training] = {}
 
     def paper(self, slug: str) -> dict[str, Any]:
         """Return the paper's configuration at the scale of this run, with the user's overrides.
@@ -167,6 +169,11 @@ class Settings:
                         )
                     self._check_uses(slug, merged, dataset, method, ())
             self._papers[slug] = merged
+            try:
+                self._check_trainings(slug)
+            except InputError:
+                del self._papers[slug]
+                raise
             if self._inspect:
                 self._inspect(self, slug)
         return self._papers[slug]
@@ -176,6 +183,13 @@ class Settings:
         if slug not in self._files:
             self._files[slug] = read_yaml(self.root / f"config/papers/{slug}.yaml")
         return self._files[slug]
+
+    def _check_trainings(self, slug: str) -> None:
+        """Refuse a stage that is to be shared and cannot be."""
+        for name, dataset in self.paper(slug)["datasets"].items():
+            for method in dataset["methods"]:
+                for stage in self.stages(slug, name, method):
+                    self.trained_as(slug, name, method, stage)
 
     def _check_uses(
         self,
@@ -282,10 +296,12 @@ class Settings:
     def schedule(self, paper: str, dataset: str, method: str, stage: str = "main") -> dict[str, Any]:
         """Return the training keys of one stage: the paper's, the dataset's, the method's, the stage's.
 
-        It is the same object at each call; take a copy to change it.
+        Those of a shared stage are those of the method that has it. It is the same object at each call; take
+        a copy to change it.
         """
-        key = (paper, dataset, method, stage)
+        key = (paper, *self.trained_as(paper, dataset, method, stage))
         if key not in self._schedules:
+            _, dataset, method, stage = key
             config = self.paper(paper)
             options = self.method(paper, dataset, method)
             schedule = merge(config.get("train", {}), config["datasets"][dataset].get("train", {}))
@@ -340,3 +356,45 @@ class Settings:
         if options["kind"] != "learned":
             return []
         return list(options.get("stages") or ["main"])
+
+    def trained_as(self, paper: str, dataset: str, method: str, stage: str = "main") -> Training:
+        """Return whose training a stage of a method is: its own, or the one that its key ``of`` leads to.
+
+        See :mod:`mlmi2023.core.sharing`.
+
+        Raises:
+            InputError: it leads to what does not exist or is not trained, in a circle, or to another network.
+        """
+        key = (paper, dataset, method, stage)
+        if key not in self._trainings:
+            here = Training(dataset, method, stage)
+            seen = [here]
+            while (then := self._step(paper, here)) is not None:
+                if then in seen:
+                    raise InputError(f"config of paper '{paper}': {here} is {then} in turn; break the circle")
+                seen.append(then)
+                here = then
+            self._trainings[key] = here
+        return self._trainings[key]
+
+    def _step(self, paper: str, here: Training) -> Training | None:
+        """Return the stage that a stage is said to be; None if it is the method's own."""
+        where = f"config of paper '{paper}': {here}"
+        share = share_of(self.method(paper, here.dataset, here.method), here.stage, where)
+        if not share:
+            return None
+        config = self.paper(paper)
+        dataset, method = share.get("dataset", here.dataset), share["of"]
+        for word, name, known in (("dataset", dataset, "datasets"), ("method", method, "methods")):
+            if name not in config[known]:
+                raise InputError(f"{where}: unknown {word} '{name}'{suggest(name, list(config[known]))}")
+        theirs = self.stages(paper, dataset, method)
+        if not theirs:
+            raise InputError(f"{where}: method '{method}' is not trained; name one of kind 'learned'")
+        stage = share.get("stage") or (here.stage if here.stage in theirs else theirs[-1])
+        if stage not in theirs:
+            raise InputError(f"{where}: '{method}' has no stage '{stage}'{suggest(stage, theirs)}")
+        whole = here.stage == self.stages(paper, here.dataset, here.method)[-1]
+        other = self.method(paper, dataset, method)
+        check_alike(self.method(paper, here.dataset, here.method), other, whole, where)
+        return Training(dataset, method, stage)

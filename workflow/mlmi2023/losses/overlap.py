@@ -26,6 +26,12 @@ def _mean_dice(parts: Tensor) -> Tensor:
     return dice.sum() / present.sum().clamp_min(1)
 
 
+def one_hot(label_map: Tensor, ids: Sequence[int]) -> Tensor:
+    """Turn a label map (B, 1, *grid) into float masks (B, len(ids), *grid)."""
+    every = torch.tensor(list(ids), device=label_map.device, dtype=label_map.dtype)
+    return (label_map == every.view(1, -1, *([1] * (label_map.ndim - 2)))).float()
+
+
 def soft_dice(warped_onehot: Tensor, fixed_onehot: Tensor) -> Tensor:
     """Mean Dice of soft label maps, ``2 sum(pq) / (sum(p) + sum(q))`` for each structure.
 

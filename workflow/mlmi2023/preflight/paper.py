@@ -88,6 +88,8 @@ def _check_method(
     _check_stages(where, models, settings.stages(slug, dataset, method), layers)
     changed = dataset if change or "train" in setup else ""
     for stage in settings.stages(slug, dataset, method):
+        if settings.trained_as(slug, dataset, method, stage) != (dataset, method, stage):
+            continue  # another method's training has its keys
         # methods without training keys of their own are trained alike
         alike = () if "train" in own or "stages" in own or change else (changed, "")
         if alike in done:

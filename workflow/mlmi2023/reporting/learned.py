@@ -47,17 +47,26 @@ def status_of(run: Mapping[str, Any]) -> str:
 
 
 def gather_learned(
-    runs: Sequence[Mapping[str, Any]], uses: Mapping[str, Mapping[str, Sequence[str]]]
+    runs: Sequence[Mapping[str, Any]],
+    uses: Mapping[str, Mapping[str, Sequence[str]]],
+    taken: Mapping[str, Mapping[str, Sequence[Sequence[str]]]] | None = None,
 ) -> pd.DataFrame:
     """Return :data:`COLUMNS`, a line for each method that is trained or uses one that is.
 
     Args:
         runs: contents of ``train.json``.
         uses: by dataset and method, the methods whose predictions or weights it takes, each named directly.
+        taken: by dataset and method, the trainings that it shares with others (dataset, method, stage), under
+            whose names they run.
     """
     own: dict[tuple[str, str], list[str]] = {}
     for run in runs:
         own.setdefault((run["dataset"], run["method"]), []).append(status_of(run))
+    for dataset, methods in (taken or {}).items():
+        for method, trainings in methods.items():
+            names = [tuple(training) for training in trainings]
+            shared = [status_of(r) for r in runs if (r["dataset"], r["method"], r.get("stage")) in names]
+            own[dataset, method] = own.get((dataset, method), []) + shared
 
     def behind(dataset: str, method: str) -> dict[str, None]:
         found = {method: None}

@@ -35,7 +35,7 @@ def job_of(snakemake: Any) -> Job:
         fold=int(wildcards.fold),
         stage=wildcards.get("stage", "main"),
         previous=Path(previous) if previous else None,
-        used=_used(snakemake.input),
+        used=_used(snakemake.input, params.get("used_trained", [])),
         data=Path(snakemake.input.data),
         task=dict(params.task),
         method_options=dict(params.options),
@@ -45,9 +45,13 @@ def job_of(snakemake: Any) -> Job:
     )
 
 
-def _used(given: Any) -> dict[str, Used]:
-    """Return what used methods have left, from paths that name the method: see ``RUN`` in common.smk."""
-    weights = {Path(file).parents[2].name: Path(file) for file in given.get("used_weights", [])}
+def _used(given: Any, trained: Iterable[str]) -> dict[str, Used]:
+    """Return what used methods have left.
+
+    Predictions lie under a method's name, see ``RUN`` in common.smk. Weights may lie under that of another
+    method whose training it is, so ``trained`` names the methods that they are of.
+    """
+    weights = dict(zip(trained, map(Path, given.get("used_weights", [])), strict=True))
     folders = [Path(folder) for folder in given.get("used", [])]
     return {f.parent.name: Used(f, weights.get(f.parent.name)) for f in folders}
 

@@ -21,13 +21,13 @@ CycleMorph                            ``cycle.CyclePair``, ``cycle.cycle_loss``
 LapIRN                                ``mlmi2023.nets.registration.lapirn``, ``pyramid.ProgressivePyramid``
 ConvexAdam                            ``convexadam.ConvexAdam``
 Any row, from config                  ``model.build_net``
-Losses, training                      ``train.plan``, ``mlmi2023.losses``
-Sect. 4, pairs of the three tasks     ``mlmi2023.cohorts.forms.volumes.pairs``
-Sect. 4, evaluation metrics           ``evaluate``, ``measures``, ``mlmi2023.metrics``
+Losses, training                      ``train.plan``, ``mlmi2023.tasks.registration.objective``
+Sect. 4, pairs of the three tasks     ``mlmi2023.tasks.registration.pairs``
+Sect. 4, evaluation metrics           ``mlmi2023.tasks.registration.measures``
 Table 1                               ``evaluate.score`` gives its values, ``mlmi2023.reporting`` the table
-Fig. 2d                               ``figures.draw("fig2d", ...)``, ``sampling.sampling_grid``
-Gap by displacement (not printed)     ``figures.draw("fig_strata", ...)``, ``strata``
-Fig. 3                                ``figures.draw("fig3", ...)``, ``gradcam.heat_map``
+Fig. 2d                               ``figures``, ``sampling.sampling_grid``
+Gap by displacement (not printed)     ``figures``, ``strata``
+Fig. 3                                ``figures``, ``gradcam.heat_map``
 ====================================  ==================================================================
 
 What was settled differently from the paper, or where it is silent: ``deviations.yaml``.

@@ -4,7 +4,7 @@ The paper argues that deformable windows reach farther than fixed ones. If so, t
 the distance between corresponding points, which is known where a cohort has landmarks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from mlmi2023.cohorts.forms.volumes.reader import Packed
-from mlmi2023.core.files import read_json
-from mlmi2023.papers.defxattn_reg.evaluate import read_displacement
-from mlmi2023.papers.defxattn_reg.measures import landmark_errors
+from mlmi2023.tasks.registration.measures import Registered
+from mlmi2023.tasks.registration.stored import read_field, read_pairs
+from mlmi2023.tasks.runs import Runs
 
 #: Borders of the strata by true displacement, mm; the last one is open.
 EDGES = (0.0, 3.0, 6.0, 9.0, 12.0)
@@ -55,29 +55,30 @@ def measure_strata(packed: Packed, predictions: Path) -> Strata:
         predictions: the method's folder, as :func:`~.evaluate.predict` writes it.
     """
     true, left = [], []
-    for case in read_json(predictions / "cases.json"):
-        u = read_displacement(predictions / f"{case['case']}.npz", packed.shape)
-        pair = (packed, case["moving"], case["fixed"])
-        true.append(landmark_errors(np.zeros_like(u), *pair))
-        left.append(landmark_errors(u, *pair))
+    for pair in read_pairs(predictions):
+        u = read_field(predictions, pair.case, packed.shape)
+        before, after = (Registered(pair, field, packed, {}).errors for field in (np.zeros_like(u), u))
+        assert before is not None and after is not None
+        true.append(before)
+        left.append(after)
     return group(np.concatenate(true), np.concatenate(left))
 
 
-def plot(context: Mapping[str, Any], proposed: str = "tm_dca") -> Any:
+def plot(runs: Runs, proposed: str = "tm_dca") -> Any:
     """Draw errors by true displacement, and how much more than ``proposed`` the other methods leave.
 
     A cohort without landmarks gets a figure that says so.
     """
     import matplotlib.pyplot as plt
 
-    packed, names = context["packed"], context["names"]
+    packed, names = runs.cohort, runs.names
     figure, (errors, leads) = plt.subplots(1, 2, figsize=(8.0, 3.4), layout="constrained")
     if packed.landmarks is None:
         for axes in (errors, leads):
             axes.axis("off")
         errors.text(0, 0.5, "This cohort has no landmarks: true displacements are not known.", fontsize=9)
         return figure
-    found = {m: measure_strata(packed, Path(folder)) for m, folder in context["predictions"].items()}
+    found = {m: measure_strata(packed, folder) for m, folder in runs.predictions.items()}
     for number, (method, strata) in enumerate(found.items()):
         style = {"color": f"C{number}", "marker": "o", "markersize": 3.5, "label": names.get(method, method)}
         errors.plot(strata.true, strata.left, linewidth=2 if method == proposed else 1, **style)

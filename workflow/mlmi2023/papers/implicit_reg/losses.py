@@ -1,16 +1,16 @@
-"""Training losses: similarity (Sect. 3), and explicit (Eq. 1) or implicit (Eq. 3) regularisation."""
+"""Explicit (Eq. 1) and implicit (Eq. 3) regularisation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.losses.similarity import LNCC
 from mlmi2023.losses.smoothness import diffusion
 from mlmi2023.papers.implicit_reg.operators import OPERATORS, energy
 from mlmi2023.papers.implicit_reg.solvers import ImplicitSolver, solver_from
+from mlmi2023.tasks.registration.objective import Regularizer
 
 WEIGHTS = ("alpha", "sigma", "gamma")
 
@@ -54,9 +54,6 @@ class ImplicitRegularizer:
             return self.sigma / 2 * (u.to(target.dtype) - target).square().mean()
 
 
-Regularizer = Callable[[Tensor], Tensor]
-
-
 def build_regularizer(options: Mapping[str, Any]) -> Regularizer:
     """Return the regulariser that config describes.
 
@@ -79,18 +76,3 @@ def build_regularizer(options: Mapping[str, Any]) -> Regularizer:
         except TypeError as error:
             raise InputError(f"config key regularisers: {error}") from error
     raise InputError(f"config key regularisers: kind is {kind!r}; choose explicit or implicit")
-
-
-def build_similarity(options: Mapping[str, Any]) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return D(warped, fixed) of ``task.loss``: ``similarity: lncc`` (with ``window``) or ``mse``."""
-    name = options.get("similarity")
-    if name == "lncc":
-        return LNCC(window=int(options.get("window", 9)))
-    if name == "mse":
-        return _mean_square
-    raise InputError(f"config key task.loss.similarity is {name!r}; choose lncc or mse")
-
-
-def _mean_square(warped: Tensor, fixed: Tensor) -> Tensor:
-    with torch.autocast(warped.device.type, enabled=False):
-        return (warped.float() - fixed.float()).square().mean()

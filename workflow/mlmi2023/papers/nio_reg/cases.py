@@ -7,44 +7,19 @@ network has seen none of the fold's patients.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mlmi2023.cohorts.forms.phased_scans.reader import (
-    Phased,
-    any_phases,
-    divide_patients,
-    exhale_to_inhale,
-    open_phased,
-)
-from mlmi2023.cohorts.forms.volumes.reader import Packed, open_packed
+from mlmi2023.cohorts.forms.phased_scans.reader import Phased, any_phases, divide_patients, exhale_to_inhale
+from mlmi2023.cohorts.forms.volumes.reader import Packed
 from mlmi2023.core.errors import InputError
+from mlmi2023.tasks.registration.pairs import Pair, limited, name_pair
 
 KINDS = ("atlas", "breathing")
 
 
 @dataclass(frozen=True)
-class Case:
-    """A pair to register.
-
-    Attributes:
-        name: of the case.
-        moving: row of the packed cohort.
-        fixed: row.
-        label: what the case is called by in a table by case; empty for brains.
-    """
-
-    name: str
-    moving: int
-    fixed: int
-    label: str = ""
-
-
-@dataclass(frozen=True)
 class Group:
-    """Pairs of one network.
+    """Pairs of one network; those of chests have a label, as their table goes by case.
 
     Attributes:
         train: (moving, fixed) rows, drawn from at random.
@@ -53,8 +28,8 @@ class Group:
     """
 
     train: tuple[tuple[int, int], ...]
-    val: tuple[Case, ...]
-    test: tuple[Case, ...]
+    val: tuple[Pair, ...]
+    test: tuple[Pair, ...]
 
 
 def groups(packed: Packed, task: Mapping[str, Any]) -> list[Group]:
@@ -89,11 +64,12 @@ def _across(packed: Packed, task: Mapping[str, Any]) -> Group:
     test = _rows(packed, f"{task['test']}-test")
     fixed = _atlases(packed, task, test)
     # an atlas is a test scan as well; it is not registered to itself
-    tested = [_case(packed, m, f) for f in fixed for m in test if m != f]
+    tested = [name_pair(packed, m, f) for f in fixed for m in test if m != f]
+    validated = [name_pair(packed, m, f) for m, f in permutations(val, 2)]
     return Group(
         tuple(permutations(train, 2)),
-        tuple(_some([_case(packed, m, f) for m, f in permutations(val, 2)], task, "val")),
-        tuple(_some(tested, task, "test")),
+        tuple(limited(validated, task, "val")),
+        tuple(limited(tested, task, "test")),
     )
 
 
@@ -121,20 +97,6 @@ def _atlases(packed: Packed, task: Mapping[str, Any], test: list[int]) -> list[i
     return [names[name] for name in full]
 
 
-def _case(packed: Packed, moving: int, fixed: int) -> Case:
-    return Case(f"{packed.subjects[moving]}-to-{packed.subjects[fixed]}", moving, fixed)
-
-
-def _some(found: list[Case], task: Mapping[str, Any], split: str) -> list[Case]:
-    limit = (task.get("max_pairs") or {}).get(split)
-    if limit is None or len(found) <= int(limit):
-        return found
-    chosen = np.random.default_rng(int(task.get("pair_seed", 0))).choice(
-        len(found), int(limit), replace=False
-    )
-    return [found[i] for i in sorted(chosen)]
-
-
 def _breathing(packed: Phased, task: Mapping[str, Any]) -> list[Group]:
     """Return a group per fold: full exhale onto full inhale of its patients, any two phases of those who
     train.
@@ -147,7 +109,7 @@ def _breathing(packed: Phased, task: Mapping[str, Any]) -> list[Group]:
         parts = divide_patients(packed, int(fold))
         held = {
             part: tuple(
-                Case(f"{p}-exhale-to-inhale", moving, fixed, f"case{p}")
+                Pair(f"{p}-exhale-to-inhale", moving, fixed, f"case{p}")
                 for p, (moving, fixed) in zip(parts[part], exhale_to_inhale(packed, parts[part]))
             )
             for part in ("val", "test")
@@ -156,8 +118,3 @@ def _breathing(packed: Phased, task: Mapping[str, Any]) -> list[Group]:
     if not found:
         raise InputError(f"cohort '{packed.name}' has no folds; set its key 'folds.count'")
     return found
-
-
-def open_cohort(path: Path, task: Mapping[str, Any]) -> Packed:
-    """Open the packed cohort of a task."""
-    return open_phased(path) if task.get("kind") == "breathing" else open_packed(path)

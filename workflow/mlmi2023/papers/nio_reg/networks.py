@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,7 +9,6 @@ from torch import Tensor, nn
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.nets.registration.lapirn import LapIRN, build_lapirn
-from mlmi2023.training.loop.weights import load_weights
 
 NETS = ("lapirn", "mpr", "ulae")
 
@@ -61,16 +59,3 @@ class Kept(nn.Module):
         if not self.scores[group] >= score:
             self.nets[group].load_state_dict(live.state_dict())
             self.scores[group] = score
-
-
-def load_kept(
-    options: Mapping[str, Any], shape: Sequence[int], count: int, weights: Path, device: torch.device
-) -> Kept:
-    """Return the trained networks of all groups, ready to predict.
-
-    Raises:
-        InputError: the file is broken, or of other networks.
-    """
-    kept = Kept(build_network(options, shape), count)
-    load_weights(kept, weights)
-    return kept.to(device).eval()

@@ -18,15 +18,17 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from mlmi2023.cohorts.forms import open_cohort
 from mlmi2023.cohorts.forms.volumes.reader import Packed
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.nets.registration.lapirn import LapIRN
-from mlmi2023.papers.nio_reg.cases import Case, Group, groups, open_cohort
-from mlmi2023.papers.nio_reg.images import Images
+from mlmi2023.papers.nio_reg.cases import Group, groups
+from mlmi2023.papers.nio_reg.evaluate import volumes_of
 from mlmi2023.papers.nio_reg.measures import quality
 from mlmi2023.papers.nio_reg.networks import Kept, build_network, level_count
 from mlmi2023.papers.nio_reg.objective import Objective
+from mlmi2023.tasks.registration.pairs import Pair
 from mlmi2023.training.loop.plan import Plan, Schedule
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 
@@ -73,7 +75,7 @@ class Training(pl.LightningModule):
         self.levels = level_count(self.live)
         self.begins = phase_starts(job.train, schedule.steps, self.levels)
         self.resting_steps = int(job.train.get("freeze_steps", 0))
-        self.images = Images(packed, job.task)
+        self.volumes = volumes_of(packed, job)
         self.tables: list[Tensor] = []
         self.scored: list[float] = []
 
@@ -92,7 +94,7 @@ class Training(pl.LightningModule):
 
     def pair(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return moving and fixed images (B, 1, X, Y, Z) of rows (B, 2)."""
-        return self.images.take(rows[:, 0], self.device), self.images.take(rows[:, 1], self.device)
+        return self.volumes.images(rows[:, 0], rows[:, 1], self.device)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Begin a group from the start, and let levels join, rest and wake."""
@@ -128,7 +130,7 @@ class Training(pl.LightningModule):
             if number < len(group.val):
                 self.scored.append(self.score(group.val[number]))
 
-    def score(self, case: Case) -> float:
+    def score(self, case: Pair) -> float:
         """Return the quality of the network at hand on a pair."""
         rows = torch.tensor([[case.moving, case.fixed]], device=self.device)
         u = self.live(*self.pair(rows))
@@ -191,7 +193,7 @@ def plan(job: Job) -> Plan:
         raise InputError(
             "config key train.monitor: leave it out; validation pairs decide on the weights of each group"
         )
-    packed = open_cohort(job.data, job.task)
+    packed = open_cohort(job.data)
     found = groups(packed, job.task)
     net = build_network(job.method_options["net"], packed.shape)
     module = Training(Kept(net, len(found)), found, packed, job)

@@ -2,14 +2,53 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise, permutations
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from mlmi2023.cohorts.forms.volumes.reader import Packed
 from mlmi2023.core.errors import InputError
 
 KINDS = ("atlas_to_patient", "inter_patient")
 PAIRINGS = ("ordered", "consecutive")
+
+T = TypeVar("T")
+
+
+class Pair(NamedTuple):
+    """Two images to register.
+
+    Attributes:
+        case: name of the pair.
+        moving: row of the packed cohort.
+        fixed: row.
+        label: what the pair is called by in a table by pairs; empty where there is none.
+    """
+
+    case: str
+    moving: int
+    fixed: int
+    label: str = ""
+
+
+def name_pair(packed: Packed, moving: int, fixed: int) -> Pair:
+    """Return the pair of two rows, named by their subjects."""
+    return Pair(f"{packed.subjects[moving]}-to-{packed.subjects[fixed]}", moving, fixed)
+
+
+def held_out_pairs(packed: Packed, task: Mapping[str, Any]) -> list[Pair]:
+    """Return the test pairs of a task; see :func:`pairs`.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = pairs(packed.subjects, packed.splits, task, "test")
+    if not found:
+        raise InputError(
+            f"cohort '{packed.name}' has no test pairs for task.kind {task['kind']}; "
+            "give its split 'test' more subjects"
+        )
+    return [name_pair(packed, moving, fixed) for moving, fixed in found]
 
 
 def pairs(
@@ -58,10 +97,11 @@ def pairs(
         found = [(later, row) for row, later in pairwise(rows)]
     else:
         found = list(permutations(rows, 2))
-    return _some(found, task, split)
+    return limited(found, task, split)
 
 
-def _some(found: list[tuple[int, int]], task: Mapping[str, Any], split: str) -> list[tuple[int, int]]:
+def limited(found: list[T], task: Mapping[str, Any], split: str) -> list[T]:
+    """Return at most ``task.max_pairs`` of the pairs of a split, in their order; see :func:`pairs`."""
     limit = task.get("max_pairs")
     if isinstance(limit, Mapping):
         limit = limit.get(split)
