@@ -10,7 +10,7 @@ import torch
 from mlmi2023.cohorts.formats.tables import write_tidy
 from mlmi2023.cohorts.forms.table.form import pack
 from mlmi2023.cohorts.forms.table.reader import open_table
-from mlmi2023.cohorts.sources.simulators.tables import make_table
+from mlmi2023.cohorts.sources.simulators.tables.cohort import make_table
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.papers.ia_gcn import evaluate
@@ -130,8 +130,8 @@ def test_communities_can_be_told_by_their_features_and_not_by_all():
     ("change", "says"),
     [
         ({"blocks": {**OPTIONS["blocks"], "mri": {"features": 3}}}, "block 'mri' has 3 features left, 4"),
-        ({"extra": 1}, "unknown key 'options.extra'"),
-        ({"community": {**OPTIONS["community"], "number": 3}}, "unknown key 'options.community.number'"),
+        ({"extra": 1}, "unknown option 'extra'"),
+        ({"community": {**OPTIONS["community"], "number": 3}}, "options.community: unknown option 'number'"),
         ({"targets": {"stage": {**OPTIONS["targets"]["stage"], "shared": 2}}}, "stage.shared"),
     ],
 )
