@@ -54,7 +54,7 @@ def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
 
 def turns(patients: list[Patient], sites: dict[str, Any]) -> dict[str, str]:
     """Return the centre of each patient: those of a split in turn."""
-    found = {}
+    found: dict[str, str] = {}
     for split in dict.fromkeys(patient.split for patient in patients):
         serving = itertools.cycle(name for name, site in sites.items() if split in site["splits"])
         found |= {patient.name: next(serving) for patient in patients if patient.split == split}
