@@ -13,7 +13,7 @@ from mlmi2023.papers.sr4zct.data import images_of, scaled, upscaled
 from mlmi2023.papers.sr4zct.evaluate import predict, score
 from mlmi2023.papers.sr4zct.measures import central_box, scoring
 from mlmi2023.papers.sr4zct.members import members
-from mlmi2023.tasks.chain import draw, train
+from mlmi2023.tasks.chain import draw, tidy, train
 from mlmi2023.tasks.restoration import quality, read_images, read_scores
 from sr4zct_data import OTHERS, OWN, STEPS, TASK, job, packed_cohort
 
@@ -73,12 +73,12 @@ def test_controls_mark_both_ends(chain):
 
 def test_rows_are_tidy_and_stress_tests_have_a_label(chain):
     left, *_ = chain
-    rows = pd.DataFrame(score(job(), left["sr4zct"]))
+    rows = pd.DataFrame(tidy(job(), score(job(), left["sr4zct"])))
     assert set(rows["case"]) == {"v02", "v03", "sharp"}
     assert dict(zip(rows["case"], rows["label"])) == {"v02": "", "v03": "", "sharp": "sharp"}
     assert len(rows) == 3 * 3 * 2 * 2
     assert "overlap=1.3;resolution=3.7;view=sag" in set(rows["setting"])
-    wrong = pd.DataFrame(score(job("sr4zct_mis"), left["sr4zct_mis"]))
+    wrong = pd.DataFrame(tidy(job(), score(job("sr4zct_mis"), left["sr4zct_mis"])))
     assert wrong["setting"].nunique() == 8 * 2 and set(wrong["metric"]) == {"psnr"}
 
 
