@@ -84,7 +84,7 @@ def _learned(job: Job, weights: Path | None, table: Table) -> Iterator[Found]:
             net: Any = member.net
             seen = member.see(x[number])  # type: ignore[operator]
             logits = net(seen, net.graph(seen))
-            inside: Mapping[str, Any] = MappingProxyType({})
+            inside: dict[str, Any] = {}
             if (attention := getattr(net, "attention", None)) is not None:
                 inside["attention"] = attention.weights().cpu().numpy()
             if options.get("inputs", "all") != "all":

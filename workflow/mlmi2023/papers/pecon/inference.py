@@ -53,8 +53,7 @@ def load_penet(options: Mapping[str, Any], weights: Path | None) -> PENet:
     """
     net = build_penet(options)
     if options["kind"] == "pretrained":
-        own = options.get("weights", {})
-        load_release(net, own["path"], own.get("sha256"))
+        load_release(net, options["weights"])
     elif weights is not None:
         load_weights(net, weights)
     else:
