@@ -14,11 +14,12 @@ from mlmi2023.cohorts.sources.simulators.tables.cohort import make_table
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.papers.ia_gcn import evaluate
-from mlmi2023.papers.ia_gcn.folds import folds, settings
-from mlmi2023.papers.ia_gcn.inputs import choose, standardise
+from mlmi2023.papers.ia_gcn.inputs import choose
 from mlmi2023.papers.ia_gcn.train import plan
 from mlmi2023.tasks.chain import tidy
 from mlmi2023.tasks.classification import read_answers
+from mlmi2023.tasks.runs import settings
+from mlmi2023.training.data.tabular import folds, standardise
 from mlmi2023.training.loop.fit import fit
 
 OPTIONS = {

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.drawing.panels import frame, panels, picture
 from mlmi2023.metrics.image import psnr
 from mlmi2023.papers.dmdip.evaluate import FITS, image_of
 from mlmi2023.papers.dmdip.slices import Slices, load_slices
@@ -35,8 +36,6 @@ def _slice(runs: Runs, age: float | None, otherwise: float = 0.0) -> Any:
         age: months of the slice, or the nearest.
         otherwise: how far through all slices to look where no age is asked for or known.
     """
-    import matplotlib.pyplot as plt
-
     slices = _data(runs)
     s, r = _slice_of(slices, age, otherwise), min(slices.low)
     made = {m: image_of(folder, slices, s, r) for m, folder in runs.predictions.items()}
@@ -45,25 +44,16 @@ def _slice(runs: Runs, age: float | None, otherwise: float = 0.0) -> Any:
     title = "input" if slices.truth is None else "truth"
     columns = {title: first} | {runs.names[m]: image for m, image in made.items()}
     count = len(slices.modalities)
-    figure, grid = plt.subplots(
-        2 * count,
-        len(columns),
-        figsize=(1.75 * len(columns), 3.6 * count),
-        squeeze=False,
-        layout="constrained",
-    )
+    figure, grid = panels(2 * count, len(columns), (1.75 * len(columns), 3.6 * count))
     for place, (name, images) in enumerate(columns.items()):
         top, left, size = _detail(first.mean(0), images.shape[1:])
         for m, modality in enumerate(slices.modalities):
             whole, part, image = grid[2 * m, place], grid[2 * m + 1, place], images[m]
             box = image[top : top + size, left : left + size]
             for axes, shown in ((whole, image), (part, box)):
-                axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-                axes.set_xticks([])
-                axes.set_yticks([])
+                picture(axes, shown, cmap="gray", vmin=0, vmax=1)
                 axes.spines[:].set_visible(False)
-            square = plt.Rectangle((left, top), size, size, fill=False, edgecolor="#E69F00", linewidth=0.8)
-            whole.add_patch(square)
+            frame(whole, left, top, size, size)
             if slices.truth is not None and place:
                 value = psnr(image, first[m], data_range=1.0)
                 part.set_xlabel(f"{value:.2f} dB", fontsize=8)
@@ -100,26 +90,22 @@ def _detail(image: np.ndarray, shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 def _panels(slices: Slices, below: str) -> tuple[Any, list[tuple[Any, int, int]]]:
     """Return a figure, and the axes, factor and modality of each of its panels, in the paper's order."""
-    import matplotlib.pyplot as plt
-
     rows, columns = len(slices.low), len(slices.modalities)
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(3.6 * columns, 2.6 * rows), squeeze=False, layout="constrained", sharex=True
-    )
-    panels = [(grid[k, m], r, m) for k, r in enumerate(slices.low) for m in range(columns)]
-    for axes, r, m in panels:
+    figure, grid = panels(rows, columns, (3.6 * columns, 2.6 * rows), sharex=True)
+    found = [(grid[k, m], r, m) for k, r in enumerate(slices.low) for m in range(columns)]
+    for axes, r, m in found:
         axes.set_title(f"{slices.modalities[m].capitalize()}, r = {r}", fontsize=9)
         axes.set_ylabel("PSNR, dB")
         axes.grid(color=FAINT, linewidth=0.5)
     for axes in grid[-1]:
         axes.set_xlabel(below)
-    return figure, panels
+    return figure, found
 
 
 def _iterations(runs: Runs) -> Any:
     """Fig. 5: PSNR at every recorded iteration, a mean over slices."""
-    figure, panels = _panels(_data(runs), "iterations")
-    for axes, r, m in panels:
+    figure, found = _panels(_data(runs), "iterations")
+    for axes, r, m in found:
         finals = []
         for method, folder in runs.predictions.items():
             fits = read_arrays(folder / FITS)
@@ -131,7 +117,7 @@ def _iterations(runs: Runs) -> Any:
         late = np.array(finals)[:, len(finals[0]) // 8 :]
         room = 0.1 * max(late.max() - late.min(), 0.1)
         axes.set_ylim(late.min() - room, late.max() + room)
-    panels[0][0].legend(fontsize=7)
+    found[0][0].legend(fontsize=7)
     return figure
 
 
@@ -147,9 +133,9 @@ def _ages(runs: Runs) -> Any:
     aged = not np.isnan(ages).any()
     owner = ages if aged else np.array(slices.subjects)
     known = np.unique(owner)
-    figure, panels = _panels(slices, "age, months" if aged else "subject")
+    figure, found = _panels(slices, "age, months" if aged else "subject")
     scores = {method: read_scores(folder) for method, folder in runs.predictions.items()}
-    for axes, r, m in panels:
+    for axes, r, m in found:
         setting = setting_name({"r": r, "modality": slices.modalities[m]})
         for shift, (method, rows) in enumerate(scores.items()):
             own = rows[(rows["metric"] == "psnr") & (rows["label"] == "") & (rows["setting"] == setting)]
@@ -167,7 +153,7 @@ def _ages(runs: Runs) -> Any:
                 **LINES[method],
             )
         axes.set_xticks(range(len(known)), [f"{who:g}" if aged else str(who) for who in known])
-    panels[0][0].legend(fontsize=7)
+    found[0][0].legend(fontsize=7)
     return figure
 
 

@@ -13,8 +13,8 @@ Sect. 2.4, Eq. 1                  ``losses.total_loss``, ``losses.mask_entropy``
 GCN, GAT (given graph)            ``model.NeighbourNet``
 DGCNN                             ``model.DynamicNet``
 DGM                               ``model.LearnedGraphNet`` without attention
-LC                                ``classical.fit_predict``
-Sect. 3, 10 folds                 ``folds.folds``, ``train.FoldEnsemble``
+LC                                ``classical.classifiers.fit_predict``
+Sect. 3, 10 folds                 ``training.data.tabular``, ``train.FoldEnsemble``
 Tables 1 and 2                    ``tasks.classification.score``, ``measures.inside_scores``
 Table 3, settings a to d          ``inputs.choose``
 Attention and correlation (text)  ``figures``

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mlmi2023.classical.classifiers import MODELS, fit_predict
 from mlmi2023.cohorts.forms.table.reader import Table, open_table
 from mlmi2023.core.jobs import Job
 from mlmi2023.metrics.classification import in_percent, measure
-from mlmi2023.papers.ia_gcn.classical import MODELS, fit_predict
-from mlmi2023.papers.ia_gcn.folds import Fold, folds, settings
 from mlmi2023.papers.ia_gcn.measures import inside_scores, pooled_scores
 from mlmi2023.tasks import classification
 from mlmi2023.tasks.classification import Answer, rounded
-from mlmi2023.tasks.runs import Value, kind_of, read_arrays, ready
+from mlmi2023.tasks.runs import Value, kind_of, read_arrays, ready, settings
+from mlmi2023.training.data.tabular import Fold, folds
 
 CONTROLS = ("majority", "truth")
 INSIDE = "inside.npz"

@@ -1,4 +1,8 @@
-"""Training of the graph networks: full batch, all folds of a method side by side (Sect. 3)."""
+"""Training of the graph networks: full batch, all folds of a method side by side (Sect. 3).
+
+A fold takes seconds, starting a process takes as long. So one job trains the networks of all folds side by
+side, one step of each in turn; they share nothing but the process, and come out as if trained alone.
+"""
 
 from typing import Any
 
@@ -7,26 +11,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import Dataset
 
 from mlmi2023.cohorts.forms.table.reader import Table, open_table
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
-from mlmi2023.papers.ia_gcn.folds import Fold, folds, stage_settings
 from mlmi2023.papers.ia_gcn.inputs import choose, width
 from mlmi2023.papers.ia_gcn.losses import total_loss
 from mlmi2023.papers.ia_gcn.model import Member
+from mlmi2023.tasks.runs import settings
+from mlmi2023.training.data.numbers import Counted
+from mlmi2023.training.data.tabular import Fold, folds
 from mlmi2023.training.loop.plan import Plan
-
-
-class Steps(Dataset):
-    """Full-batch training has one sample: the table, which the module holds."""
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, index: int) -> int:
-        return index
 
 
 class FoldEnsemble(pl.LightningModule):
@@ -93,6 +88,13 @@ class FoldEnsemble(pl.LightningModule):
         return [optimiser], [decay]
 
 
+def stage_settings(job: Job) -> dict[str, dict[str, Any]]:
+    """Return the settings of the job's stage: those of the method, or for stage ``mask`` its ``selector``."""
+    if job.stage == "mask":
+        return {"": job.method_options["selector"]}
+    return settings(job.method_options)
+
+
 def build(job: Job, table: Table) -> tuple[nn.ModuleList, list[tuple[str, int, dict[str, Any]]]]:
     """Return untrained members and the setting, fold and options of each.
 
@@ -137,7 +139,8 @@ def plan(job: Job) -> Plan:
         )
         member.columns.copy_(torch.as_tensor(chosen))  # type: ignore
         member.net.prepare(member.see(torch.as_tensor(fold.x)))  # type: ignore
-    return Plan(FoldEnsemble(members, found, [options for *_, options in about], job.train), Steps())
+    module = FoldEnsemble(members, found, [options for *_, options in about], job.train)
+    return Plan(module, Counted(1))  # a full batch is the only sample; the module has the table
 
 
 def _attention(job: Job, table: Table) -> np.ndarray | None:

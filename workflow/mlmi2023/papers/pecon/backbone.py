@@ -14,6 +14,7 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.papers.pecon.penet import PENet, build_penet
 from mlmi2023.papers.pecon.scans import Cut, ScanStore, Windows, draw_augmentation, windows_of
+from mlmi2023.training.data.numbers import Chunks
 from mlmi2023.training.loop.plan import Plan
 
 VAL_CHUNK = 16
@@ -32,24 +33,6 @@ class TrainWindows(Dataset):
         start, angle, place = draw_augmentation(self.cut, int(self.windows.start[index]))
         exam, label = int(self.windows.exam[index]), self.windows.label[index]
         return {"exam": exam, "start": start, "angle": angle, "place": torch.tensor(place), "label": label}
-
-
-class ValWindows(Dataset):
-    """Plain sub-volumes, some at a time."""
-
-    def __init__(self, windows: Windows) -> None:
-        self.windows = windows
-
-    def __len__(self) -> int:
-        return -(-len(self.windows) // VAL_CHUNK)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        part = slice(index * VAL_CHUNK, (index + 1) * VAL_CHUNK)
-        return {
-            "exam": self.windows.exam[part],
-            "start": self.windows.start[part],
-            "label": self.windows.label[part],
-        }
 
 
 class WindowClassifier(pl.LightningModule):
@@ -103,4 +86,4 @@ def plan_backbone(job: Job) -> Plan:
     if not len(train):
         raise InputError(f"cohort '{exams.name}': no training exam has a scan; check its root")
     module = WindowClassifier(build_penet(job.method_options), exams, cut, job.train)
-    return Plan(module, TrainWindows(train, cut), ValWindows(val) if len(val) else None)
+    return Plan(module, TrainWindows(train, cut), Chunks(vars(val), VAL_CHUNK) if len(val) else None)

@@ -6,6 +6,7 @@ import numpy as np
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
+from mlmi2023.drawing.panels import bare, panels
 from mlmi2023.papers.pecon.inference import EMBEDDINGS
 from mlmi2023.reporting.plots import FAINT
 from mlmi2023.tasks.classification import ABOUT, Stored, read_answers
@@ -43,13 +44,12 @@ def _scaled(values: np.ndarray, train: np.ndarray) -> np.ndarray:
 
 def _tsne(runs: Runs) -> Any:
     """Fig. 2: t-SNE of training (top) and validation exams (bottom)."""
-    import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
     from sklearn.manifold import TSNE
 
     methods = list(runs.predictions)
     titles = {m: "RadFusion (features)" if m == "penet" else runs.names[m] for m in methods}
-    figure, grid = plt.subplots(2, len(methods), figsize=(3.1 * len(methods), 6.4), layout="constrained")
+    figure, grid = panels(2, len(methods), (3.1 * len(methods), 6.4))
     for row, split in zip(grid, ("train", "val")):
         chosen = runs.cohort.rows(split)[:250]
         for axes, method in zip(row, methods):
@@ -63,8 +63,7 @@ def _tsne(runs: Runs) -> Any:
                 for of_scan, marker in ((True, "o"), (False, "^")):
                     there = (label == positive) & (scan == of_scan)
                     axes.scatter(*flat[there].T, s=9, c=colour, marker=marker, linewidths=0, alpha=0.75)
-            axes.set_xticks([])
-            axes.set_yticks([])
+            bare(axes)
             axes.set_title(
                 f"{titles[method]}, {'training' if split == 'train' else 'validation'}", fontsize=9
             )
@@ -79,16 +78,12 @@ def _tsne(runs: Runs) -> Any:
 
 def _gradcam(runs: Runs) -> Any:
     """Fig. 3: heat maps of both image models on the first positive test scans of each type."""
-    import matplotlib.pyplot as plt
-
     shown = _first_positives(runs, most=4)
     if not shown:
         raise InputError("figure 'fig3': no positive test exam has a scan; enlarge the split 'test'")
     explainers = _explainers(runs)
-    figure, grid = plt.subplots(
-        len(explainers) + 1, len(shown), figsize=(2.4 * len(shown), 2.5 * (len(explainers) + 1)),
-        squeeze=False, layout="constrained",
-    )  # fmt: skip
+    rows = len(explainers) + 1
+    figure, grid = panels(rows, len(shown), (2.4 * len(shown), 2.5 * rows))
     for column, row in zip(grid.T, shown):
         truth = runs.cohort.defects(row)
         first = next(iter(explainers.values()))
@@ -98,6 +93,7 @@ def _gradcam(runs: Runs) -> Any:
         column[0].set_title(f"exam {runs.cohort.cases[row]}\n{runs.cohort.types[row]}", fontsize=9)
         for axes, method in zip(column, [None, *explainers]):
             axes.imshow(scan[place], cmap="gray", vmin=WINDOW[0], vmax=WINDOW[1])
+            bare(axes)
             if method:
                 heat = explainers[method].heat(row)
                 # one scale per scan: a slice may be cold
@@ -106,8 +102,6 @@ def _gradcam(runs: Runs) -> Any:
                 )
             if seen is not None and seen[place].any():
                 axes.contour(seen[place], [0.5], colors="#56B4E9", linewidths=1.0)
-            axes.set_xticks([])
-            axes.set_yticks([])
     grid[0, 0].set_ylabel("scan and clot", fontsize=9)
     for axes, method in zip(grid[1:, 0], explainers):
         hits = _stored(runs, method).table["pointing"].dropna()
@@ -165,9 +159,7 @@ def _explainers(runs: Runs) -> dict[str, Any]:
 
 def _lambda(runs: Runs) -> Any:
     """The supplement's ablation: validation scores over lambda."""
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1), layout="constrained", sharex=True)
+    figure, [[left, right]] = panels(1, 2, (7.2, 3.1), sharex=True)
     for colour, (method, folder) in zip(COLOURS, runs.predictions.items()):
         found = read_json(folder / ABOUT)
         sweep = np.array(found["sweep"])
@@ -185,12 +177,11 @@ def _lambda(runs: Runs) -> Any:
 
 def _roc(runs: Runs) -> Any:
     """ROC curves on all test exams."""
-    import matplotlib.pyplot as plt
     from sklearn.metrics import roc_curve
 
     from mlmi2023.metrics.classification import delong_interval
 
-    figure, axes = plt.subplots(figsize=(4.4, 4.2), layout="constrained")
+    figure, [[axes]] = panels(1, 1, (4.4, 4.2))
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
     for colour, method in zip(COLOURS, runs.predictions):
         stored = _stored(runs, method)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,8 +11,9 @@ from torch import Tensor
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.papers.pecon.branches import Branches, build_branches
-from mlmi2023.papers.pecon.examdata import AllRows, ExamData, ExamRows, excluded, load_exam_data
+from mlmi2023.papers.pecon.examdata import ExamData, ExamRows, excluded, load_exam_data
 from mlmi2023.papers.pecon.losses import barlow_twins, info_nce, supervised_contrastive
+from mlmi2023.training.data.numbers import Chunks
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.weights import load_weights
 
@@ -141,7 +143,9 @@ def plan(job: Job) -> Plan:
     if job.previous:
         load_weights(net, job.previous)
     out = excluded(job.method_options, job.stage)
-    rows, val = data.rows("train", out), AllRows(data.rows("val", out))
+    rows, val = data.rows("train", out), data.rows("val", out)
+    # the contrastive losses need all exams of the split side by side, in plain views
+    together = Chunks({"row": val, "view": np.zeros_like(val)})
     module: _OnExams
     if job.stage == "pretrain":
         module = Pretraining(net, data, job.method_options, job.train)
@@ -151,4 +155,4 @@ def plan(job: Job) -> Plan:
         raise InputError(
             f"config key methods.{job.method}.stages: unknown '{job.stage}'; use pretrain, finetune"
         )
-    return Plan(module, ExamRows(rows, data.ct.shape[1]), val if len(val) else None)
+    return Plan(module, ExamRows(rows, data.ct.shape[1]), together if len(val) else None)

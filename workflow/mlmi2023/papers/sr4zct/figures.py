@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.drawing.panels import frame, panels, picture
 from mlmi2023.metrics.image import psnr, ssim
 from mlmi2023.papers.sr4zct.data import images_of, scaled
 from mlmi2023.papers.sr4zct.members import VIEWS, Member, members
@@ -90,13 +91,9 @@ def _row(
 ) -> None:
     for axes, (title, images) in zip(row, columns):
         patch = images[where]
-        axes.imshow(patch.numpy(), interpolation="nearest", **WINDOW)
+        picture(axes, patch.numpy(), title if titled else "", **WINDOW)
         if true is not None and images is not true:
             _corner(axes, patch, true[where])
-        axes.set_xticks([])
-        axes.set_yticks([])
-        if titled:
-            axes.set_title(title, fontsize=9)
 
 
 def _columns(runs: Runs, member: Member, view: str) -> tuple[list[tuple[str, Tensor]], Tensor | None]:
@@ -108,12 +105,10 @@ def _columns(runs: Runs, member: Member, view: str) -> tuple[list[tuple[str, Ten
 
 def _patches(runs: Runs) -> Any:
     """Figs. 3 and 4: a patch of each view by all methods, and the truth where it is known."""
-    import matplotlib.pyplot as plt
-
     member = _coarsest(runs)
     shown = {view: _columns(runs, member, view) for view in VIEWS}
     count = len(shown[VIEWS[0]][0])
-    figure, grid = plt.subplots(2, count, figsize=(2.3 * count, 4.9), squeeze=False, layout="constrained")
+    figure, grid = panels(2, count, (2.3 * count, 4.9))
     for row, (view, (columns, true)) in zip(grid, shown.items()):
         where = busiest(_images(runs, "original", member, view))
         _row(row, view == VIEWS[0], columns, true, where)
@@ -129,28 +124,23 @@ def _about(member: Member) -> str:
 
 def _sagittal(runs: Runs) -> Any:
     """Fig. 7: one sagittal image by all methods."""
-    import matplotlib.pyplot as plt
-
     member = _coarsest(runs)
     columns, true = _columns(runs, member, "sag")
     where = busiest(_images(runs, "original", member, "sag"))
     whole = (where[0], slice(None), slice(None))
-    wide = 2.1 * len(columns)
-    figure, grid = plt.subplots(2, len(columns), figsize=(wide, 4.6), squeeze=False, layout="constrained")
+    figure, grid = panels(2, len(columns), (2.1 * len(columns), 4.6))
     _row(grid[0], True, columns, true, whole)
     _row(grid[1], False, columns, true, where)
     for axes in grid[0]:
         rows, across = where[1:]
-        corner, size = (across.start - 0.5, rows.start - 0.5), across.stop - across.start
-        axes.add_patch(plt.Rectangle(corner, size, size, fill=False, color="#E69F00", linewidth=1))
+        size = across.stop - across.start
+        frame(axes, across.start - 0.5, rows.start - 0.5, size, size)
     figure.suptitle(_about(member), fontsize=9)
     return figure
 
 
 def _grid(runs: Runs) -> Any:
     """Fig. 5: PSNR over assumed resolution and overlap, mean over ordinary volumes."""
-    import matplotlib.pyplot as plt
-
     wrong = _coronal(runs, "sr4zct_mis")
     if wrong.empty:
         raise InputError("figure 'fig5': no scan of 'sr4zct_mis' has a reference to compare with")
@@ -164,15 +154,14 @@ def _grid(runs: Runs) -> Any:
         values[(float(pair[0]), float(pair[1]))] = float(part["value"].mean())
     resolutions, overlaps = (sorted({pair[k] for pair in values}) for k in (0, 1))
     table = np.array([[values.get((r, o), np.nan) for r in resolutions] for o in overlaps])
-    figure, axes = plt.subplots(figsize=(4.6, 3.9), layout="constrained")
+    figure, [[axes]] = panels(1, 1, (4.6, 3.9))
     image = axes.imshow(table, cmap="viridis", origin="lower")
     middle = (np.nanmin(table) + np.nanmax(table)) / 2
     for (row, column), value in np.ndenumerate(table):
         if np.isfinite(value):
             colour = "white" if value < middle else "black"
             axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
-    place = (resolutions.index(centre[0]) - 0.5, overlaps.index(centre[1]) - 0.5)
-    axes.add_patch(plt.Rectangle(place, 1, 1, fill=False, color="#D55E00", linewidth=2))
+    frame(axes, resolutions.index(centre[0]) - 0.5, overlaps.index(centre[1]) - 0.5, 1, 1, "#D55E00")
     axes.set_xticks(range(len(resolutions)), [f"{r:g}" for r in resolutions])
     axes.set_yticks(range(len(overlaps)), [f"{o:g}" for o in overlaps])
     axes.set_xlabel("assumed resolution, mm")
@@ -196,8 +185,6 @@ def _coronal(runs: Runs, method: str) -> Any:
 
 def _assumptions(runs: Runs) -> Any:
     """Fig. 6: patches for the right assumption and for the smallest errors, above their differences."""
-    import matplotlib.pyplot as plt
-
     wrong = _first(runs, "sr4zct_mis")
     stack = wrong[0].stack
     right = next(m for m in _first(runs, "sr4zct") if m.stack == stack)
@@ -212,16 +199,13 @@ def _assumptions(runs: Runs) -> Any:
     titles[0] += " (right)"
     columns = list(zip(titles, found)) + ([] if true is None else [("Truth", true)])
     rows, size = (1, 2.6) if true is None else (2, 4.6)
-    figure, grid = plt.subplots(
-        rows, len(columns), figsize=(2.1 * len(columns), size), squeeze=False, layout="constrained"
-    )
+    figure, grid = panels(rows, len(columns), (2.1 * len(columns), size))
     _row(grid[0], True, columns, true, where)
     if true is not None:
         grid[1, -1].set_axis_off()
         for axes, (_, images) in zip(grid[1], columns[:-1]):
-            axes.imshow((images - true)[where].numpy(), cmap="RdBu_r", vmin=-0.1, vmax=0.1, origin="lower")
-            axes.set_xticks([])
-            axes.set_yticks([])
+            change = (images - true)[where].numpy()
+            picture(axes, change, cmap="RdBu_r", vmin=-0.1, vmax=0.1, origin="lower")
         grid[1, 0].set_ylabel("difference, ±200 HU", fontsize=8)
     figure.suptitle(_about(right), fontsize=9)
     return figure

@@ -1,8 +1,9 @@
-"""Methods without a graph network: ridge (the paper's LC), logistic regression, boosting.
+"""Classifiers that are no networks: ridge, logistic regression, elastic net, boosting.
 
 They are fitted when they predict, on the training rows, with scikit-learn.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -62,3 +63,25 @@ def _as_probabilities(scores: np.ndarray) -> np.ndarray:
         scores = np.stack([-scores, scores], axis=1)
     shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def elastic_net(
+    x: np.ndarray, labels: np.ndarray, everyone: np.ndarray, strength: float, l1_ratio: float
+) -> np.ndarray:
+    """Fit logistic regression with an elastic net and return the probability of class 1 of everyone, (N,).
+
+    Args:
+        x: (n, D) features of the training rows.
+        labels: (n,) 0 or 1.
+        everyone: (N, D).
+        strength: inverse of the regularisation.
+        l1_ratio: share of the L1 penalty.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=strength, l1_ratio=l1_ratio, solver="saga", max_iter=2000, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a looser optimum is still a valid candidate
+        model.fit(x, labels)
+    return model.predict_proba(everyone)[:, 1]
