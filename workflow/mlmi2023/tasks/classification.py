@@ -188,9 +188,9 @@ def read_answers(out: Path, cases: Sequence[str] | None = None) -> list[Stored]:
         for name in table.columns.difference(["setting", "split", "case"]):
             table[name] = table[name].replace("", "nan").to_numpy(dtype=float)
         table = table.astype({"fold": int, "row": int})
+        groups: Any = table.groupby(["setting", "fold"], sort=False)
         found = [
-            Stored(str(setting), None if fold == ALONE else int(fold), own)
-            for (setting, fold), own in table.groupby(["setting", "fold"], sort=False)
+            Stored(setting, None if fold == ALONE else int(fold), own) for (setting, fold), own in groups
         ]
         rows, names = table["row"].to_numpy(), table["case"].to_numpy()
     except (OSError, KeyError, ValueError, pd.errors.ParserError) as error:

@@ -119,7 +119,9 @@ def score(job: Job, predictions: Path) -> Iterator[Value]:
     for stored in found:
         here = partial(Value, case=f"fold-{stored.fold:02d}", setting=stored.setting, fold=stored.fold)
         own = {name: inside.get(f"{name}:{stored.setting}") for name in ("attention", "columns", "graph")}
-        of_fold = {name: values[stored.fold] for name, values in own.items() if values is not None}
+        of_fold: dict[str, Any] = {
+            name: values[stored.fold] for name, values in own.items() if values is not None
+        }
         for metric, value in inside_scores(table, target, **of_fold).items():
             yield here(metric, value)
     if job.method_options["kind"] not in CONTROLS:

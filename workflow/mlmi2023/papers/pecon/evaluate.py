@@ -73,7 +73,8 @@ def _without_network(job: Job, kind: str, exams: Exams) -> Outcome:
         ct, ehr = (_column(job, options[name], exams, name) for name in ("ct", "ehr"))
         return nothing._replace(ct=ct, ehr=ehr)
     if kind == "branch":
-        return nothing._replace(**{options["branch"]: _column(job, options["of"], exams, options["branch"])})
+        chosen = _column(job, options["of"], exams, options["branch"])
+        return nothing._replace(ct=chosen) if options["branch"] == "ct" else nothing._replace(ehr=chosen)
     return nothing
 
 

@@ -48,13 +48,12 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     def interpolated(member: Member) -> Tensor:
         return upscaled(member.stack, job.task)
 
-    restore: Callable[[Any], Any] | None = {
+    makers: dict[str, Callable[[Any], Any]] = {
         "interpolation": interpolated,
         "mean": mean_of(interpolated),
         "merged": partial(merged, job),
-    }.get(kind)
-    if kind == "learned":
-        restore = learned(job, weights, cohort)
+    }
+    restore = learned(job, weights, cohort) if kind == "learned" else makers.get(kind)
     enhance(job, out, targets(job, cohort), restore, scoring(bool(job.method_options.get("ssim", True))))
 
 
