@@ -112,6 +112,12 @@ def test_parts_that_come_one_by_one_share_a_file_and_what_is_not_kept_is_scored(
         read_images(tmp_path / "out", "gone")
 
 
+def test_nothing_to_restore_is_said_and_scored_as_nothing(tmp_path, capsys):
+    enhance(job(), tmp_path / "out", [], noisy, Scoring(1.0))
+    assert "nothing to restore" in capsys.readouterr().out
+    assert list(score(job(), tmp_path / "out")) == []
+
+
 def test_without_truth_there_is_a_result_and_no_score(tmp_path):
     blind = target()._replace(truth=None)
     enhance(job(), tmp_path / "out", [blind], noisy, Scoring(1.0))
@@ -131,7 +137,5 @@ def test_broken_results_leave_nothing_behind(tmp_path, restore, says):
     with pytest.raises(InputError, match=says):
         scored(tmp_path, restore)
     assert not (tmp_path / "out").exists()
-    with pytest.raises(InputError, match="nothing to restore"):
-        enhance(job(), tmp_path / "out", [], noisy, Scoring(1.0))
     with pytest.raises(InputError, match="cannot be read"):
         read_scores(tmp_path)

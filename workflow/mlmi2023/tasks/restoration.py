@@ -102,12 +102,12 @@ def enhance(
         files: more arrays to store, by name of the ``.npz`` file.
 
     Raises:
-        InputError: a result is not finite or has another shape than the truth, there is no target, or no
-            truth for the ceiling.
+        InputError: a result is not finite or has another shape than the truth, or there is no truth for the
+            ceiling.
     """
     targets, rows = list(targets), list(values)
-    if not targets:
-        raise InputError(f"method '{job.method}': dataset '{job.dataset}' has nothing to restore")
+    if not targets:  # such as controls where no scan has a reference
+        print(f"method '{job.method}': dataset '{job.dataset}' has nothing to restore", flush=True)
     with atomic(out) as part, torch.inference_mode():
         part.mkdir()
         for target in targets:
@@ -242,8 +242,8 @@ def read_scores(folder: Path) -> pd.DataFrame:
         InputError: it cannot be read.
     """
     file = Path(folder) / SCORES
-    texts = dict.fromkeys(COLUMNS[:-1], str)
     try:
+        texts = dict.fromkeys(COLUMNS[:-1], str)
         return pd.read_csv(file, dtype=texts, keep_default_na=False, float_precision="round_trip")
     except (OSError, ValueError, pd.errors.ParserError) as error:
         raise InputError(f"{file}: cannot be read ({error}); delete {folder} and predict again") from error
