@@ -5,8 +5,8 @@ import pytest
 
 from mlmi2023.cohorts.formats.volumes import read_labels, read_volume
 from mlmi2023.cohorts.forms.scans.raw import read_label_names, read_scan_rows
-from mlmi2023.cohorts.sources.simulators.abdominal_ct import simulate
 from mlmi2023.cohorts.sources.simulators.abdominal_ct.anatomy import draw_anatomy
+from mlmi2023.cohorts.sources.simulators.abdominal_ct.cohort import simulate
 from mlmi2023.cohorts.sources.simulators.abdominal_ct.options import read_options
 from mlmi2023.cohorts.sources.simulators.abdominal_ct.organs import NUMBER, ORGANS
 from mlmi2023.cohorts.sources.simulators.abdominal_ct.phantom import build
@@ -29,7 +29,7 @@ def patient(options=QUIET, seed=3):
 
 def test_a_cohort_has_all_organs_and_the_same_bytes_twice(tmp_path):
     for name in ("a", "b"):
-        simulate(config(), tmp_path / name, 2 if name == "b" else 1, lambda *_: None)
+        simulate(config(), tmp_path / name, 2 if name == "b" else 1)
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file())
     assert len(files) == 7
     assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)

@@ -10,9 +10,8 @@ import pytest
 from nibabel.affines import apply_affine
 from scipy import ndimage
 
-from mlmi2023.cohorts.sources.simulators import brain
 from mlmi2023.cohorts.sources.simulators.brain import maps as maps_module
-from mlmi2023.cohorts.sources.simulators.brain.cohort import plan
+from mlmi2023.cohorts.sources.simulators.brain.cohort import plan, simulate
 from mlmi2023.cohorts.sources.simulators.brain.labels import index_of, structures
 from mlmi2023.cohorts.sources.simulators.brain.layers import make_layers
 from mlmi2023.cohorts.sources.simulators.brain.options import read_options
@@ -53,7 +52,7 @@ def cohort(tmp_path_factory, shared):
     out = tmp_path_factory.mktemp("brain") / "bids"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mlmi2023.cohorts.sources.simulators.brain.cohort.build_maps", lambda *_: shared)
-        brain.simulate(CONFIG, out, 1)
+        simulate(CONFIG, out, 1)
     return out
 
 
@@ -105,13 +104,13 @@ def test_storage_order_is_as_asked_and_slabs_are_oblique(cohort):
 
 
 def test_same_bytes_whatever_the_threads_and_the_other_subjects(cohort, tmp_path):
-    brain.simulate(CONFIG, tmp_path / "two", 2, lambda *_: None)
+    simulate(CONFIG, tmp_path / "two", 2)
     assert tree_hash(tmp_path / "two") == tree_hash(cohort)
     fewer = {**CONFIG, "subjects": {"train": 1}, "atlas": False}
-    brain.simulate(fewer, tmp_path / "fewer", 1, lambda *_: None)
+    simulate(fewer, tmp_path / "fewer", 1)
     assert tree_hash(tmp_path / "fewer/sub-001") == tree_hash(cohort / "sub-001")
     other = {**fewer, "seed": 8}
-    brain.simulate(other, tmp_path / "other", 1, lambda *_: None)
+    simulate(other, tmp_path / "other", 1)
     assert tree_hash(tmp_path / "other/sub-001") != tree_hash(cohort / "sub-001")
 
 
@@ -334,7 +333,7 @@ def test_ventricles_grow_with_age_and_sites_differ(shared):
 )
 def test_mistakes_are_named(tmp_path, change, says):
     with pytest.raises(InputError, match=says):
-        brain.simulate({**CONFIG, **change}, tmp_path / "none", 1)
+        simulate({**CONFIG, **change}, tmp_path / "none", 1)
     assert not (tmp_path / "none").exists()
 
 
@@ -342,14 +341,14 @@ def test_subjects_are_planned_like_the_index_plans_them():
     from mlmi2023.cohorts.find.index import index_cohort
 
     planned = index_cohort("brain", CONFIG, Path("root"))
-    ours = {("atlas" if number == 0 else f"{number:03d}"): split for number, split in plan(CONFIG)}
+    ours = {("atlas" if number == 0 else f"{number:03d}"): split for number, _, split, _ in plan(CONFIG)}
     assert {record.subject: record.split for record in planned} == ours
 
 
 def test_anisotropic_voxels(tmp_path):
     config = {**CONFIG, "modalities": ["T1w"], "subjects": {"train": 1}, "atlas": False}
     config["options"] = {"spacing": [3, 3, 6], "fov": [180, 180, 180]}
-    brain.simulate(config, tmp_path, 1, lambda *_: None)
+    simulate(config, tmp_path, 1)
     image, affine = load(tmp_path, "001", "T1w")
     assert image.shape == (60, 60, 30)
     assert np.allclose(np.linalg.norm(affine[:3, :3], axis=0), [3, 3, 6], atol=1e-4)

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from mlmi2023.cohorts.formats.volumes import read_labels, read_volume
-from mlmi2023.cohorts.sources.simulators.breathing_lungs import simulate
-from mlmi2023.cohorts.sources.simulators.breathing_lungs.cohort import patient_breath
+from mlmi2023.cohorts.sources.simulators.breathing_lungs.cohort import patient_breath, simulate
 from mlmi2023.cohorts.sources.simulators.breathing_lungs.geometry import LOBES, SIDES
 from mlmi2023.cohorts.sources.simulators.breathing_lungs.motion import columns
 from mlmi2023.cohorts.sources.simulators.breathing_lungs.options import read_options
 from mlmi2023.cohorts.sources.simulators.breathing_lungs.scanner import make_grid, to_exhale
+from mlmi2023.cohorts.sources.simulators.kit.patients import Patient
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import tree_hash
 from mlmi2023.fields.displacement import warp
@@ -34,7 +34,7 @@ CONFIG = {
 @functools.cache
 def cohort():
     folder = Path(tempfile.mkdtemp()) / "raw"
-    simulate(CONFIG, folder, 1, lambda *_: None)
+    simulate(CONFIG, folder, 1)
     return folder
 
 
@@ -44,7 +44,7 @@ def points(patient, phase):
 
 
 def breath_of(patient):
-    return patient_breath(patient, CONFIG["seed"], read_options(CONFIG))
+    return patient_breath(Patient(int(patient), patient, "", CONFIG["seed"]), read_options(CONFIG))
 
 
 def inner(breath, percent, side, count=400):
@@ -158,8 +158,8 @@ def test_five_lobes_and_their_sides():
 def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
     small = {**CONFIG, "options": {"spacing": [10.0] * 3, "phases": [0, 50], "landmarks": 20}}
     for name, threads in (("a", 1), ("b", 2)):
-        simulate(small, tmp_path / name, threads, lambda *_: None)
-    simulate({**small, "seed": 7}, tmp_path / "c", 1, lambda *_: None)
+        simulate(small, tmp_path / name, threads)
+    simulate({**small, "seed": 7}, tmp_path / "c", 1)
     hashes = [tree_hash(tmp_path / name) for name in "abc"]
     assert hashes[0] == hashes[1] != hashes[2]
 
@@ -180,5 +180,5 @@ def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
 )
 def test_wrong_options_are_one_line(options, says, tmp_path):
     with pytest.raises(InputError, match=says) as error:
-        simulate({**CONFIG, "options": options}, tmp_path, 1, lambda *_: None)
+        simulate({**CONFIG, "options": options}, tmp_path, 1)
     assert "\n" not in str(error.value)

@@ -9,7 +9,7 @@ from mlmi2023.cohorts.forms.scans.listing import read_map
 from mlmi2023.cohorts.forms.scans.raw import read_scan_rows
 from mlmi2023.cohorts.sources.simulators.brain.maps import build_maps
 from mlmi2023.cohorts.sources.simulators.brain.subject import draw_subject
-from mlmi2023.cohorts.sources.simulators.flair_lesions import simulate
+from mlmi2023.cohorts.sources.simulators.flair_lesions.cohort import simulate
 from mlmi2023.cohorts.sources.simulators.flair_lesions.lesions import LESION, Lesions, survey
 from mlmi2023.cohorts.sources.simulators.flair_lesions.options import read_options
 from mlmi2023.core.errors import InputError
@@ -81,7 +81,7 @@ def test_lesions_are_brighter_than_any_brain_tissue_and_others_stay(maps, ground
 
 
 def test_files_are_stripped_images_with_lesions_and_sites_differ(tmp_path):
-    simulate(CONFIG, tmp_path, 1, lambda *_: None)
+    simulate(CONFIG, tmp_path, 1)
     rows = read_scan_rows(tmp_path)
     assert [(r["split"], r["site"]) for r in rows] == [("train", "a"), ("dev_out", "b")]
     noise = []

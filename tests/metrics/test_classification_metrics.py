@@ -13,8 +13,8 @@ from mlmi2023.metrics.classification import (
     delong,
     delong_interval,
     delong_test,
+    in_percent,
     measure,
-    tidy_rows,
     youden_threshold,
 )
 
@@ -160,8 +160,6 @@ def test_swapped_classes_are_seen():
     assert right["auc"] == pytest.approx(1 - wrong["auc"]) and right["acc"] == pytest.approx(1 - wrong["acc"])
 
 
-def test_tidy_rows_are_in_percent_and_without_nan():
-    key = {"dataset": "d", "setting": "", "method": "m", "seed": 0, "fold": 1, "case": "fold-01", "label": ""}
-    rows = tidy_rows({"acc": 0.5, "auc": float("nan"), "brier": 0.25}, key, percent=True)
-    assert [(r["metric"], r["value"]) for r in rows] == [("acc", 50.0), ("brier", 0.25)]
-    assert set(rows[0]) == {*key, "metric", "value"}
+def test_scores_are_in_percent_and_without_nan():
+    found = in_percent({"acc": 0.5, "auc": float("nan"), "brier": 0.25})
+    assert found == {"acc": 50.0, "brier": 0.25}

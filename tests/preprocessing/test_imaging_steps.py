@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlmi2023.cohorts.find.index import index_cohort
-from mlmi2023.cohorts.sources.simulators import brain
+from mlmi2023.cohorts.sources.simulators.brain.cohort import simulate
 from mlmi2023.core.config import at_scale, merge, read_yaml
 from mlmi2023.core.errors import InputError
 from mlmi2023.preprocessing import xfm
@@ -29,7 +29,7 @@ WHITE = "white"
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     place = tmp_path_factory.mktemp("head") / "bids"
-    brain.simulate(COHORT, place, 1)
+    simulate(COHORT, place, 1)
     return place
 
 

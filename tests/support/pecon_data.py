@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from mlmi2023.cohorts.forms.exams import form
-from mlmi2023.cohorts.sources.simulators.pulmonary_ct import simulate
+from mlmi2023.cohorts.sources.simulators.pulmonary_ct.cohort import simulate
 from mlmi2023.core.jobs import Job
 
 CONFIG = {
@@ -47,7 +47,7 @@ BRANCHES = {
 @cache
 def raw_cohort() -> Path:
     root = Path(mkdtemp(prefix="pecon-raw-"))
-    simulate(CONFIG, root / "raw", threads=1, progress=lambda *_: None)
+    simulate(CONFIG, root / "raw", threads=1)
     return root / "raw"
 
 

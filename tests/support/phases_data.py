@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from mlmi2023.cohorts.forms.phased_scans.form import pack
-from mlmi2023.cohorts.sources.simulators.breathing_lungs import simulate
+from mlmi2023.cohorts.sources.simulators.breathing_lungs.cohort import simulate
 
 CONFIG = {
     "kind": "simulated",
@@ -28,7 +28,7 @@ CONFIG = {
 def raw_phases() -> Path:
     """Return the raw root of three patients."""
     root = Path(tempfile.mkdtemp()) / "raw"
-    simulate(CONFIG, root, 1, lambda *_: None)
+    simulate(CONFIG, root, 1)
     return root
 
 

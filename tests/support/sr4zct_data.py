@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from mlmi2023.cohorts.forms.ct_stacks import form
-from mlmi2023.cohorts.sources.simulators.chest_ct import simulate
+from mlmi2023.cohorts.sources.simulators.chest_ct.cohort import simulate
 from mlmi2023.core.jobs import Job
 
 CONFIG = {
@@ -39,7 +39,7 @@ STEPS = {"steps": 4, "epoch_steps": 2, "batch": 2, "learning_rate": 0.001}
 @cache
 def raw_cohort() -> Path:
     root = Path(mkdtemp(prefix="sr4zct-raw-")) / "raw"
-    simulate(CONFIG, root, threads=1, progress=lambda *_: None)
+    simulate(CONFIG, root, threads=1)
     return root
 
 

@@ -64,7 +64,7 @@ def test_every_requirement_is_locked():
 
 # what the scripts load by name
 PLUGINS = {
-    "simulate": ["cohorts/simulators/**/*.py", "cohorts/packaged/*.py"],
+    "simulate": ["cohorts/sources/simulators/**/*.py", "cohorts/sources/packaged/*.py"],
     "pack": ["cohorts/forms/*.py", "cohorts/importers/*.py"],
     "qc": ["cohorts/forms/*.py"],
     "preprocess": ["imaging/*.py"],

@@ -14,12 +14,13 @@ from mlmi2023.core.files import write_json
 from mlmi2023.core.jobs import Used
 from mlmi2023.core.tidy import write_metrics
 from mlmi2023.metrics.image import psnr
-from mlmi2023.papers.dmdip.evaluate import FITS, IMAGES, predict, read_arrays, read_images, score
+from mlmi2023.papers.dmdip.evaluate import FITS, image_of, lost, predict, score
 from mlmi2023.papers.dmdip.interpolation import METHODS, bicubic, flat, sinc
 from mlmi2023.papers.dmdip.slices import load_slices
 from mlmi2023.physics.kspace import crop
 from mlmi2023.reporting.read_reported import load_reported
-from mlmi2023.tasks.chain import draw, train
+from mlmi2023.tasks.chain import draw, tidy, train
+from mlmi2023.tasks.runs import read_arrays
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,7 +42,7 @@ def results(tmp_path_factory):
             train(work, place / "runs", place / f"{name}-weights")
             weights = place / f"{name}-weights/weights.safetensors"
         predict(work, weights, place / name)
-        rows = score(work, place / name)
+        rows = tidy(work, score(work, place / name))
         write_metrics(rows, place / f"{name}.csv")
         made[name] = (work, place / name, pd.DataFrame(rows))
     return made
@@ -130,7 +131,7 @@ def test_the_ceiling_is_finite_for_a_slice_that_needs_no_scaling(tmp_path):
             (tmp_path / file.name).write_bytes(file.read_bytes())
     work = job("truth", {"kind": "truth"}, data=tmp_path)
     predict(work, None, tmp_path / "truth")
-    values = [row["value"] for row in score(work, tmp_path / "truth")]
+    values = [row.value for row in score(work, tmp_path / "truth")]
     assert np.isfinite(values).all() and min(values) > 60
 
 
@@ -154,7 +155,7 @@ def test_what_is_scored_and_how(results):
 def test_replacement_is_what_tells_the_pairs_apart(results):
     slices = load_slices(packed_cohort(), TASK)
     for with_, without in (("dip_kr", "dip"), ("dmdip", "dmdip_nokr")):
-        a, b = (read_images(results[m][1], 4) for m in (with_, without))
+        a, b = (np.stack([image_of(results[m][1], slices, s, 4) for s in (0, 1)]) for m in (with_, without))
         low = slices.low[4]
         assert torch.allclose(crop(torch.from_numpy(a), (4, 4)), low, atol=2e-3)
         assert not torch.allclose(crop(torch.from_numpy(b), (4, 4)), low, atol=2e-2)
@@ -168,17 +169,14 @@ def first_drop(rows, metric="psnr_drop"):
     return rows[chosen]["value"].iloc[0]
 
 
-def test_the_drop_is_from_the_best_recorded_iteration(results, tmp_path):
+def test_the_drop_is_from_the_best_recorded_iteration(results):
     work, folder, rows = results["dip"]
     fits = read_arrays(folder / FITS)
     curve = fits["psnr_2"][:, 0, 0]
     assert first_drop(rows) == pytest.approx(curve.max() - curve[-1], abs=1e-6)
     assert first_drop(rows, "psnr_below") == pytest.approx(np.mean(curve.max() - curve), abs=1e-6)
     fits["psnr_2"][0, 0, 0] = curve[-1] + 1.5
-    for name in (IMAGES, "record.json"):
-        (tmp_path / name).write_bytes((folder / name).read_bytes())
-    np.savez(tmp_path / FITS, **fits)
-    changed = pd.DataFrame(score(work, tmp_path))
+    changed = pd.DataFrame(tidy(work, lost(fits, load_slices(packed_cohort(), TASK), False)))
     assert first_drop(changed) == pytest.approx(1.5, abs=1e-5)
     assert first_drop(changed, "psnr_below") == pytest.approx(1.5 / 2, abs=1e-5)
 
@@ -196,7 +194,7 @@ def test_predictions_that_cannot_be_made_are_one_line(tmp_path):
     with pytest.raises(InputError, match="has no truth"):
         predict(job("t", {"kind": "truth"}, {**TASK, "beyond": True, "factors": [2]}), None, tmp_path / "out")
     with pytest.raises(InputError, match="cannot be read"):
-        score(job("s", {"kind": "interpolation", "by": "sinc"}), tmp_path)
+        list(score(job("s", {"kind": "interpolation", "by": "sinc"}), tmp_path))
 
 
 @pytest.mark.parametrize("figure", ["fig2", "fig3", "fig5", "fig6"])
@@ -214,7 +212,7 @@ def test_fig4_shows_what_has_no_truth(tmp_path):
     jobs = {m: job(m, {"kind": "interpolation", "by": m}, task) for m in ("bicubic", "sinc")}
     for method, work in jobs.items():
         predict(work, None, tmp_path / method)
-        assert score(work, tmp_path / method) == []
+        assert list(score(work, tmp_path / method)) == []
     folders = {m: tmp_path / m for m in jobs}
     draw("fig4", jobs, {}, folders, {m: m for m in jobs}, tmp_path / "fig4")
     assert (tmp_path / "fig4.png").stat().st_size > 5000

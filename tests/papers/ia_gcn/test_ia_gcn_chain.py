@@ -10,14 +10,16 @@ import torch
 from mlmi2023.cohorts.formats.tables import write_tidy
 from mlmi2023.cohorts.forms.table.form import pack
 from mlmi2023.cohorts.forms.table.reader import open_table
-from mlmi2023.cohorts.sources.simulators.tables import make_table
+from mlmi2023.cohorts.sources.simulators.tables.cohort import make_table
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.papers.ia_gcn import evaluate
-from mlmi2023.papers.ia_gcn.classical import fit_predict
-from mlmi2023.papers.ia_gcn.folds import folds, settings
-from mlmi2023.papers.ia_gcn.inputs import choose, standardise
+from mlmi2023.papers.ia_gcn.inputs import choose
 from mlmi2023.papers.ia_gcn.train import plan
+from mlmi2023.tasks.chain import tidy
+from mlmi2023.tasks.classification import read_answers
+from mlmi2023.tasks.runs import settings
+from mlmi2023.training.data.tabular import folds, standardise
 from mlmi2023.training.loop.fit import fit
 
 OPTIONS = {
@@ -130,8 +132,8 @@ def test_communities_can_be_told_by_their_features_and_not_by_all():
     ("change", "says"),
     [
         ({"blocks": {**OPTIONS["blocks"], "mri": {"features": 3}}}, "block 'mri' has 3 features left, 4"),
-        ({"extra": 1}, "unknown key 'options.extra'"),
-        ({"community": {**OPTIONS["community"], "number": 3}}, "unknown key 'options.community.number'"),
+        ({"extra": 1}, "unknown option 'extra'"),
+        ({"community": {**OPTIONS["community"], "number": 3}}, "options.community: unknown option 'number'"),
         ({"targets": {"stage": {**OPTIONS["targets"]["stage"], "shared": 2}}}, "stage.shared"),
     ],
 )
@@ -231,9 +233,8 @@ def test_classical_methods_see_no_test_label_either(packed, tmp_path, kind):
     frames = []
     for place, data in (("a", packed), ("b", changed)):
         evaluate.predict(job(data, kind, kind=kind), None, tmp_path / place)
-        frame, _ = evaluate._read(tmp_path / place)
-        frames.append(frame[frame["fold"] == 0].drop(columns="setting"))
-    np.testing.assert_array_equal(frames[0].iloc[:, :3], frames[1].iloc[:, :3])
+        frames.append(read_answers(tmp_path / place)[0].probabilities("test"))
+    np.testing.assert_array_equal(*frames)
 
 
 def test_folds_trained_side_by_side_equal_folds_trained_alone(packed):
@@ -293,7 +294,7 @@ def test_the_attention_learns_and_settings_differ(tmp_path):
     )
     trained(work, tmp_path)
     evaluate.predict(work, tmp_path / "weights.safetensors", tmp_path / "predictions")
-    rows = evaluate.score(work, tmp_path / "predictions")
+    rows = tidy(work, evaluate.score(work, tmp_path / "predictions"))
     values = {}
     for row in rows:
         values.setdefault((row["setting"], row["metric"]), []).append(row["value"])
@@ -325,7 +326,7 @@ def test_attended_features_are_chosen_inside_the_fold(packed, tmp_path):
         top = np.argsort(-state[f"{fold}.net.attention.mask"][0].numpy(), kind="stable")[:3]
         assert sorted(top) == only[fold].tolist()
         assert sorted([*without[fold], *only[fold]]) == list(range(30))
-    chosen = [r["value"] for r in evaluate.score(work, tmp_path / "predictions") if r["metric"] == "chosen"]
+    chosen = [v for v in evaluate.score(work, tmp_path / "predictions") if v.metric == "chosen"]
     assert len(chosen) == 4
 
 
@@ -336,7 +337,7 @@ def test_attended_features_are_chosen_inside_the_fold(packed, tmp_path):
 def test_controls_are_floor_and_ceiling(packed, tmp_path, kind, acc, auc):
     work = job(packed, kind, kind=kind, settings={"": {}, "a": {}})
     evaluate.predict(work, None, tmp_path / "p")
-    rows = evaluate.score(work, tmp_path / "p")
+    rows = tidy(work, evaluate.score(work, tmp_path / "p"))
     assert {r["setting"] for r in rows} == {"", "a"}
     for metric, value in (("acc", acc), ("auc", auc)):
         own = [r["value"] for r in rows if r["metric"] == metric]
@@ -348,26 +349,12 @@ def test_a_shifted_label_costs_the_truth_its_score(packed, tmp_path):
     evaluate.predict(work, None, tmp_path / "p")
     shifted = other_labels(packed, tmp_path, lambda t: np.arange(len(t)))
     rows = evaluate.score(replace(work, data=shifted), tmp_path / "p")
-    assert max(r["value"] for r in rows if r["metric"] == "acc") == 0
-
-
-def test_the_operating_point_comes_from_held_out_rows(packed, tmp_path):
-    import pandas as pd
-
-    from mlmi2023.papers.ia_gcn.measures import fold_scores
-
-    labels = np.array([0, 1, 0, 1, 0, 1])
-    p1 = np.array([0.1, 0.3, 0.15, 0.35, 0.12, 0.32])
-    frame = pd.DataFrame({"p0": 1 - p1, "p1": p1, "row": range(6), "part": ["val"] * 2 + ["test"] * 4})
-    scores = {r["metric"]: r["value"] for r in fold_scores(frame, labels, {})}
-    assert scores["acc"] == scores["sens"] == 100  # at 1/2 nobody would be positive
-    without = {r["metric"]: r["value"] for r in fold_scores(frame[frame["part"] == "test"], labels, {})}
-    assert without["acc"] == 50
+    assert max(value.value for value in rows if value.metric == "acc") == 0
 
 
 def test_unknown_kinds_and_missing_weights_are_named(packed, tmp_path):
     with pytest.raises(InputError, match=r"kind is 'forest'.*boosting"):
-        fit_predict("forest", np.zeros((4, 2)), np.array([0, 1, 0, 1]), np.zeros((4, 2)), 2)
+        evaluate.predict(job(packed, kind="forest"), None, tmp_path / "p")
     with pytest.raises(InputError, match="give the weights"):
         evaluate.predict(job(packed), None, tmp_path / "p")
     assert not (tmp_path / "p").exists()

@@ -14,15 +14,16 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Used
 from mlmi2023.papers.pecon import inference
 from mlmi2023.papers.pecon.branches import build_branches
-from mlmi2023.papers.pecon.evaluate import SETTINGS, predict, read_probabilities, score
+from mlmi2023.papers.pecon.evaluate import SETTINGS, predict, score
 from mlmi2023.papers.pecon.examdata import load_exam_data
 from mlmi2023.papers.pecon.features import read_features
-from mlmi2023.papers.pecon.fusion import LAMBDAS, choose, fuse, operating_threshold
+from mlmi2023.papers.pecon.fusion import LAMBDAS, choose, fuse
 from mlmi2023.papers.pecon.gradcam import Explainer
 from mlmi2023.papers.pecon.penet import build_penet
 from mlmi2023.papers.pecon.scans import Cut
 from mlmi2023.papers.pecon.train import Finetuning, Pretraining
 from mlmi2023.tasks.chain import draw, train
+from mlmi2023.tasks.classification import operating_point, read_answers
 from pecon_data import BRANCHES, PENET, TASK, job, packed_cohort
 
 STEPS = {"steps": 4, "epoch_steps": 2, "batch": 12}
@@ -74,8 +75,13 @@ def chain(tmp_path_factory):
     return left, weights
 
 
-def means(rows, setting="with-subsegmental"):
-    frame = pd.DataFrame(rows)
+def probabilities(folder):
+    [stored] = read_answers(folder)
+    return stored.table.rename(columns={"p1": "p"})
+
+
+def means(values, setting="with-subsegmental"):
+    frame = pd.DataFrame(values)
     return frame[frame["setting"] == setting].groupby("metric")["value"].mean()
 
 
@@ -92,7 +98,9 @@ def test_swapped_labels_turn_scores_around(chain, monkeypatch):
     left, _ = chain
     before = means(score(job("pecon"), left["pecon"]))
     exams = open_exams(packed_cohort())
-    exams.labels = 1 - exams.labels
+    test = exams.rows("test")
+    exams.labels = exams.labels.copy()
+    exams.labels[test] = 1 - exams.labels[test]
     monkeypatch.setattr("mlmi2023.papers.pecon.evaluate.open_exams", lambda _: exams)
     after = means(score(job("pecon"), left["pecon"]))
     assert after["auroc"] == pytest.approx(1 - before["auroc"])
@@ -111,11 +119,11 @@ def test_the_second_setting_leaves_sub_segmental_exams_out(chain):
 
 def test_branches_are_those_of_the_fused_method(chain):
     left, _ = chain
-    fused, ct, ehr = (read_probabilities(left[m]) for m in ("pecon", "pecon_ct", "pecon_ehr"))
+    fused, ct, ehr = (probabilities(left[m]) for m in ("pecon", "pecon_ct", "pecon_ehr"))
     there = fused["ct"].notna()
     assert np.allclose(ct["p"][there], fused["ct"][there]) and not there.all()
     assert np.allclose(ehr["p"][fused["ehr"].notna()], fused["ehr"].dropna())
-    found = json.loads((left["pecon"] / "operating.json").read_text())
+    found = json.loads((left["pecon"] / "about.json").read_text())
     both = fused["ct"].notna() & fused["ehr"].notna()
     mixed = found["lambda"] * fused["ct"] + (1 - found["lambda"]) * fused["ehr"]
     assert np.allclose(fused["p"][both], mixed[both], atol=1e-7)
@@ -134,7 +142,7 @@ def test_fusion_falls_back_on_what_is_there():
 
 def test_exams_without_a_modality_are_predicted_from_the_other(chain):
     left, _ = chain
-    exams, table = open_exams(packed_cohort()), read_probabilities(left["pecon"]).set_index("case")
+    exams, table = open_exams(packed_cohort()), probabilities(left["pecon"]).set_index("case")
     lone = {
         "ct": [exams.cases[i] for i in exams.rows("val", "test") if not exams.has_scan(i)],
         "ehr": [exams.cases[i] for i in exams.rows("val", "test") if not exams.has_ehr[i]],
@@ -144,9 +152,9 @@ def test_exams_without_a_modality_are_predicted_from_the_other(chain):
         rows = table.loc[lone[gone]]
         assert rows[gone].isna().all() and np.allclose(rows["p"], rows[other])
     # a model of the record alone has no answer where there is none, and the fusion takes the scan's
-    record = read_probabilities(left["elasticnet"]).set_index("case").loc[lone["ehr"]]
+    record = probabilities(left["elasticnet"]).set_index("case").loc[lone["ehr"]]
     assert record["ehr"].isna().all()
-    fused = read_probabilities(left["radfusion"]).set_index("case").loc[lone["ehr"]]
+    fused = probabilities(left["radfusion"]).set_index("case").loc[lone["ehr"]]
     assert fused["ehr"].isna().all() and np.allclose(fused["p"], fused["ct"])
 
 
@@ -197,11 +205,12 @@ def test_nothing_that_is_chosen_depends_on_test_exams(chain, tmp_path, monkeypat
     used = {name: Used(left[name]) for name in ("penet", "elasticnet", "pecon")}
     options = {"kind": "late_fusion", "ct": "penet", "ehr": "elasticnet"}
     predict(job("radfusion", options, used=used), None, tmp_path / "fusion")
-    same = [json.loads((f / "operating.json").read_text()) for f in (left["radfusion"], tmp_path / "fusion")]
-    assert same[0] == same[1]
+    both = (left["radfusion"], tmp_path / "fusion")
+    assert len({(f / "about.json").read_text() for f in both}) == 1
+    assert len({read_answers(f)[0].threshold(exams.labels) for f in both}) == 1
     options = {"kind": "elasticnet", "l1_ratio": 0.5, "strengths": [0.3, 1.0]}
     predict(job("elasticnet", options), None, tmp_path / "elasticnet")
-    tables = [read_probabilities(f).set_index("case") for f in (left["elasticnet"], tmp_path / "elasticnet")]
+    tables = [probabilities(f).set_index("case") for f in (left["elasticnet"], tmp_path / "elasticnet")]
     val = tables[0]["split"] == "val"
     assert np.array_equal(tables[0]["p"][val], tables[1]["p"][val])
 
@@ -241,7 +250,7 @@ def test_features_are_the_mean_over_sub_volumes(chain):
             store.take(torch.tensor([row, row]), torch.tensor(cut.starts(exams.depth(row))))
         )
     assert np.allclose(features[row, 0], vectors.mean(0).numpy(), atol=1e-5)
-    p = read_probabilities(left["penet"]).set_index("case").loc[exams.cases[row], "ct"]
+    p = probabilities(left["penet"]).set_index("case").loc[exams.cases[row], "ct"]
     assert p == pytest.approx(float(torch.sigmoid(logits.max())), abs=1e-5), (
         "the most suspicious sub-volume decides"
     )
@@ -349,5 +358,5 @@ def test_mistakes_are_one_line(chain, tmp_path):
 def test_close_probabilities_keep_an_operating_point():
     labels = np.array([0, 0, 0, 1, 1, 1])
     scores = 0.361 + 0.0001 * np.arange(6)
-    threshold = operating_threshold(labels, scores)
+    threshold = operating_point(labels, scores)
     assert ((scores >= threshold) == labels).all()

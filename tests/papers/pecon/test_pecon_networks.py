@@ -118,26 +118,26 @@ def test_weights_of_the_release_are_loaded_by_path_and_checksum(tmp_path):
     file = tmp_path / "penet.pth.tar"
     torch.save({"model_name": "PENetClassifier", "model_state": as_released(there)}, file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    load_release(here, str(file), digest)
+    load_release(here, {"path": file, "sha256": digest})
     x = torch.randn(1, 1, 6, 32, 32)
     assert torch.equal(here.eval()(x)[1], there.eval()(x)[1])
     with pytest.raises(InputError, match="its sha256 is"):
-        load_release(here, str(file), "0" * 64)
+        load_release(here, {"path": file, "sha256": "0" * 64})
 
 
 def test_absent_or_wrong_weights_say_what_to_do(tmp_path):
     net = build_penet({"net": NET})
     with pytest.raises(InputError, match=r"no such file; ask for PENet's weights.*kind: learned"):
-        load_release(net, str(tmp_path / "none.pth.tar"))
+        load_release(net, {"path": tmp_path / "none.pth.tar"})
     file = tmp_path / "w.pth.tar"
     state = as_released(net)
     state.pop("module.classifier.fc.bias")
     torch.save({"model_state": state}, file)
     with pytest.raises(InputError, match=r"no weights for head\.bias"):
-        load_release(net, str(file))
+        load_release(net, {"path": file})
     torch.save({"model_state": as_released(build_penet({"net": {**NET, "in_channels": 3}}))}, file)
     with pytest.raises(InputError, match="has the shape"):
-        load_release(net, str(file))
+        load_release(net, {"path": file})
     file.write_bytes(b"not a checkpoint")
     with pytest.raises(InputError, match="read safely"):
-        load_release(net, str(file))
+        load_release(net, {"path": file})

@@ -10,10 +10,11 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
 from mlmi2023.core.jobs import Used
 from mlmi2023.papers.sr4zct.data import images_of, scaled, upscaled
-from mlmi2023.papers.sr4zct.evaluate import predict, read_scores, read_volumes, score
-from mlmi2023.papers.sr4zct.measures import central_box, view_scores
+from mlmi2023.papers.sr4zct.evaluate import predict, score
+from mlmi2023.papers.sr4zct.measures import central_box, scoring
 from mlmi2023.papers.sr4zct.members import members
-from mlmi2023.tasks.chain import draw, train
+from mlmi2023.tasks.chain import draw, tidy, train
+from mlmi2023.tasks.restoration import quality, read_images, read_scores
 from sr4zct_data import OTHERS, OWN, STEPS, TASK, job, packed_cohort
 
 COHORT = open_stacks(packed_cohort())
@@ -72,12 +73,12 @@ def test_controls_mark_both_ends(chain):
 
 def test_rows_are_tidy_and_stress_tests_have_a_label(chain):
     left, *_ = chain
-    rows = pd.DataFrame(score(job(), left["sr4zct"]))
+    rows = pd.DataFrame(tidy(job(), score(job(), left["sr4zct"])))
     assert set(rows["case"]) == {"v02", "v03", "sharp"}
     assert dict(zip(rows["case"], rows["label"])) == {"v02": "", "v03": "", "sharp": "sharp"}
     assert len(rows) == 3 * 3 * 2 * 2
     assert "overlap=1.3;resolution=3.7;view=sag" in set(rows["setting"])
-    wrong = pd.DataFrame(score(job("sr4zct_mis"), left["sr4zct_mis"]))
+    wrong = pd.DataFrame(tidy(job(), score(job("sr4zct_mis"), left["sr4zct_mis"])))
     assert wrong["setting"].nunique() == 8 * 2 and set(wrong["metric"]) == {"psnr"}
 
 
@@ -106,23 +107,22 @@ def test_a_shifted_or_flipped_volume_scores_worse():
     member = members(job(), COHORT)[0]
     reference, volume = scaled(member.volume.reference(), TASK), upscaled(member.stack, TASK)
     box = central_box(reference)
-    right = dict(view_scores(volume, reference, "cor", box))
+    right = dict(quality(volume, reference, box, "cor", scoring()))
     for broken in (volume.roll(1, 0), volume.flip(0), volume.transpose(1, 2)):
-        wrong = dict(view_scores(broken, reference, "cor", box))
+        wrong = dict(quality(broken, reference, box, "cor", scoring()))
         assert wrong["psnr"] < right["psnr"] - 0.3 and wrong["ssim"] < right["ssim"]
 
 
 def test_the_mean_of_both_views_is_what_it_says(chain):
     left, *_ = chain
     member = members(job(), COHORT)[0]
-    views = read_volumes(left["sr4zct"], member)
-    merged = read_volumes(left["sr4zct_mean"], member)
-    expected = (torch.from_numpy(views["cor"]).float() + torch.from_numpy(views["sag"]).float()) / 2
-    assert torch.allclose(torch.from_numpy(merged["cor"]).float(), expected, atol=1e-3)
-    assert (merged["cor"] == merged["sag"]).all() and not (views["cor"] == views["sag"]).all()
+    views = read_images(left["sr4zct"], member.file)
+    merged = read_images(left["sr4zct_mean"], member.file)
+    assert torch.allclose(merged["cor"], (views["cor"] + views["sag"]) / 2, atol=1e-3)
+    assert torch.equal(merged["cor"], merged["sag"]) and not torch.equal(views["cor"], views["sag"])
     # a method with a network per view has both in one file
     per_view = members(job("supervised", METHODS["supervised"]), COHORT)[0]
-    assert set(read_volumes(left["supervised"], per_view)) == {"cor", "sag"}
+    assert set(read_images(left["supervised"], per_view.file)) == {"cor", "sag"}
 
 
 def test_networks_are_applied_to_their_own_view(chain):
@@ -138,7 +138,7 @@ def test_networks_are_applied_to_their_own_view(chain):
     images = images_of(upscaled(found[number].stack, TASK), "sag")
     with torch.inference_mode():
         expected = net(images[7:8].contiguous(), member=number)[0].clamp(0, 1)
-    stored = torch.from_numpy(read_volumes(left["sr4zct"], found[number])["sag"]).float()
+    stored = read_images(left["sr4zct"], found[number].file)["sag"]
     assert torch.allclose(stored[:, :, 7], expected, atol=1e-3)
 
 

@@ -1,15 +1,18 @@
 """MS-D networks against plain convolutions, and what SAINT and RPLHR make of a stack."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
-from test_cohort_importers import ROOT
 
 from mlmi2023.core.config import at_scale, read_yaml
 from mlmi2023.papers.sr4zct.msd import MSDNets, parameter_count
 from mlmi2023.papers.sr4zct.rplhr import Tvsrn
 from mlmi2023.papers.sr4zct.saint import Saint
 from mlmi2023.papers.sr4zct.slabs import build_slab_net, thinned
+
+ROOT = Path(__file__).parents[3]
 
 
 def nets(members=3, depth=7, dilations=4):

@@ -6,7 +6,6 @@ rest. All values are fractions. A value that the labels do not allow (AUROC with
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -48,21 +47,13 @@ def measure(
     }
 
 
-def tidy_rows(
-    scores: Mapping[str, float], key: Mapping[str, Any], percent: bool = False
-) -> list[dict[str, Any]]:
-    """Return scores as rows of the tidy table; NaN is left out.
-
-    Args:
-        scores: value by metric.
-        key: dataset, setting, method, seed, fold, case and label of all of them.
-        percent: multiply the scores that are shares (:data:`SHARES`) by 100.
-    """
-    return [
-        {**key, "metric": name, "value": 100 * value if percent and name in SHARES else value}
+def in_percent(scores: Mapping[str, float]) -> dict[str, float]:
+    """Return scores with those that are shares (:data:`SHARES`) in percent; NaN is left out."""
+    return {
+        name: 100 * value if name in SHARES else value
         for name, value in scores.items()
         if not np.isnan(value)
-    ]
+    }
 
 
 def decide(probabilities: np.ndarray, threshold: float | None = None) -> np.ndarray:

@@ -15,7 +15,16 @@ from mlmi2023.core.errors import InputError
 Translate = Callable[[dict[str, Tensor], Mapping[str, Tensor]], dict[str, Tensor]]
 
 
-def load_pretrained(part: nn.Module, options: Mapping[str, Any], translate: Translate | None = None) -> None:
+#: what to do where there are no weights
+ABSENT = "put the pretrained weights there, or remove the key 'pretrained' to start from random weights"
+
+
+def load_pretrained(
+    part: nn.Module,
+    options: Mapping[str, Any],
+    translate: Translate | None = None,
+    absent: str = ABSENT,
+) -> None:
     """Fill every weight of ``part`` from a file; what else the file holds, such as a classifier, is left out.
 
     A first convolution over three colours is summed over them where ``part`` takes grey images: the answer to
@@ -26,16 +35,14 @@ def load_pretrained(part: nn.Module, options: Mapping[str, Any], translate: Tran
         options: ``path`` of a torch, safetensors or npz file (``~`` and ``$VARIABLES`` allowed) and, if
             wanted, its ``sha256``.
         translate: makes names of ``part`` of the release's; gets the file's tensors and the wanted state.
+        absent: what the user is to do where the file is not there.
 
     Raises:
         InputError: the file is absent, has another checksum, cannot be read safely, or lacks a weight.
     """
     file = expand(str(options["path"]))
     if not file.is_file():
-        raise InputError(
-            f"{file}: no such file; put the pretrained weights there, or remove the key 'pretrained' to "
-            "start from random weights"
-        )
+        raise InputError(f"{file}: no such file; {absent}")
     if options.get("sha256"):
         with open(file, "rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()

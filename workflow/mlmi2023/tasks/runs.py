@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mlmi2023.cohorts.forms import open_cohort
+from mlmi2023.core.config import merge
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 
@@ -90,6 +91,13 @@ def kind_of(job: Job, kinds: tuple[str, ...]) -> str:
     if kind not in kinds:
         raise InputError(f"config key methods.{job.method}.kind is {kind!r}; choose {', '.join(kinds)}")
     return str(kind)
+
+
+def settings(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return a method's options under each of its settings; without ``settings`` there is one, unnamed."""
+    shared = {key: value for key, value in options.items() if key != "settings"}
+    named = options.get("settings") or {"": {}}
+    return {str(name): merge(shared, over or {}) for name, over in named.items()}
 
 
 def start(job: Job) -> "torch.device":

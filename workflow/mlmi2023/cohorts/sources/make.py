@@ -12,7 +12,7 @@ def make_cohort(config: dict[str, Any], out: Path, threads: int) -> None:
     """Write the cohort's raw folder; it appears whole or not at all.
 
     Args:
-        config: a cohort of kind ``simulated`` (its ``simulator`` is a module of ``simulators``) or
+        config: a cohort of kind ``simulated`` (its ``simulator`` is a folder of ``simulators``) or
             ``packaged`` (its ``dataset`` is a module of ``packaged``).
         out: the raw root.
         threads: worker processes; the bytes do not depend on it.
@@ -20,18 +20,21 @@ def make_cohort(config: dict[str, Any], out: Path, threads: int) -> None:
     Raises:
         InputError: there is no such module.
     """
-    key, place = ("simulator", "simulators") if config["kind"] == "simulated" else ("dataset", "packaged")
+    simulated = config["kind"] == "simulated"
+    key, place = ("simulator", "simulators") if simulated else ("dataset", "packaged")
     name = config.get(key)
+    own = f"mlmi2023.cohorts.sources.{place}.{name}"
+    module_name = f"{own}.cohort" if simulated else own
     try:
-        module = importlib.import_module(f"mlmi2023.cohorts.sources.{place}.{name}")
+        module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name != f"mlmi2023.cohorts.sources.{place}.{name}":
+        if error.name not in (own, module_name):
             raise
         raise InputError(
             f"config of the cohort: no {key} '{name}' in mlmi2023/cohorts/sources/{place}"
         ) from error
     with atomic(out) as part:
-        if key == "simulator":
-            module.simulate(config, part, threads, None)
+        if simulated:
+            module.simulate(config, part, threads)
         else:
             module.export(part)

@@ -5,7 +5,7 @@ from typing import Any
 _REPORTING = "mlmi2023.reporting."
 _VOLUMES = ("mlmi2023.cohorts.forms.volumes.reader", "mlmi2023.preprocessing.qc")
 _BY_RULE = {
-    "simulate": ("mlmi2023.cohorts.sources.make", "mlmi2023.cohorts.sources.simulators.{simulator}"),
+    "simulate": ("mlmi2023.cohorts.sources.make", "mlmi2023.cohorts.sources.simulators.{simulator}.cohort"),
     "n4": ("ants", "skimage.filters", "mlmi2023.preprocessing.steps", "mlmi2023.preprocessing.n4"),
     "brainmask": ("mlmi2023.preprocessing.steps", "mlmi2023.preprocessing.brainmask", "{backend}"),
     "affine": ("ants", "mlmi2023.preprocessing.steps", "mlmi2023.preprocessing.affine"),

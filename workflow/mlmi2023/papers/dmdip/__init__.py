@@ -17,8 +17,8 @@ Outcomes every 100 iterations         ``outcomes.Outcomes``
 Sect. 3.1, slices and their LR        ``slices.load_slices``
 Many slices at once                   ``banked``: a network per slice, side by side
 Table 1, bicubic and sinc             ``interpolation``
-Table 1, run times                    ``evaluate.score``, ``timing``
-Figs. 2 to 6                          ``figures.draw``
+Table 1, run times                    ``timing``
+Figs. 2 to 6                          ``figures``
 ====================================  ==================================================================
 
 What was settled differently from the paper, or where it is silent: ``deviations.yaml``.

@@ -16,7 +16,6 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
@@ -27,6 +26,7 @@ from mlmi2023.papers.dmdip.outcomes import Outcomes
 from mlmi2023.papers.dmdip.slices import Slices, load_slices
 from mlmi2023.papers.dmdip.stopping import Stop
 from mlmi2023.physics.kspace import crop, replace
+from mlmi2023.training.data.numbers import Counted
 from mlmi2023.training.loop.plan import Plan, Schedule
 
 WEIGHTS, NOISE, JITTER = range(3)  # what random numbers are for
@@ -215,19 +215,6 @@ class Fit(pl.LightningModule):
         return torch.optim.Adam(self.bank.parameters(), lr=float(self.settings["learning_rate"]))
 
 
-class Ticks(Dataset):
-    """So many empty samples: the module has all data itself."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> int:
-        return index
-
-
 def plan(job: Job) -> Plan:
     """Return the fit of all test slices; the schedule is repeated for every group of them."""
     slices = load_slices(job.data, job.task)
@@ -235,4 +222,4 @@ def plan(job: Job) -> Plan:
     groups = deal(slices, options["modalities"], int(job.train.get("batch", 1)))
     module = Fit(slices, groups, options, job.train, job.seed)
     each = module.parameters_each
-    return Plan(module, Ticks(len(slices)), repeats=len(groups), parameters=each)
+    return Plan(module, Counted(len(slices)), repeats=len(groups), parameters=each)

@@ -13,11 +13,11 @@ Sect. 2.4, Eq. 1                  ``losses.total_loss``, ``losses.mask_entropy``
 GCN, GAT (given graph)            ``model.NeighbourNet``
 DGCNN                             ``model.DynamicNet``
 DGM                               ``model.LearnedGraphNet`` without attention
-LC, controls                      ``classical.fit_predict``
-Sect. 3, 10 folds                 ``folds.folds``, ``train.FoldEnsemble``
-Tables 1 and 2                    ``measures.fold_scores``, ``measures.attention_scores``
+LC                                ``classical.classifiers.fit_predict``
+Sect. 3, 10 folds                 ``training.data.tabular``, ``train.FoldEnsemble``
+Tables 1 and 2                    ``tasks.classification.score``, ``measures.inside_scores``
 Table 3, settings a to d          ``inputs.choose``
-Attention and correlation (text)  ``figures.draw``
+Attention and correlation (text)  ``figures``
 ================================  =======================================================================
 
 What was settled differently from the paper, or where it is silent: ``deviations.yaml``.

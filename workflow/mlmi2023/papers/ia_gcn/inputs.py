@@ -1,32 +1,10 @@
-"""What the classifiers get: complete, standardised features of one fold, and which of them."""
+"""Which features the classifiers get (Table 3)."""
 
 import numpy as np
 
 from mlmi2023.core.errors import InputError
 
 RULES = ("all", "ridge", "attended", "without_attended")
-
-
-def standardise(features: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Fill gaps with the median and scale to mean 0 and standard deviation 1, both of the training rows.
-
-    Args:
-        features: (N, D), NaN where missing.
-        train: training rows.
-
-    Returns:
-        (N, D) float32. A feature without a value or without spread in the training rows is 0 throughout.
-    """
-    own = np.asarray(features, dtype=np.float64)
-    empty = np.isnan(own[train]).all(axis=0)
-    middle = np.zeros(own.shape[1])
-    middle[~empty] = np.nanmedian(own[train][:, ~empty], axis=0)
-    filled = np.where(np.isnan(own), middle, own)
-    mean, spread = filled[train].mean(axis=0), filled[train].std(axis=0)
-    flat = empty | (spread <= 1e-9 * np.maximum(1, np.abs(mean)))
-    scaled = (filled - mean) / np.where(flat, 1, spread)
-    scaled[:, flat] = 0
-    return scaled.astype(np.float32)
 
 
 def width(rule: str, features: int, count: int) -> int:

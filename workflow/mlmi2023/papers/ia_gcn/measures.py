@@ -1,67 +1,46 @@
-"""Values of the tables, and how well the attention finds the features that truly matter."""
+"""What the tables have beside the scores of folds, and how well attention finds the features that matter."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from mlmi2023.cohorts.forms.table.reader import Table
-from mlmi2023.metrics.classification import (
-    auroc,
-    bootstrap_interval,
-    delong,
-    delong_interval,
-    measure,
-    tidy_rows,
-    youden_threshold,
-)
+from mlmi2023.metrics.classification import auroc, bootstrap_interval, delong, delong_interval
 from mlmi2023.papers.ia_gcn.inputs import largest
+from mlmi2023.tasks.classification import Stored
 
 TOP = 4  # the features that Table 2 averages over
 
 
-def fold_scores(frame: pd.DataFrame, labels: np.ndarray, key: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the scores of one fold's test rows.
-
-    With two classes and held-out rows, the operating point is the one that was best on these; otherwise the
-    likeliest class is taken, as in the paper.
-
-    Args:
-        frame: rows of ``predictions.csv`` of one setting and fold.
-        labels: (N,) classes of the table.
-        key: the tidy row without metric and value.
-    """
-    test, val = frame[frame["part"] == "test"], frame[frame["part"] == "val"]
-    probabilities = _probabilities(test)
-    threshold = None
-    if len(val) and probabilities.shape[1] == 2:
-        threshold = youden_threshold(labels[val["row"]], _probabilities(val)[:, 1])
-    return tidy_rows(measure(labels[test["row"]], probabilities, threshold), key, percent=True)
-
-
-def pooled_scores(frame: pd.DataFrame, labels: np.ndarray, key: dict[str, Any]) -> list[dict[str, Any]]:
+def pooled_scores(folds: Sequence[Stored], labels: np.ndarray) -> dict[str, float]:
     """Return AUROC over the test rows of all folds with its 95 % interval, in percent.
 
-    DeLong's with two classes; with more, a bootstrap over subjects of the mean over classes.
+    DeLong's with two classes; with more, a bootstrap over subjects of the mean over classes. What is NaN, for
+    want of a class, is left out.
+
+    Args:
+        folds: all folds of one setting.
+        labels: (N,) classes of the table.
     """
-    truth, probabilities = labels[frame["row"]], _probabilities(frame)
+    rows = np.concatenate([fold.rows("test") for fold in folds])
+    truth, probabilities = labels[rows], np.concatenate([fold.probabilities("test") for fold in folds])
     if probabilities.shape[1] == 2:
         area, low, high = delong_interval(truth == 1, probabilities[:, 1])
     else:
         area = auroc(truth, probabilities)
         low, high = bootstrap_interval(
-            lambda rows: auroc(truth[rows], probabilities[rows]),
-            truth,
-            frame["row"].to_numpy(),
-            resamples=200,
+            lambda drawn: auroc(truth[drawn], probabilities[drawn]), truth, rows, resamples=200
         )
-    values = {"auc_all": area, "auc_low": low, "auc_high": high}
-    return tidy_rows({name: 100 * value for name, value in values.items()}, key)
+    return _known({"auc_all": 100 * area, "auc_low": 100 * low, "auc_high": 100 * high})
 
 
-def attention_scores(
-    table: Table, target: str, setting: str, fold: int, inside: dict[str, np.ndarray], key: dict[str, Any]
-) -> list[dict[str, Any]]:
+def inside_scores(
+    table: Table,
+    target: str,
+    attention: np.ndarray | None = None,
+    columns: np.ndarray | None = None,
+    graph: float | None = None,
+) -> dict[str, float]:
     """Return what can be said of a fold's attention, chosen features and learned graph.
 
     ``avg4`` and ``avgo`` are the mean attention of the four largest and of all other features (Table 2);
@@ -72,8 +51,7 @@ def attention_scores(
     """
     values: dict[str, float] = {}
     relevant = table.informative(target)
-    if f"attention:{setting}" in inside:
-        attention = inside[f"attention:{setting}"][fold]
+    if attention is not None:
         top = largest(attention, TOP)
         rest = np.setdiff1d(np.arange(len(attention)), top)
         values["avg4"], values["avgo"] = float(attention[top].mean()), float(attention[rest].mean())
@@ -83,11 +61,11 @@ def attention_scores(
             values["mask_auc"] = 100 * float(delong(relevant[known] == 1, attention[known][None])[0][0])
             first = np.flatnonzero(known)[largest(attention[known], TOP)]
             values["mask_p4"] = 100 * float(relevant[first].mean())
-    if f"columns:{setting}" in inside and relevant is not None:
-        values["chosen"] = 100 * float(np.nanmean(relevant[inside[f"columns:{setting}"][fold]]))
-    if f"graph:{setting}" in inside:
-        values["graph_auc"] = 100 * float(inside[f"graph:{setting}"][fold])
-    return tidy_rows(values, key)
+    if columns is not None and relevant is not None:
+        values["chosen"] = 100 * float(np.nanmean(relevant[columns]))
+    if graph is not None:
+        values["graph_auc"] = 100 * float(graph)
+    return _known(values)
 
 
 def class_correlations(table: Table, target: str) -> np.ndarray:
@@ -103,6 +81,5 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a[there], b[there])[0, 1])
 
 
-def _probabilities(frame: pd.DataFrame) -> np.ndarray:
-    columns = [c for c in frame.columns if c.startswith("p") and c[1:].isdigit()]
-    return frame[columns].to_numpy(float)
+def _known(values: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if not np.isnan(value)}

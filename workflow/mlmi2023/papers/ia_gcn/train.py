@@ -1,4 +1,8 @@
-"""Training of the graph networks: full batch, all folds of a method side by side (Sect. 3)."""
+"""Training of the graph networks: full batch, all folds of a method side by side (Sect. 3).
+
+A fold takes seconds, starting a process takes as long. So one job trains the networks of all folds side by
+side, one step of each in turn; they share nothing but the process, and come out as if trained alone.
+"""
 
 from statistics import fmean
 from typing import Any
@@ -8,27 +12,18 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import Dataset
 
 from mlmi2023.cohorts.forms.table.reader import Table, open_table
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
-from mlmi2023.papers.ia_gcn.folds import Fold, folds, stage_settings
 from mlmi2023.papers.ia_gcn.inputs import choose, width
 from mlmi2023.papers.ia_gcn.losses import total_loss
 from mlmi2023.papers.ia_gcn.model import Member
+from mlmi2023.tasks.runs import settings
+from mlmi2023.training.data.numbers import Counted
+from mlmi2023.training.data.tabular import Fold, folds
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
-
-
-class Steps(Dataset):
-    """Full-batch training has one sample: the table, which the module holds."""
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, index: int) -> int:
-        return index
 
 
 class FoldEnsemble(pl.LightningModule):
@@ -100,6 +95,13 @@ class FoldEnsemble(pl.LightningModule):
         return [optimiser], [decay]
 
 
+def stage_settings(job: Job) -> dict[str, dict[str, Any]]:
+    """Return the settings of the job's stage: those of the method, or for stage ``mask`` its ``selector``."""
+    if job.stage == "mask":
+        return {"": job.method_options["selector"]}
+    return settings(job.method_options)
+
+
 def build(job: Job, table: Table) -> tuple[nn.ModuleList, list[tuple[str, int, dict[str, Any]]]]:
     """Return untrained members and the setting, fold and options of each.
 
@@ -146,8 +148,9 @@ def plan(job: Job) -> Plan:
         member.net.prepare(member.see(torch.as_tensor(fold.x)))  # type: ignore
     floor = fmean(share_entropy(fold.labels[fold.train]) for fold in found)
     measure = Measure(TRAIN_LOSS, "lower", ceiling=0.0, floor=floor)
+    # a full batch is the only sample; the module has the table
     module = FoldEnsemble(members, found, [options for *_, options in about], job.train)
-    return Plan(module, Steps(), measure=measure)
+    return Plan(module, Counted(1), measure=measure)
 
 
 def share_entropy(labels: np.ndarray) -> float:

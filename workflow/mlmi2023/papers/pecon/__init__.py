@@ -21,9 +21,9 @@ Table 1, RadFusion's rows             ``elasticnet.elasticnet``, ``evaluate`` (l
 Table 2, sub-segmental cases          key ``exclude`` of the methods, ``examdata.excluded``
 Table 3, ConVIRT, Barlow Twins        ``losses.info_nce``, ``losses.barlow_twins``
 Tables 1 to 3                         ``evaluate.score`` gives their values
-Fig. 2, t-SNE                         ``figures.draw("fig2", ...)``
-Fig. 3, Grad-CAM                      ``gradcam``, ``figures.draw("fig3", ...)``
-Supplement, lambda                    ``figures.draw("fig_lambda", ...)``
+Fig. 2, t-SNE                         ``figures``
+Fig. 3, Grad-CAM                      ``gradcam``, ``figures``
+Supplement, lambda                    ``figures``
 ====================================  ==================================================================
 
 What was settled differently from the paper, or where it is silent: ``deviations.yaml``.

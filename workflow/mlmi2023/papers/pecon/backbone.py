@@ -15,6 +15,7 @@ from mlmi2023.core.jobs import Job
 from mlmi2023.papers.pecon.losses import prevalence_loss
 from mlmi2023.papers.pecon.penet import PENet, build_penet
 from mlmi2023.papers.pecon.scans import Cut, ScanStore, Windows, draw_augmentation, windows_of
+from mlmi2023.training.data.numbers import Chunks
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 
@@ -34,24 +35,6 @@ class TrainWindows(Dataset):
         start, angle, place = draw_augmentation(self.cut, int(self.windows.start[index]))
         exam, label = int(self.windows.exam[index]), self.windows.label[index]
         return {"exam": exam, "start": start, "angle": angle, "place": torch.tensor(place), "label": label}
-
-
-class ValWindows(Dataset):
-    """Plain sub-volumes, some at a time."""
-
-    def __init__(self, windows: Windows) -> None:
-        self.windows = windows
-
-    def __len__(self) -> int:
-        return -(-len(self.windows) // VAL_CHUNK)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        part = slice(index * VAL_CHUNK, (index + 1) * VAL_CHUNK)
-        return {
-            "exam": self.windows.exam[part],
-            "start": self.windows.start[part],
-            "label": self.windows.label[part],
-        }
 
 
 class WindowClassifier(pl.LightningModule):
@@ -109,4 +92,5 @@ def plan_backbone(job: Job) -> Plan:
     floor = prevalence_loss(torch.from_numpy(train.label), judged)
     name = "val_loss" if len(val) else TRAIN_LOSS
     measure = Measure(name, "lower", ceiling=0.0, floor=floor)
-    return Plan(module, TrainWindows(train, cut), ValWindows(val) if len(val) else None, measure=measure)
+    chunks = Chunks(vars(val), VAL_CHUNK) if len(val) else None
+    return Plan(module, TrainWindows(train, cut), chunks, measure=measure)

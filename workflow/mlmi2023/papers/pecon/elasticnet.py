@@ -1,11 +1,11 @@
 """RadFusion's model of the record: logistic regression with an elastic net (Zhou et al. 2021)."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from mlmi2023.classical.classifiers import elastic_net
 from mlmi2023.cohorts.forms.exams.reader import Exams
 from mlmi2023.metrics import contributions
 from mlmi2023.papers.pecon.health_record import fit_preparation
@@ -21,24 +21,13 @@ def elasticnet(exams: Exams, options: Mapping[str, Any]) -> np.ndarray:
         exams: the cohort.
         options: ``l1_ratio`` and ``strengths`` (inverse regularisation).
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
     record = fit_preparation(exams, {}, select=False).apply(exams.record)
     train, val = (rows[exams.has_ehr[rows]] for rows in (exams.rows("train"), exams.rows("val")))
     best, chosen = -1.0, np.full(len(exams), np.nan)
     for strength in options["strengths"]:
-        model = LogisticRegression(
-            C=float(strength),
-            l1_ratio=float(options["l1_ratio"]),
-            solver="saga",
-            max_iter=2000,
-            random_state=0,
+        probability = elastic_net(
+            record[train], exams.labels[train], record, float(strength), float(options["l1_ratio"])
         )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a looser optimum is still a valid candidate
-            model.fit(record[train], exams.labels[train])
-        probability = model.predict_proba(record)[:, 1]
         area = float(contributions.auroc(exams.labels[val], probability[val]).mean())
         if area > best:
             best, chosen = area, probability

@@ -89,16 +89,3 @@ class ExamRows(Dataset):
     def __getitem__(self, index: int) -> dict[str, int]:
         view = int(torch.randint(1, self.views, ()).item()) if self.views > 1 else 0
         return {"row": int(self.found[index]), "view": view}
-
-
-class AllRows(Dataset):
-    """All exams of a split in one item, plain views: the contrastive losses need them side by side."""
-
-    def __init__(self, rows: np.ndarray) -> None:
-        self.found = rows
-
-    def __len__(self) -> int:
-        return int(len(self.found) > 0)
-
-    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        return {"row": self.found, "view": np.zeros_like(self.found)}

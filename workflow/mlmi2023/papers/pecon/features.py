@@ -13,6 +13,7 @@ from mlmi2023.cohorts.forms.exams.reader import Exams
 from mlmi2023.core.errors import InputError
 from mlmi2023.papers.pecon.penet import PENet
 from mlmi2023.papers.pecon.scans import Cut, ScanStore, Windows, draw_augmentation, windows_of
+from mlmi2023.tasks.runs import read_arrays
 
 BATCH = 32
 FILE = "features.npz"
@@ -83,13 +84,7 @@ def read_features(folder: Path, exams: Exams) -> np.ndarray:
     Raises:
         InputError: there are none, or they belong to other exams.
     """
-    try:
-        with np.load(folder / FILE) as content:
-            features = content["features"]
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        raise InputError(
-            f"{folder / FILE}: cannot be read ({error}); delete {folder} and predict again"
-        ) from error
+    features = read_arrays(folder / FILE)["features"]
     if len(features) != len(exams):
         raise InputError(
             f"{folder / FILE}: {len(features)} exams, the cohort has {len(exams)}; "

@@ -1,56 +1,40 @@
 """The result figures of the paper: t-SNE (2), Grad-CAM (3), the choice of lambda, and ROC curves."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
-from mlmi2023.papers.pecon.context import Context
-from mlmi2023.papers.pecon.evaluate import OPERATING, POINTING, read_probabilities
-from mlmi2023.reporting.plots import FAINT, STYLE, save_figure
+from mlmi2023.drawing.panels import bare, panels
+from mlmi2023.papers.pecon.inference import EMBEDDINGS
+from mlmi2023.reporting.plots import FAINT
+from mlmi2023.tasks.classification import ABOUT, Stored, read_answers
+from mlmi2023.tasks.runs import Runs, read_arrays
 
 POSITIVE, NEGATIVE = "#D55E00", "#0072B2"  # safe for the colour-blind
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B")
 WINDOW = (-150, 500)  # Hounsfield units shown
 
 
-def draw(figure_id: str, context: Context, out_stem: Path) -> None:
-    """Draw a figure as ``<out_stem>.png`` and ``<out_stem>.svg``.
-
-    Raises:
-        InputError: there is no such figure, or nothing to show in it.
-    """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    figures = {"fig2": _tsne, "fig3": _gradcam, "fig_lambda": _lambda, "fig_roc": _roc}
-    if figure_id not in figures:
-        raise InputError(f"figure '{figure_id}': pecon draws {', '.join(figures)}")
-    with matplotlib.rc_context(STYLE):
-        save_figure(figures[figure_id](context), out_stem)
-
-
-def _points(context: Context, method: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _points(runs: Runs, method: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return vectors of the exams ``rows``, whether each is of a scan (else of a record), and its exam."""
-    exams, folder = context.exams, context.predictions[method]
-    if not (folder / "embeddings.npz").exists():
+    exams, folder = runs.cohort, runs.predictions[method]
+    if not (folder / EMBEDDINGS).exists():
         from mlmi2023.papers.pecon.features import read_features
         from mlmi2023.papers.pecon.health_record import fit_preparation
 
         features = read_features(folder, exams)[:, 0]
-        record = fit_preparation(exams, context.jobs[method].task).apply(exams.record)
+        record = fit_preparation(exams, runs.jobs[method].task).apply(exams.record)
         both = rows[exams.has_ct[rows] & exams.has_ehr[rows]]
         parts = [_scaled(features, exams.rows("train"))[both], _scaled(record, exams.rows("train"))[both]]
         # both kinds count alike, however many columns they have
         joined = np.concatenate([part / np.sqrt(part.shape[1]) for part in parts], axis=1)
         return joined, np.ones(len(both), bool), both
-    with np.load(folder / "embeddings.npz") as content:
-        z_c, z_e = content["z_c"], content["z_e"]
+    z = read_arrays(folder / EMBEDDINGS)
     ct, ehr = rows[exams.has_ct[rows]], rows[exams.has_ehr[rows]]
     scan = np.repeat([True, False], [len(ct), len(ehr)])
-    return np.concatenate([z_c[ct], z_e[ehr]]), scan, np.concatenate([ct, ehr])
+    return np.concatenate([z["z_c"][ct], z["z_e"][ehr]]), scan, np.concatenate([ct, ehr])
 
 
 def _scaled(values: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -58,30 +42,28 @@ def _scaled(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     return (values - mean) / np.where(sd > 0, sd, 1)
 
 
-def _tsne(context: Context) -> Any:
+def _tsne(runs: Runs) -> Any:
     """Fig. 2: t-SNE of training (top) and validation exams (bottom)."""
-    import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
     from sklearn.manifold import TSNE
 
-    methods = list(context.predictions)
-    titles = {m: "RadFusion (features)" if m == "penet" else context.names[m] for m in methods}
-    figure, grid = plt.subplots(2, len(methods), figsize=(3.1 * len(methods), 6.4), layout="constrained")
+    methods = list(runs.predictions)
+    titles = {m: "RadFusion (features)" if m == "penet" else runs.names[m] for m in methods}
+    figure, grid = panels(2, len(methods), (3.1 * len(methods), 6.4))
     for row, split in zip(grid, ("train", "val")):
-        chosen = context.exams.rows(split)[:250]
+        chosen = runs.cohort.rows(split)[:250]
         for axes, method in zip(row, methods):
-            vectors, scan, exam = _points(context, method, chosen)
+            vectors, scan, exam = _points(runs, method, chosen)
             perplexity = min(30, max(2, (len(vectors) - 1) // 3))
             flat = TSNE(perplexity=perplexity, init="pca", random_state=0, max_iter=500).fit_transform(
                 vectors
             )
-            label = context.exams.labels[exam]
+            label = runs.cohort.labels[exam]
             for positive, colour in ((0, NEGATIVE), (1, POSITIVE)):
                 for of_scan, marker in ((True, "o"), (False, "^")):
                     there = (label == positive) & (scan == of_scan)
                     axes.scatter(*flat[there].T, s=9, c=colour, marker=marker, linewidths=0, alpha=0.75)
-            axes.set_xticks([])
-            axes.set_yticks([])
+            bare(axes)
             axes.set_title(
                 f"{titles[method]}, {'training' if split == 'train' else 'validation'}", fontsize=9
             )
@@ -94,28 +76,24 @@ def _tsne(context: Context) -> Any:
     return figure
 
 
-def _gradcam(context: Context) -> Any:
+def _gradcam(runs: Runs) -> Any:
     """Fig. 3: heat maps of both image models on the first positive test scans of each type."""
-    import matplotlib.pyplot as plt
-    import pandas as pd
-
-    shown = _first_positives(context, most=4)
+    shown = _first_positives(runs, most=4)
     if not shown:
         raise InputError("figure 'fig3': no positive test exam has a scan; enlarge the split 'test'")
-    explainers = _explainers(context)
-    figure, grid = plt.subplots(
-        len(explainers) + 1, len(shown), figsize=(2.4 * len(shown), 2.5 * (len(explainers) + 1)),
-        squeeze=False, layout="constrained",
-    )  # fmt: skip
+    explainers = _explainers(runs)
+    rows = len(explainers) + 1
+    figure, grid = panels(rows, len(shown), (2.4 * len(shown), 2.5 * rows))
     for column, row in zip(grid.T, shown):
-        truth = context.exams.defects(row)
+        truth = runs.cohort.defects(row)
         first = next(iter(explainers.values()))
         seen = first.middle(truth) > 0 if truth is not None else None
-        scan = first.middle(context.exams.scan(row))
+        scan = first.middle(runs.cohort.scan(row))
         place = int(seen.sum((1, 2)).argmax()) if seen is not None and seen.any() else len(scan) // 2
-        column[0].set_title(f"exam {context.exams.cases[row]}\n{context.exams.types[row]}", fontsize=9)
+        column[0].set_title(f"exam {runs.cohort.cases[row]}\n{runs.cohort.types[row]}", fontsize=9)
         for axes, method in zip(column, [None, *explainers]):
             axes.imshow(scan[place], cmap="gray", vmin=WINDOW[0], vmax=WINDOW[1])
+            bare(axes)
             if method:
                 heat = explainers[method].heat(row)
                 # one scale per scan: a slice may be cold
@@ -124,20 +102,22 @@ def _gradcam(context: Context) -> Any:
                 )
             if seen is not None and seen[place].any():
                 axes.contour(seen[place], [0.5], colors="#56B4E9", linewidths=1.0)
-            axes.set_xticks([])
-            axes.set_yticks([])
     grid[0, 0].set_ylabel("scan and clot", fontsize=9)
     for axes, method in zip(grid[1:, 0], explainers):
-        file = context.predictions[method] / POINTING
-        hits = pd.read_csv(file)["hit"] if file.exists() else None
-        text = "" if hits is None else f"\npoints at a clot: {hits.mean():.2f} of {len(hits)}"
-        axes.set_ylabel(context.names[method] + text, fontsize=9)
+        hits = _stored(runs, method).table["pointing"].dropna()
+        text = f"\npoints at a clot: {hits.mean():.2f} of {len(hits)}" if len(hits) else ""
+        axes.set_ylabel(runs.names[method] + text, fontsize=9)
     return figure
 
 
-def _first_positives(context: Context, most: int) -> list[int]:
+def _stored(runs: Runs, method: str) -> Stored:
+    [stored] = read_answers(runs.predictions[method], runs.cohort.cases)
+    return stored
+
+
+def _first_positives(runs: Runs, most: int) -> list[int]:
     """Return the first positive test scans, the types in turn."""
-    exams = context.exams
+    exams = runs.cohort
     queues: dict[str, list[int]] = {}
     for row in exams.rows("test"):
         if exams.labels[row] and exams.has_scan(row):
@@ -150,7 +130,7 @@ def _first_positives(context: Context, most: int) -> list[int]:
     return taken
 
 
-def _explainers(context: Context) -> dict[str, Any]:
+def _explainers(runs: Runs) -> dict[str, Any]:
     import torch
 
     from mlmi2023.papers.pecon.branches import build_branches
@@ -161,32 +141,30 @@ def _explainers(context: Context) -> dict[str, Any]:
     from mlmi2023.papers.pecon.scans import Cut
     from mlmi2023.training.loop.weights import load_weights
 
-    penet, pecon = context.jobs["penet"], context.jobs["pecon"]
-    exams, cut, device = context.exams, Cut.of(penet.task, context.exams), torch.device("cpu")
-    encoder = load_penet(penet.method_options, context.weights.get("penet"))
-    width = read_features(context.predictions["penet"], exams).shape[2]
+    penet, pecon = runs.jobs["penet"], runs.jobs["pecon"]
+    exams, cut, device = runs.cohort, Cut.of(penet.task, runs.cohort), torch.device("cpu")
+    encoder = load_penet(penet.method_options, runs.weights.get("penet"))
+    width = read_features(runs.predictions["penet"], exams).shape[2]
     columns = int(fit_preparation(exams, pecon.task).chosen.sum())
     branches = build_branches(pecon.method_options, width, columns)
-    load_weights(branches, context.weights["pecon"])
+    load_weights(branches, runs.weights["pecon"])
     targets = {"penet": penet_target(encoder), "pecon": branch_target(branches.eval())}
     return {
         method: Explainer(
-            encoder, target, exams, cut, context.jobs[method].method_options["explain"]["stages"], device
+            encoder, target, exams, cut, runs.jobs[method].method_options["explain"]["stages"], device
         )
         for method, target in targets.items()
     }
 
 
-def _lambda(context: Context) -> Any:
+def _lambda(runs: Runs) -> Any:
     """The supplement's ablation: validation scores over lambda."""
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1), layout="constrained", sharex=True)
-    for colour, (method, folder) in zip(COLOURS, context.predictions.items()):
-        found = read_json(folder / OPERATING)
+    figure, [[left, right]] = panels(1, 2, (7.2, 3.1), sharex=True)
+    for colour, (method, folder) in zip(COLOURS, runs.predictions.items()):
+        found = read_json(folder / ABOUT)
         sweep = np.array(found["sweep"])
         for axes, column in ((left, 2), (right, 3)):
-            axes.plot(sweep[:, 0], sweep[:, column], color=colour, label=context.names[method], linewidth=1.3)
+            axes.plot(sweep[:, 0], sweep[:, column], color=colour, label=runs.names[method], linewidth=1.3)
             chosen = sweep[sweep[:, 0] == found["lambda"]]
             axes.plot(chosen[:, 0], chosen[:, column], "o", color=colour, fillstyle="none", markersize=7)
     for axes, what in ((left, "F1"), (right, "AUROC")):
@@ -197,28 +175,26 @@ def _lambda(context: Context) -> Any:
     return figure
 
 
-def _roc(context: Context) -> Any:
+def _roc(runs: Runs) -> Any:
     """ROC curves on all test exams."""
-    import matplotlib.pyplot as plt
     from sklearn.metrics import roc_curve
 
     from mlmi2023.metrics.classification import delong_interval
 
-    figure, axes = plt.subplots(figsize=(4.4, 4.2), layout="constrained")
+    figure, [[axes]] = panels(1, 1, (4.4, 4.2))
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
-    label_of = dict(zip(context.exams.cases, context.exams.labels))
-    for colour, (method, folder) in zip(COLOURS, context.predictions.items()):
-        table = read_probabilities(folder)
-        table = table[table["split"] == "test"]
-        truth = np.array([label_of[case] for case in table["case"]]) == 1
+    for colour, method in zip(COLOURS, runs.predictions):
+        stored = _stored(runs, method)
+        table, labels = stored.of("test"), runs.cohort.labels
+        truth = labels[stored.rows("test")] == 1
         if truth.all() or not truth.any():
             raise InputError("figure 'fig_roc': the test split has one class only; enlarge it")
-        scores = table["p"].to_numpy(float)
+        scores = stored.probabilities("test")[:, 1]
         wrong, right, _ = roc_curve(truth, scores, drop_intermediate=False)
         area, low, high = delong_interval(truth, scores)
         axes.plot(wrong, right, color=colour, linewidth=1.4,
-                  label=f"{context.names[method]} {area:.3f} [{low:.3f}, {high:.3f}]")  # fmt: skip
-        decided = scores >= read_json(folder / OPERATING)["threshold"]
+                  label=f"{runs.names[method]} {area:.3f} [{low:.3f}, {high:.3f}]")  # fmt: skip
+        decided = scores >= stored.threshold(labels)
         axes.plot(decided[~truth].mean(), decided[truth].mean(), "o", color=colour, markersize=5)
         if method == "pecon":
             for branch, style, called in (("ct", ":", "visual"), ("ehr", "--", "EHR")):
@@ -231,3 +207,6 @@ def _roc(context: Context) -> Any:
     axes.set_ylabel("sensitivity")
     axes.legend(fontsize=7, loc="lower right")
     return figure
+
+
+FIGURES = {"fig2": _tsne, "fig3": _gradcam, "fig_lambda": _lambda, "fig_roc": _roc}

@@ -1,13 +1,12 @@
-"""Late fusion (Eq. 2) and the operating point, chosen on validation exams."""
+"""Late fusion (Eq. 2), its weight chosen on validation exams."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mlmi2023.core.errors import InputError
 from mlmi2023.metrics import contributions
-from mlmi2023.metrics.classification import youden_threshold
+from mlmi2023.tasks.classification import operating_point
 
 LAMBDAS = tuple(step / 8 for step in range(9))
 
@@ -29,31 +28,19 @@ class Operating:
     """What was chosen on validation exams.
 
     Attributes:
-        threshold: a probability from here on is a positive decision.
         weight: lambda of Eq. 2, the weight of CT.
         sweep: F1 and AUROC on validation exams for each lambda that was tried: (lambda, threshold, F1,
             AUROC).
     """
 
-    threshold: float
     weight: float
     sweep: list[tuple[float, float, float, float]]
-
-
-def operating_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the threshold with the largest Youden index; 0.5 where all scores are equal.
-
-    It has the nine digits with which probabilities are stored, so that a score is not parted from itself.
-    """
-    if len(np.unique(scores)) < 2:
-        return 0.5
-    return float(f"{youden_threshold(labels, scores):.9g}")
 
 
 def choose(
     labels: np.ndarray, ct: np.ndarray, ehr: np.ndarray, prior: float, weights: Sequence[float] = LAMBDAS
 ) -> Operating:
-    """Choose lambda by F1 at its own operating point, ties by AUROC; one weight leaves only the threshold.
+    """Choose lambda by F1 at its own operating point, ties by AUROC.
 
     Args:
         labels: (N,) of the validation exams.
@@ -65,15 +52,11 @@ def choose(
     Raises:
         InputError: the validation exams are all of one class.
     """
-    if len(np.unique(labels)) < 2:
-        raise InputError(
-            "the validation split needs exams of both classes to choose an operating point; enlarge it"
-        )
     sweep = []
     for weight in weights:
         scores = fuse(ct, ehr, weight, prior)
-        threshold = operating_threshold(labels, scores)
+        threshold = operating_point(labels, scores)
         f1 = contributions.f1(labels, scores >= threshold).mean()
         sweep.append((float(weight), threshold, float(f1), float(contributions.auroc(labels, scores).mean())))
     best = max(sweep, key=lambda row: (row[2], row[3]))
-    return Operating(best[1], best[0], sweep)
+    return Operating(best[0], sweep)

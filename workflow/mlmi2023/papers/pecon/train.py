@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,8 +12,9 @@ from torch import Tensor
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.papers.pecon.branches import Branches, build_branches
-from mlmi2023.papers.pecon.examdata import AllRows, ExamData, ExamRows, excluded, load_exam_data
+from mlmi2023.papers.pecon.examdata import ExamData, ExamRows, excluded, load_exam_data
 from mlmi2023.papers.pecon.losses import barlow_twins, info_nce, prevalence_loss, supervised_contrastive
+from mlmi2023.training.data.numbers import Chunks
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 from mlmi2023.training.loop.weights import load_weights
@@ -160,9 +162,11 @@ def plan(job: Job) -> Plan:
     if job.previous:
         load_weights(net, job.previous)
     out = excluded(job.method_options, job.stage)
-    rows, val = data.rows("train", out), AllRows(data.rows("val", out))
+    rows, val = data.rows("train", out), data.rows("val", out)
+    # the contrastive losses need all exams of the split side by side, in plain views
+    together = Chunks({"row": val, "view": np.zeros_like(val)})
     train = torch.from_numpy(rows)
-    judged = torch.from_numpy(val.found) if len(val) else train
+    judged = torch.from_numpy(val) if len(val) else train
     name = "val_loss" if len(val) else TRAIN_LOSS
     module: _OnExams
     if job.stage == "pretrain":
@@ -176,4 +180,4 @@ def plan(job: Job) -> Plan:
         raise InputError(
             f"config key methods.{job.method}.stages: unknown '{job.stage}'; use pretrain, finetune"
         )
-    return Plan(module, ExamRows(rows, data.ct.shape[1]), val if len(val) else None, measure=measure)
+    return Plan(module, ExamRows(rows, data.ct.shape[1]), together if len(val) else None, measure=measure)

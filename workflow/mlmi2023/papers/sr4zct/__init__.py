@@ -18,7 +18,7 @@ Table 1, metrics, central area        ``measures``
 Table 2, SMORE                        ``operators.degradation`` with ``kind: convolve``
 Fig. 5, wrong assumptions             key ``assume`` of the methods, ``members``
 Fig. 7, SAINT, RPLHR                  ``saint``, ``rplhr``, ``slabs``
-Figs. 3 to 7                          ``figures.draw``
+Figs. 3 to 7                          ``figures``
 ====================================  ==================================================================
 
 What was settled differently from the paper, or where it is silent: ``deviations.yaml``.

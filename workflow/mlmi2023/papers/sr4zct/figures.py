@@ -1,6 +1,5 @@
 """The result figures of the paper: patches (3, 4, 6, 7) and the grid of assumptions (5)."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,14 +7,13 @@ import torch
 from torch import Tensor
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.drawing.panels import frame, panels, picture
 from mlmi2023.metrics.image import psnr, ssim
-from mlmi2023.papers.sr4zct.context import Context
 from mlmi2023.papers.sr4zct.data import images_of, scaled
-from mlmi2023.papers.sr4zct.evaluate import read_scores, read_volumes
-from mlmi2023.papers.sr4zct.measures import LEAST, MOST
-from mlmi2023.papers.sr4zct.members import VIEWS, Member
+from mlmi2023.papers.sr4zct.members import VIEWS, Member, members
 from mlmi2023.reporting.names import setting_factors
-from mlmi2023.reporting.plots import STYLE, save_figure
+from mlmi2023.tasks.restoration import LEAST, MOST, read_images, read_scores
+from mlmi2023.tasks.runs import Runs
 
 SHOWN = {"cor": "coronal", "sag": "sagittal"}
 #: grey values shown: -1000 to 300 Hounsfield units in a window of -1000 to 1000
@@ -24,46 +22,37 @@ WINDOW: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": 0.65, "origin": "
 PATCH = 48
 
 
-def draw(figure_id: str, context: Context, out_stem: Path) -> None:
-    """Draw a figure as ``<out_stem>.png`` and ``<out_stem>.svg``.
-
-    Raises:
-        InputError: there is no such figure, or nothing to show in it.
-    """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    figures = {"fig3": _patches, "fig4": _patches, "fig5": _grid, "fig6": _assumptions, "fig7": _sagittal}
-    if figure_id not in figures:
-        raise InputError(f"figure '{figure_id}': sr4zct draws {', '.join(figures)}")
-    with matplotlib.rc_context(STYLE):
-        save_figure(figures[figure_id](context), out_stem)
+def _first(runs: Runs, method: str) -> list[Member]:
+    """Return a method's members on the first test volume."""
+    found = members(runs.jobs[method], runs.cohort)
+    return [member for member in found if member.volume.name == found[0].volume.name]
 
 
-def _volumes(context: Context, method: str, like: Member) -> dict[str, Tensor]:
-    """Return what a method made of a scan, (rows, Y, X) by view."""
-    found = read_volumes(context.predictions[method], like)
-    return {view: torch.from_numpy(volume).float() for view, volume in found.items()}
-
-
-def _coarsest(context: Context) -> Member:
+def _coarsest(runs: Runs) -> Member:
     """Return the first volume's coarsest scan that all methods have kept."""
-    shared = []
-    for member in context.first("sr4zct"):
-        if all((folder / f"{member.file}.npz").exists() for folder in context.predictions.values()):
-            shared.append(member)
+    shared = [
+        member
+        for member in _first(runs, "sr4zct")
+        if all((folder / f"{member.file}.npz").exists() for folder in runs.predictions.values())
+    ]
     if not shared:
         raise InputError(
             "no scan of the first volume was kept by all methods of the figure "
-            f"({', '.join(context.predictions)}); set their key 'keep'"
+            f"({', '.join(runs.predictions)}); set their key 'keep'"
         )
     return max(shared, key=lambda m: (m.stack.thickness, m.stack.spacing))
 
 
-def _reference(context: Context, member: Member) -> Tensor | None:
+def _images(runs: Runs, method: str, member: Member, view: str) -> Tensor:
+    """Return what a method made of a scan, as images of a view."""
+    return images_of(read_images(runs.predictions[method], member.file)[view], view)
+
+
+def _true(runs: Runs, member: Member, view: str) -> Tensor | None:
+    """Return the true images of a view, where they are known."""
     if member.volume.reference_file is None:
         return None
-    return scaled(member.volume.reference(), context.jobs["sr4zct"].task)
+    return images_of(scaled(member.volume.reference(), runs.job.task), view)
 
 
 def busiest(images: Tensor, side: int = PATCH) -> tuple[int, slice, slice]:
@@ -102,29 +91,26 @@ def _row(
 ) -> None:
     for axes, (title, images) in zip(row, columns):
         patch = images[where]
-        axes.imshow(patch.numpy(), interpolation="nearest", **WINDOW)
+        picture(axes, patch.numpy(), title if titled else "", **WINDOW)
         if true is not None and images is not true:
             _corner(axes, patch, true[where])
-        axes.set_xticks([])
-        axes.set_yticks([])
-        if titled:
-            axes.set_title(title, fontsize=9)
 
 
-def _patches(context: Context) -> Any:
+def _columns(runs: Runs, member: Member, view: str) -> tuple[list[tuple[str, Tensor]], Tensor | None]:
+    """Return name and images of each method, then of the truth where it is known; and the truth."""
+    true = _true(runs, member, view)
+    columns = [(runs.names[m], _images(runs, m, member, view)) for m in runs.predictions]
+    return columns + ([] if true is None else [("Truth", true)]), true
+
+
+def _patches(runs: Runs) -> Any:
     """Figs. 3 and 4: a patch of each view by all methods, and the truth where it is known."""
-    import matplotlib.pyplot as plt
-
-    member, methods = _coarsest(context), list(context.predictions)
-    found = {method: _volumes(context, method, member) for method in methods}
-    reference = _reference(context, member)
-    count = len(methods) + (reference is not None)
-    figure, grid = plt.subplots(2, count, figsize=(2.3 * count, 4.9), squeeze=False, layout="constrained")
-    for row, view in zip(grid, VIEWS):
-        where = busiest(images_of(found["original"][view], view))
-        true = None if reference is None else images_of(reference, view)
-        columns = [(context.names[m], images_of(found[m][view], view)) for m in methods]
-        columns += [] if true is None else [("Truth", true)]
+    member = _coarsest(runs)
+    shown = {view: _columns(runs, member, view) for view in VIEWS}
+    count = len(shown[VIEWS[0]][0])
+    figure, grid = panels(2, count, (2.3 * count, 4.9))
+    for row, (view, (columns, true)) in zip(grid, shown.items()):
+        where = busiest(_images(runs, "original", member, view))
         _row(row, view == VIEWS[0], columns, true, where)
         row[0].set_ylabel(SHOWN[view], fontsize=9)
     figure.suptitle(_about(member), fontsize=9)
@@ -136,38 +122,30 @@ def _about(member: Member) -> str:
     return f"{member.volume.name}: slices of {stack.thickness:g} mm, overlap {stack.overlap:g} mm"
 
 
-def _sagittal(context: Context) -> Any:
+def _sagittal(runs: Runs) -> Any:
     """Fig. 7: one sagittal image by all methods."""
-    import matplotlib.pyplot as plt
-
-    member, methods = _coarsest(context), list(context.predictions)
-    reference = _reference(context, member)
-    true = None if reference is None else images_of(reference, "sag")
-    columns = [(context.names[m], images_of(_volumes(context, m, member)["sag"], "sag")) for m in methods]
-    columns += [] if true is None else [("Truth", true)]
-    where = busiest(dict(columns)[context.names["original"]])
+    member = _coarsest(runs)
+    columns, true = _columns(runs, member, "sag")
+    where = busiest(_images(runs, "original", member, "sag"))
     whole = (where[0], slice(None), slice(None))
-    wide = 2.1 * len(columns)
-    figure, grid = plt.subplots(2, len(columns), figsize=(wide, 4.6), squeeze=False, layout="constrained")
+    figure, grid = panels(2, len(columns), (2.1 * len(columns), 4.6))
     _row(grid[0], True, columns, true, whole)
     _row(grid[1], False, columns, true, where)
     for axes in grid[0]:
         rows, across = where[1:]
-        corner, size = (across.start - 0.5, rows.start - 0.5), across.stop - across.start
-        axes.add_patch(plt.Rectangle(corner, size, size, fill=False, color="#E69F00", linewidth=1))
+        size = across.stop - across.start
+        frame(axes, across.start - 0.5, rows.start - 0.5, size, size)
     figure.suptitle(_about(member), fontsize=9)
     return figure
 
 
-def _grid(context: Context) -> Any:
+def _grid(runs: Runs) -> Any:
     """Fig. 5: PSNR over assumed resolution and overlap, mean over ordinary volumes."""
-    import matplotlib.pyplot as plt
-
-    wrong = _coronal(context, "sr4zct_mis")
+    wrong = _coronal(runs, "sr4zct_mis")
     if wrong.empty:
         raise InputError("figure 'fig5': no scan of 'sr4zct_mis' has a reference to compare with")
-    truth = context.first("sr4zct_mis")[0].stack
-    right = _coronal(context, "sr4zct")
+    truth = _first(runs, "sr4zct_mis")[0].stack
+    right = _coronal(runs, "sr4zct")
     same = (right["resolution"] == truth.thickness) & (right["overlap"] == truth.overlap)
     right = right[same & right["case"].isin(wrong["case"])]
     centre = (truth.thickness, truth.overlap)
@@ -176,15 +154,14 @@ def _grid(context: Context) -> Any:
         values[(float(pair[0]), float(pair[1]))] = float(part["value"].mean())
     resolutions, overlaps = (sorted({pair[k] for pair in values}) for k in (0, 1))
     table = np.array([[values.get((r, o), np.nan) for r in resolutions] for o in overlaps])
-    figure, axes = plt.subplots(figsize=(4.6, 3.9), layout="constrained")
+    figure, [[axes]] = panels(1, 1, (4.6, 3.9))
     image = axes.imshow(table, cmap="viridis", origin="lower")
     middle = (np.nanmin(table) + np.nanmax(table)) / 2
     for (row, column), value in np.ndenumerate(table):
         if np.isfinite(value):
             colour = "white" if value < middle else "black"
             axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
-    place = (resolutions.index(centre[0]) - 0.5, overlaps.index(centre[1]) - 0.5)
-    axes.add_patch(plt.Rectangle(place, 1, 1, fill=False, color="#D55E00", linewidth=2))
+    frame(axes, resolutions.index(centre[0]) - 0.5, overlaps.index(centre[1]) - 0.5, 1, 1, "#D55E00")
     axes.set_xticks(range(len(resolutions)), [f"{r:g}" for r in resolutions])
     axes.set_yticks(range(len(overlaps)), [f"{o:g}" for o in overlaps])
     axes.set_xlabel("assumed resolution, mm")
@@ -193,11 +170,11 @@ def _grid(context: Context) -> Any:
     return figure
 
 
-def _coronal(context: Context, method: str) -> Any:
+def _coronal(runs: Runs, method: str) -> Any:
     """Return a method's PSNR of coronal images, with the factors of the setting as columns."""
     import pandas as pd
 
-    scores = read_scores(context.predictions[method])
+    scores = read_scores(runs.predictions[method])
     scores = scores[(scores["metric"] == "psnr") & (scores["label"] == "")]
     factors = pd.DataFrame([setting_factors(name) for name in scores["setting"]], index=scores.index)
     whole = pd.concat([scores, factors], axis=1)
@@ -206,35 +183,32 @@ def _coronal(context: Context, method: str) -> Any:
     return whole.astype(dict.fromkeys(numbers, float))
 
 
-def _assumptions(context: Context) -> Any:
+def _assumptions(runs: Runs) -> Any:
     """Fig. 6: patches for the right assumption and for the smallest errors, above their differences."""
-    import matplotlib.pyplot as plt
-
-    wrong = context.first("sr4zct_mis")
+    wrong = _first(runs, "sr4zct_mis")
     stack = wrong[0].stack
-    right = next(m for m in context.first("sr4zct") if m.stack == stack)
+    right = next(m for m in _first(runs, "sr4zct") if m.stack == stack)
     off = [m for m in wrong if (m.resolution == stack.thickness) != (m.overlap == stack.overlap)]
     least = min(abs(m.resolution - stack.thickness) + abs(m.overlap - stack.overlap) for m in off)
     near = [m for m in off if abs(m.resolution - stack.thickness) + abs(m.overlap - stack.overlap) == least]
     shown = [("sr4zct", right), *(("sr4zct_mis", m) for m in near)]
-    found = [images_of(_volumes(context, method, m)["cor"], "cor") for method, m in shown]
-    reference = _reference(context, right)
-    true = None if reference is None else images_of(reference, "cor")
+    found = [_images(runs, method, m, "cor") for method, m in shown]
+    true = _true(runs, right, "cor")
     where = busiest(found[0])
     titles = [f"{m.resolution:g} mm / {m.overlap:g} mm" for _, m in shown]
     titles[0] += " (right)"
     columns = list(zip(titles, found)) + ([] if true is None else [("Truth", true)])
     rows, size = (1, 2.6) if true is None else (2, 4.6)
-    figure, grid = plt.subplots(
-        rows, len(columns), figsize=(2.1 * len(columns), size), squeeze=False, layout="constrained"
-    )
+    figure, grid = panels(rows, len(columns), (2.1 * len(columns), size))
     _row(grid[0], True, columns, true, where)
     if true is not None:
         grid[1, -1].set_axis_off()
         for axes, (_, images) in zip(grid[1], columns[:-1]):
-            axes.imshow((images - true)[where].numpy(), cmap="RdBu_r", vmin=-0.1, vmax=0.1, origin="lower")
-            axes.set_xticks([])
-            axes.set_yticks([])
+            change = (images - true)[where].numpy()
+            picture(axes, change, cmap="RdBu_r", vmin=-0.1, vmax=0.1, origin="lower")
         grid[1, 0].set_ylabel("difference, ±200 HU", fontsize=8)
     figure.suptitle(_about(right), fontsize=9)
     return figure
+
+
+FIGURES = {"fig3": _patches, "fig4": _patches, "fig5": _grid, "fig6": _assumptions, "fig7": _sagittal}

@@ -1,26 +1,18 @@
 """PSNR and SSIM of coronal and sagittal images in the central, non-empty part of a volume (Table 1)."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from torch import Tensor
 
-from mlmi2023.metrics.image import psnr, ssim
 from mlmi2023.papers.sr4zct.data import images_of
+from mlmi2023.tasks.restoration import Scoring
 
 #: in [0, 1]; what is below counts as empty: -500 Hounsfield units in a window of -1000 to 1000
 EMPTY = 0.25
 #: share of the rows that is left out at each end, where slices are held on
 TRIM = 0.1
-#: dB; a difference that cannot be told from rounding has no finite ratio
-MOST = 100.0
-#: smallest side of an image that SSIM's window of 11 pixels fits into
-LEAST = 11
-
-Box = tuple[slice, slice, slice]
 
 
-def central_box(reference: Tensor) -> Box:
+def central_box(reference: Tensor) -> tuple[slice, slice, slice]:
     """Return the part of a volume (rows, Y, X) that is scored: the body's box, without both ends in z."""
     body = (reference > EMPTY).numpy()
     rows = len(body)
@@ -33,19 +25,8 @@ def central_box(reference: Tensor) -> Box:
     return found[0], found[1], found[2]
 
 
-def view_scores(
-    volume: Tensor, reference: Tensor, view: str, box: Box, with_ssim: bool = True
-) -> Iterator[tuple[str, float]]:
-    """Yield each metric's name and its mean over the images of one view inside ``box``.
-
-    Args:
-        volume: (rows, Y, X) in [0, 1].
-        reference: the same.
-        view: ``cor`` or ``sag``.
-        box: of :func:`central_box`.
-        with_ssim: False leaves SSIM out, which takes longest.
-    """
-    found, true = (images_of(v[box], view).double().numpy() for v in (volume, reference))
-    yield "psnr", float(np.mean([min(psnr(a, b, 1.0), MOST) for a, b in zip(found, true)]))
-    if with_ssim and min(found.shape[1:]) >= LEAST:
-        yield "ssim", float(np.mean([ssim(a, b, 1.0) for a, b in zip(found, true)]))
+def scoring(with_ssim: bool = True) -> Scoring:
+    """Return how volumes in [0, 1] are scored, image by image of their view; SSIM takes longest."""
+    metrics = ("psnr", "ssim") if with_ssim else ("psnr",)
+    regions = {"": central_box}
+    return Scoring(1.0, regions=regions, images=lambda view, v: images_of(v, view), metrics=metrics, digits=7)

@@ -1,6 +1,6 @@
 """SAINT and RPLHR: networks on stacks, learned on other volumes as if slices never overlapped (Fig. 7)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ from mlmi2023.cohorts.forms.ct_stacks.reader import Stacks, open_stacks
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.papers.sr4zct.data import scaled
-from mlmi2023.papers.sr4zct.members import VIEWS, Member, members
+from mlmi2023.papers.sr4zct.members import Member, members
 from mlmi2023.papers.sr4zct.rplhr import Tvsrn
 from mlmi2023.papers.sr4zct.saint import Saint
 from mlmi2023.physics.slice_profile import interpolate
+from mlmi2023.tasks.runs import ready
 from mlmi2023.training.loop.plan import Plan
 
 
@@ -115,20 +116,15 @@ def plan_slabs(job: Job) -> Plan:
     return Plan(SlabLearning(net, volumes, rows, crop, job.train), samples)
 
 
-def enhanced(
-    job: Job, weights: Path, cohort: Stacks, device: torch.device
-) -> Iterator[tuple[Member, dict[str, Tensor]]]:
-    """Yield each member and its volume, the same for both views."""
-    from mlmi2023.training.loop.weights import load_weights
-
+def enhancer(job: Job, weights: Path | None, cohort: Stacks) -> Callable[[Member], Tensor]:
+    """Return what makes the volume of a member, the same for both views."""
     found = members(job, cohort)
-    net = build_slab_net(job.method_options, factor_of(job, found))
-    load_weights(net, weights)
-    net.to(device).eval()
-    with torch.inference_mode():
-        for member in found:
-            stack = member.stack
-            rows = net(scaled(stack.array(), job.task).to(device)).clamp(0, 1).cpu()
-            places = net.places(torch.from_numpy(stack.centres()), stack.spacing)  # type: ignore[operator]
-            volume = interpolate(places.numpy(), stack.rows, stack.pixel)(rows, 0)
-            yield member, dict.fromkeys(VIEWS, volume)
+    net, device = ready(job, build_slab_net(job.method_options, factor_of(job, found)), weights)
+
+    def restore(member: Member) -> Tensor:
+        stack = member.stack
+        rows = net(scaled(stack.array(), job.task).to(device)).clamp(0, 1).cpu()
+        places = net.places(torch.from_numpy(stack.centres()), stack.spacing)  # type: ignore[operator]
+        return interpolate(places.numpy(), stack.rows, stack.pixel)(rows, 0)
+
+    return restore

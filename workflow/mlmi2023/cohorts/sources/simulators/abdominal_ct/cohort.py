@@ -1,46 +1,42 @@
 """All patients of a cohort, in parallel processes, and their files."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mlmi2023.cohorts.formats.volumes import write_volume
-from mlmi2023.cohorts.forms.scans.raw import plan_subjects, workers, write_tables
 from mlmi2023.cohorts.sources.simulators.abdominal_ct.options import read_options
 from mlmi2023.cohorts.sources.simulators.abdominal_ct.organs import ORGANS
 from mlmi2023.cohorts.sources.simulators.abdominal_ct.phantom import build
 from mlmi2023.cohorts.sources.simulators.abdominal_ct.scanner import scan
-from mlmi2023.core.files import write_json
+from mlmi2023.cohorts.sources.simulators.kit.files import write_about, write_scans
+from mlmi2023.cohorts.sources.simulators.kit.patients import Patient
+from mlmi2023.cohorts.sources.simulators.kit.work import run
 
 
-def simulate_cohort(
-    config: dict[str, Any], out: Path, threads: int, progress: Callable[[int, int, str], None] | None
-) -> None:
-    """See :func:`mlmi2023.cohorts.sources.simulators.abdominal_ct.simulate`."""
+def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
+    """Write a stand-in cohort, in the raw layout of :mod:`mlmi2023.cohorts.forms.scans.form`.
+
+    Args:
+        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (patients per split) and ``options``
+            (see :mod:`mlmi2023.cohorts.sources.simulators.abdominal_ct.options`).
+        out: folder; made if absent.
+        threads: worker processes; the bytes do not depend on their number.
+
+    Raises:
+        InputError: an option is unknown or out of range.
+    """
     options = read_options(config)
-    people = plan_subjects(config)
-    out.mkdir(parents=True, exist_ok=True)
-    jobs = [(n, name, split, int(config["seed"]), options, out) for n, (name, split) in enumerate(people, 1)]
-    rows = []
-    for row in workers(make_patient, jobs, threads):
-        rows.append(row)
-        (progress or _say)(len(rows), len(jobs), row["subject"])
-    write_tables(out, rows, ORGANS)
-    write_json(out / "cohort.json", {"config": {**config, "options": options}, "seed": config["seed"]})
+    rows = run(config, out, threads, partial(make_patient, options=options, out=out))
+    write_scans(out, rows, ORGANS)
+    write_about(out, config, options)
 
 
-def make_patient(job: tuple[int, str, str, int, dict[str, Any], Path]) -> dict[str, str]:
+def make_patient(patient: Patient, options: dict[str, Any], out: Path) -> dict[str, str]:
     """Build, scan and write one patient; return its row of ``scans.csv``."""
-    number, name, split, seed, options, out = job
-    phantom = build(np.random.default_rng([seed, number, 0]), options)
-    image, labels, affine = scan(phantom, np.random.default_rng([seed, number, 1]), options)
-    files = {"image": f"images/{name}.nii.gz", "labels": f"labels/{name}.nii.gz"}
+    phantom = build(patient.random(0), options)
+    image, labels, affine = scan(phantom, patient.random(1), options)
+    files = {"image": f"images/{patient.name}.nii.gz", "labels": f"labels/{patient.name}.nii.gz"}
     write_volume(out / files["image"], image, affine)
     write_volume(out / files["labels"], labels, affine)
-    return {"subject": name, "split": split, "site": phantom.phase, **files}
-
-
-def _say(done: int, total: int, name: str) -> None:
-    print(f"abdominal CT stand-in: {done}/{total} {name}", flush=True)
+    return {"subject": patient.name, "split": patient.split, "site": phantom.phase, **files}

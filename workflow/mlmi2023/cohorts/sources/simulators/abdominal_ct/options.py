@@ -3,10 +3,9 @@
 Lengths are millimetres, angles degrees, intensities Hounsfield units. Arrays are in RAS order.
 """
 
-import copy
 from typing import Any
 
-from mlmi2023.core.config import merge, suggest
+from mlmi2023.cohorts.sources.simulators.kit import options as kit
 from mlmi2023.core.errors import InputError
 
 DEFAULTS: dict[str, Any] = {
@@ -36,30 +35,15 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: an unknown option, or a value that makes no scan.
     """
-    given = config.get("options") or {}
-    _known(given, DEFAULTS, "options")
-    options = merge(copy.deepcopy(DEFAULTS), given)
+    options = kit.read_options(config, DEFAULTS)
     if not 0.4 <= options["pixel"] <= 6:
         raise InputError(f"options.pixel: {options['pixel']} is not between 0.4 and 6 mm")
     if not 0.2 <= options["fine"]["z"] <= min(options["thickness"]):
         raise InputError(
             f"options.fine.z: {options['fine']['z']} is not between 0.2 mm and the thinnest of 'thickness'"
         )
-    for phase in options["phases"]:
-        if phase not in ("portal", "arterial"):
-            raise InputError(f"options.phases: unknown phase '{phase}'; use portal, arterial")
     if sum(options["phases"].values()) <= 0:
         raise InputError("options.phases: shares add up to nothing; give portal or arterial a share")
     if not 60 <= options["length"][0] <= options["length"][1]:
         raise InputError(f"options.length: {options['length']} is not an interval from 60 mm on")
     return options
-
-
-def _known(given: dict[str, Any], defaults: dict[str, Any], where: str) -> None:
-    for key, value in given.items():
-        if key not in defaults:
-            raise InputError(f"{where}: unknown option '{key}'{suggest(key, list(defaults))}")
-        if isinstance(defaults[key], dict) and key != "phases":
-            if not isinstance(value, dict):
-                raise InputError(f"{where}.{key}: {value!r} is not a mapping of {', '.join(defaults[key])}")
-            _known(value, defaults[key], f"{where}.{key}")

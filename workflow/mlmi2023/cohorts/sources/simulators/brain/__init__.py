@@ -18,30 +18,3 @@ write      the BIDS files
 cohort     all subjects, in parallel
 ========== ====================================================================================
 """
-
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-
-def simulate(
-    config: dict[str, Any],
-    out: Path,
-    threads: int = 1,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> None:
-    """Write a stand-in cohort as a BIDS folder.
-
-    Args:
-        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (count per split), ``atlas``,
-            ``modalities`` and ``options`` (see :mod:`mlmi2023.cohorts.sources.simulators.brain.options`).
-        out: the BIDS root; made if absent.
-        threads: worker processes; a subject's bytes depend on neither their number nor the other subjects.
-        progress: called with subjects done, subjects in all, and the id just done; default: print a line.
-
-    Raises:
-        InputError: an option is unknown or out of range, or a template is missing.
-    """
-    from mlmi2023.cohorts.sources.simulators.brain.cohort import simulate_cohort
-
-    simulate_cohort(config, Path(out), threads, progress)

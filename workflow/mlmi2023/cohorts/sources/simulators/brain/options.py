@@ -4,16 +4,16 @@ Lengths are millimetres, angles degrees; intensities are fractions of that of wh
 adult anatomy and common scanners, not from what any method does with the images.
 """
 
-import copy
 from typing import Any
 
-from mlmi2023.core.config import merge, suggest
+from mlmi2023.cohorts.sources.simulators.kit import options as kit
+from mlmi2023.core.config import suggest
 from mlmi2023.core.errors import InputError
 
 MODALITIES = ("T1w", "T2w", "FLAIR")
 
 DEFAULTS: dict[str, Any] = {
-    "spacing": 1.0,  # mm, one number or three
+    "spacing": [1.0, 1.0, 1.0],  # mm; one number stands for all three
     "fov": [200, 252, 224],  # mm: a head with room around it, cut in the neck
     "orientations": ["RAS"],  # storage orders; each subject draws one
     "oblique": 3.0,  # standard deviation of the slab's angle to the world's axes
@@ -51,13 +51,15 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: an unknown option or modality, or a value that makes no image.
     """
-    given = config.get("options") or {}
-    _known(given, DEFAULTS, "options")
-    options = merge(copy.deepcopy(DEFAULTS), given)
-    spacing = options["spacing"]
-    options["spacing"] = [float(s) for s in (spacing if isinstance(spacing, list) else [spacing] * 3)]
+    given = dict(config.get("options") or {})
+    if isinstance(given.get("spacing"), int | float):
+        given["spacing"] = [given["spacing"]] * 3
+    options = kit.read_options({"options": given}, DEFAULTS)
+    options["spacing"] = [float(s) for s in options["spacing"]]
     if len(options["spacing"]) != 3 or not all(0.4 <= s <= 8 for s in options["spacing"]):
-        raise InputError(f"options.spacing: {spacing} is not one or three numbers between 0.4 and 8 mm")
+        raise InputError(
+            f"options.spacing: {options['spacing']} is not one or three numbers between 0.4 and 8 mm"
+        )
     for modality in config.get("modalities", []):
         if modality not in MODALITIES:
             raise InputError(
@@ -70,13 +72,3 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
             f"options.fov: {options['fov']} mm is smaller than a head; use about [200, 252, 224]"
         )
     return options
-
-
-def _known(given: dict[str, Any], defaults: dict[str, Any], where: str) -> None:
-    for key, value in given.items():
-        if key not in defaults:
-            raise InputError(f"{where}: unknown option '{key}'{suggest(key, list(defaults))}")
-        if isinstance(defaults[key], dict):
-            if not isinstance(value, dict):
-                raise InputError(f"{where}.{key}: {value!r} is not a mapping of {', '.join(defaults[key])}")
-            _known(value, defaults[key], f"{where}.{key}")

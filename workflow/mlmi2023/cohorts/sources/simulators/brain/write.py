@@ -1,7 +1,6 @@
 """The files of a stand-in cohort: BIDS, with labels and truth as derivatives."""
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from mlmi2023.cohorts.sources.simulators.brain.acquire import Scan
 from mlmi2023.cohorts.sources.simulators.brain.labels import structures
 from mlmi2023.cohorts.sources.simulators.brain.maps import Maps
 from mlmi2023.cohorts.sources.simulators.brain.subject import Subject
+from mlmi2023.cohorts.sources.simulators.kit.files import write_table
 from mlmi2023.core.files import write_json
 
 README = """A stand-in cohort: no person was scanned.
@@ -50,7 +50,7 @@ def write_subject(subject: Subject, scan: Scan, maps: Maps, root: Path) -> None:
     save(scan.labels, labels / f"{name}_dseg.nii.gz")
     save(scan.mask.astype(np.uint8), truth / f"{name}_desc-brain_mask.nii.gz")
     save(scan.to_template, truth / f"{name}_from-native_to-template_xfm.nii.gz")
-    _table(
+    write_table(
         truth / f"{name}_landmarks.tsv",
         ("name", "x", "y", "z", "tx", "ty", "tz"),
         (
@@ -84,7 +84,7 @@ def write_root(root: Path, config: dict[str, Any], people: Sequence[dict[str, An
             {"Name": f"{what} the stand-in brains", "DatasetType": "derivative", **common},
         )
     (root / "README").write_text(README)
-    _table(
+    write_table(
         root / "participants.tsv",
         ("participant_id", "split", "age", "sex", "site"),
         (
@@ -92,16 +92,8 @@ def write_root(root: Path, config: dict[str, Any], people: Sequence[dict[str, An
             for p in people
         ),
     )
-    _table(
+    write_table(
         root / "derivatives/labels/dseg.tsv",
         ("index", "name", "abbreviation"),
         ((row.index, row.name, row.abbreviation) for row in structures()),
     )
-
-
-def _table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="") as stream:
-        writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)

@@ -16,30 +16,3 @@ landmarks  branching points of vessels at full inhale and full exhale
 cohort     all patients, in parallel, and their files
 ========== ====================================================================
 """
-
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-
-def simulate(
-    config: dict[str, Any],
-    out: Path,
-    threads: int = 1,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> None:
-    """Write a stand-in cohort in the layout of :mod:`mlmi2023.cohorts.forms.phased_scans.form`.
-
-    Args:
-        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (patients per split) and ``options``
-            (see :mod:`mlmi2023.cohorts.sources.simulators.breathing_lungs.options`).
-        out: folder; made if absent.
-        threads: worker processes; the bytes do not depend on their number.
-        progress: called with patients done, patients in all, and the patient just done.
-
-    Raises:
-        InputError: an option is unknown or out of range.
-    """
-    from mlmi2023.cohorts.sources.simulators.breathing_lungs.cohort import simulate_cohort
-
-    simulate_cohort(config, Path(out), threads, progress)

@@ -5,56 +5,60 @@
 ``truth.nii.gz``, the way in mm from each voxel at full inhale to the same tissue at full exhale.
 """
 
-import csv
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mlmi2023.cohorts.formats.volumes import write_volume
-from mlmi2023.cohorts.forms.scans.raw import plan_subjects, workers
 from mlmi2023.cohorts.sources.simulators.breathing_lungs.geometry import LOBES, draw_chest
 from mlmi2023.cohorts.sources.simulators.breathing_lungs.landmarks import find_landmarks
 from mlmi2023.cohorts.sources.simulators.breathing_lungs.motion import Breath, draw_breath
 from mlmi2023.cohorts.sources.simulators.breathing_lungs.options import INHALE, phase_name, read_options
 from mlmi2023.cohorts.sources.simulators.breathing_lungs.scanner import lobes, make_grid, scan, to_exhale
 from mlmi2023.cohorts.sources.simulators.breathing_lungs.texture import paint_body, paint_lungs
+from mlmi2023.cohorts.sources.simulators.kit.files import write_about, write_table
+from mlmi2023.cohorts.sources.simulators.kit.patients import Patient, plan
+from mlmi2023.cohorts.sources.simulators.kit.work import run
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import write_json
 
 
-def simulate_cohort(
-    config: dict[str, Any], out: Path, threads: int, progress: Callable[[int, int, str], None] | None
-) -> None:
-    """See :func:`mlmi2023.cohorts.sources.simulators.breathing_lungs.simulate`."""
+def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
+    """Write a stand-in cohort, in the layout of :mod:`mlmi2023.cohorts.forms.phased_scans.form`.
+
+    Args:
+        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (patients per split) and ``options``
+            (see :mod:`mlmi2023.cohorts.sources.simulators.breathing_lungs.options`).
+        out: folder; made if absent.
+        threads: worker processes; the bytes do not depend on their number.
+
+    Raises:
+        InputError: an option is unknown or out of range.
+    """
     options = read_options(config)
-    patients = [(str(number), split) for number, (_, split) in enumerate(plan_subjects(config), 1)]
-    for patient in options["special"]:
-        if patient not in dict(patients):
-            raise InputError(f"options.special: there is no patient '{patient}'; known: 1 to {len(patients)}")
-    out.mkdir(parents=True, exist_ok=True)
-    jobs = [(patient, int(config["seed"]), options, out) for patient, _ in patients]
-    for number, patient in enumerate(workers(_make, jobs, threads), 1):
-        (progress or _say)(number, len(jobs), patient)
-    _table(out / "patients.csv", ("patient", "split"), patients)
-    _table(out / "labels.csv", ("index", "name"), LOBES.items())
-    write_json(out / "cohort.json", {"config": {**config, "options": options}, "seed": config["seed"]})
+    patients = plan(config, name="{}")
+    for name in options["special"]:
+        if name not in [patient.name for patient in patients]:
+            raise InputError(f"options.special: there is no patient '{name}'; known: 1 to {len(patients)}")
+    run(config, out, threads, partial(make_patient, options=options, out=out), patients)
+    write_table(out / "patients.csv", ("patient", "split"), [(p.name, p.split) for p in patients])
+    write_table(out / "labels.csv", ("index", "name"), LOBES.items())
+    write_about(out, config, options)
 
 
-def patient_breath(patient: str, seed: int, options: dict[str, Any]) -> Breath:
+def patient_breath(patient: Patient, options: dict[str, Any]) -> Breath:
     """Return how a patient breathes; ``options`` complete."""
-    rng = np.random.default_rng([seed, int(patient), 0])
-    motion = options["special"].get(patient, options["motion"])
+    rng = patient.random(0)
+    motion = options["special"].get(patient.name, options["motion"])
     return draw_breath(rng, draw_chest(rng, options["size"]), motion)
 
 
-def _make(job: tuple[str, int, dict[str, Any], Path]) -> str:
+def make_patient(patient: Patient, options: dict[str, Any], out: Path) -> None:
     """Scan and write one patient."""
-    patient, seed, options, out = job
-    breath = patient_breath(patient, seed, options)
-    rng = np.random.default_rng([seed, int(patient), 1])
-    grid, folder = make_grid(options), out / patient
+    breath = patient_breath(patient, options)
+    rng = patient.random(1)
+    grid, folder = make_grid(options), out / patient.name
     step = grid.spacing / options["fine"]
     shape = [n * options["fine"] for n in grid.shape]
     lungs, trees = paint_lungs(rng, breath.chest, shape, step, options)
@@ -67,17 +71,5 @@ def _make(job: tuple[str, int, dict[str, Any], Path]) -> str:
     half = np.array(grid.shape) * grid.spacing / 2 - grid.spacing
     for percent, points in find_landmarks(breath, trees, options["landmarks"], half).items():
         rows = ([f"{value:.4f}" for value in point] for point in points)
-        _table(folder / f"landmarks_{phase_name(percent)}.csv", ("x", "y", "z"), rows)
+        write_table(folder / f"landmarks_{phase_name(percent)}.csv", ("x", "y", "z"), rows)
     write_volume(folder / "truth.nii.gz", to_exhale(breath, INHALE, grid), grid.affine)
-    return patient
-
-
-def _table(file: Path, header: tuple[str, ...], rows: Any) -> None:
-    with open(file, "w", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
-def _say(done: int, total: int, patient: str) -> None:
-    print(f"breathing lungs: {done}/{total} patient {patient}", flush=True)

@@ -3,10 +3,10 @@
 Lengths are millimetres, intensities Hounsfield units. ``[low, high]`` is drawn evenly per patient.
 """
 
-import copy
 from typing import Any
 
-from mlmi2023.core.config import merge, suggest
+from mlmi2023.cohorts.sources.simulators.kit import options as kit
+from mlmi2023.core.config import merge
 from mlmi2023.core.errors import InputError
 
 INHALE, EXHALE = 0, 50
@@ -49,10 +49,7 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: an unknown option, or a value that makes no patient.
     """
-    given = dict(config.get("options") or {})
-    special = given.pop("special", {}) or {}
-    _known(given, DEFAULTS, "options")
-    options = merge(copy.deepcopy(DEFAULTS), given)
+    options = kit.read_options(config, DEFAULTS)
     for key, low, high in (("fov", 120, 500), ("spacing", 0.5, 12)):
         value = options[key]
         if len(value) != 3 or not all(low <= v <= high for v in value):
@@ -66,9 +63,10 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
         raise InputError(f"options.landmarks: {options['landmarks']} is not at least 1")
     if max(map(abs, options["motion"]["uneven"])) >= 0.9:
         raise InputError(f"options.motion.uneven: {options['motion']['uneven']} folds; keep it within 0.9")
+    special = options.pop("special")
     options["special"] = {}
     for patient, change in special.items():
-        _known(change, {"motion": DEFAULTS["motion"]}, f"options.special.{patient}")
+        kit.check_options(change, {"motion": DEFAULTS["motion"]}, f"options.special.{patient}")
         options["special"][str(patient)] = merge(options["motion"], change.get("motion", {}))
     return options
 
@@ -76,13 +74,3 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
 def phase_name(percent: int) -> str:
     """Return the name of a phase as DIR-Lab has it: ``T00`` at full inhale, ``T50`` at full exhale."""
     return f"T{percent:02d}"
-
-
-def _known(given: dict[str, Any], defaults: dict[str, Any], where: str) -> None:
-    for key, value in given.items():
-        if key not in defaults:
-            raise InputError(f"{where}: unknown option '{key}'{suggest(key, list(defaults))}")
-        if isinstance(defaults[key], dict):
-            if not isinstance(value, dict):
-                raise InputError(f"{where}.{key}: {value!r} is not a mapping of {', '.join(defaults[key])}")
-            _known(value, defaults[key], f"{where}.{key}")

@@ -12,30 +12,3 @@ scanner  noise, and the integration over pixels and slices
 cohort   all volumes, in parallel, and their files
 ======== ======================================================================
 """
-
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-
-def simulate(
-    config: dict[str, Any],
-    out: Path,
-    threads: int = 1,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> None:
-    """Write a stand-in cohort of CT volumes, in the layout of :mod:`mlmi2023.cohorts.forms.ct_stacks.form`.
-
-    Args:
-        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (volumes per split) and ``options``
-            (see :mod:`mlmi2023.cohorts.sources.simulators.chest_ct.options`).
-        out: folder; made if absent.
-        threads: worker processes; the bytes do not depend on their number.
-        progress: called with volumes done, volumes in all, and the volume just done.
-
-    Raises:
-        InputError: an option is unknown or out of range.
-    """
-    from mlmi2023.cohorts.sources.simulators.chest_ct.cohort import simulate_cohort
-
-    simulate_cohort(config, Path(out), threads, progress)

@@ -1,8 +1,6 @@
 """All volumes of a cohort, in parallel processes, and the files that they become."""
 
-import multiprocessing
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,58 +10,41 @@ from mlmi2023.cohorts.formats.volumes import write_volume
 from mlmi2023.cohorts.sources.simulators.chest_ct.options import read_options
 from mlmi2023.cohorts.sources.simulators.chest_ct.phantom import paint
 from mlmi2023.cohorts.sources.simulators.chest_ct.scanner import expose, form_slices
-from mlmi2023.core.errors import InputError
+from mlmi2023.cohorts.sources.simulators.kit.files import write_about
+from mlmi2023.cohorts.sources.simulators.kit.patients import Patient, plan
+from mlmi2023.cohorts.sources.simulators.kit.work import run
 from mlmi2023.core.files import write_json
 
 SPLITS = ("train", "all", "test")
 
 
-def plan(config: dict[str, Any], options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return id, split and label of every volume; variants come last, as test volumes with a label."""
-    counts = config.get("subjects") or {}
-    for split in counts:
-        if split not in SPLITS:
-            raise InputError(f"subjects: unknown split '{split}'; use {', '.join(SPLITS)}")
-    splits = [split for split in SPLITS for _ in range(counts.get(split, 0))]
-    if not splits:
-        raise InputError("subjects: nobody is planned; give counts such as {all: 4}")
-    rows = [{"subject": f"v{n:02d}", "split": split, "label": ""} for n, split in enumerate(splits, 1)]
-    return rows + [{"subject": name, "split": "test", "label": name} for name in options["variants"]]
+def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
+    """Write a stand-in cohort, in the layout of :mod:`mlmi2023.cohorts.forms.ct_stacks.form`.
 
+    Args:
+        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (volumes per split) and ``options``
+            (see :mod:`mlmi2023.cohorts.sources.simulators.chest_ct.options`).
+        out: folder; made if absent.
+        threads: worker processes; the bytes do not depend on their number.
 
-def simulate_cohort(
-    config: dict[str, Any], out: Path, threads: int, progress: Callable[[int, int, str], None] | None
-) -> None:
-    """See :func:`mlmi2023.cohorts.sources.simulators.chest_ct.simulate`."""
+    Raises:
+        InputError: an option is unknown or out of range.
+    """
     options = read_options(config)
-    rows = plan(config, options)
-    out.mkdir(parents=True, exist_ok=True)
-    jobs = [(number, row, int(config["seed"]), options, out) for number, row in enumerate(rows)]
-    done: list[dict[str, Any]] = []
-    for row in _each(jobs, threads):
-        done.append(row)
-        (progress or _say)(len(done), len(rows), row["subject"])
-    write_json(out / "volumes.json", done)
-    write_json(out / "cohort.json", {"config": {**config, "options": options}, "seed": config["seed"]})
+    volumes = plan(config, "v{:02d}", SPLITS, offset=-1)
+    for name in options["variants"]:  # they come last, as test volumes with a label
+        volumes.append(Patient(len(volumes), name, "test", int(config["seed"])))
+    made = run(config, out, threads, partial(make_volume, options=options, out=out), volumes)
+    write_json(out / "volumes.json", made)
+    write_about(out, config, options)
 
 
-def _each(jobs: list[Any], threads: int) -> Iterator[dict[str, Any]]:
-    if threads < 2 or len(jobs) < 2:
-        yield from map(_make, jobs)
-        return
-    # fork: a spawned worker would run the calling script again
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(min(threads, len(jobs)), mp_context=context) as pool:
-        yield from pool.map(_make, jobs)
-
-
-def _make(job: tuple[int, dict[str, Any], int, dict[str, Any], Path]) -> dict[str, Any]:
+def make_volume(volume: Patient, options: dict[str, Any], out: Path) -> dict[str, Any]:
     """Paint, scan and write one volume; return its row of ``volumes.json``."""
-    number, row, seed, options, out = job
-    own = options["variants"].get(row["label"], options)
-    rng = np.random.default_rng([seed, number])
+    name, label = volume.name, volume.name if volume.name in options["variants"] else ""
+    own = options["variants"].get(label, options)
+    rng, pixel = volume.random(), own["pixel"]
     seen = expose(rng, paint(rng, own), own)
-    name, pixel = row["subject"], own["pixel"]
     reference = _write(out / name / "reference.nii.gz", seen, own, pixel, pixel)
     stacks = []
     for thickness, overlap in own["acquisitions"]:
@@ -71,7 +52,8 @@ def _make(job: tuple[int, dict[str, Any], int, dict[str, Any], Path]) -> dict[st
         stacks.append(
             {"thickness": thickness, "file": _write(file, seen, own, thickness, thickness - overlap)}
         )
-    return {**row, "reference": reference, "stacks": stacks}
+    about = {"subject": name, "split": volume.split, "label": label}
+    return {**about, "reference": reference, "stacks": stacks}
 
 
 def _write(file: Path, seen: np.ndarray, options: dict[str, Any], thickness: float, spacing: float) -> str:
@@ -81,7 +63,3 @@ def _write(file: Path, seen: np.ndarray, options: dict[str, Any], thickness: flo
     affine[:3, 3] = [pixel / 2, pixel / 2, centres[0]]
     write_volume(file, slices.transpose(2, 1, 0), affine)
     return file.relative_to(file.parents[1]).as_posix()
-
-
-def _say(done: int, total: int, name: str) -> None:
-    print(f"chest CT volumes: {done}/{total} {name}", flush=True)

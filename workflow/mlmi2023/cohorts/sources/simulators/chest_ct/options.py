@@ -3,10 +3,10 @@
 Lengths are millimetres, intensities Hounsfield units.
 """
 
-import copy
 from typing import Any
 
-from mlmi2023.core.config import merge, suggest
+from mlmi2023.cohorts.sources.simulators.kit import options as kit
+from mlmi2023.core.config import merge
 from mlmi2023.core.errors import InputError
 
 DEFAULTS: dict[str, Any] = {
@@ -42,9 +42,7 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: an unknown option, or a value that makes no volume.
     """
-    given = config.get("options") or {}
-    _known(given, DEFAULTS, "options")
-    options = merge(copy.deepcopy(DEFAULTS), given)
+    options = kit.read_options(config, DEFAULTS)
     if len(options["shape"]) != 3 or min(options["shape"]) < 24:
         raise InputError(f"options.shape: {options['shape']} is not three numbers of at least 24 voxels")
     if not 0.2 <= options["pixel"] <= 5:
@@ -58,19 +56,6 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
             )
     variants = options.pop("variants")
     for name, change in variants.items():
-        for key in change:
-            if key not in VARIED:
-                raise InputError(f"options.variants.{name}: '{key}' is none of {', '.join(VARIED)}")
-        _known(change, DEFAULTS, f"options.variants.{name}")
+        kit.check_options(change, {key: DEFAULTS[key] for key in VARIED}, f"options.variants.{name}")
     options["variants"] = {name: merge(options, change) for name, change in variants.items()}
     return options
-
-
-def _known(given: dict[str, Any], defaults: dict[str, Any], where: str) -> None:
-    for key, value in given.items():
-        if key not in defaults:
-            raise InputError(f"{where}: unknown option '{key}'{suggest(key, list(defaults))}")
-        if isinstance(defaults[key], dict) and key != "variants":
-            if not isinstance(value, dict):
-                raise InputError(f"{where}.{key}: {value!r} is not a mapping of {', '.join(defaults[key])}")
-            _known(value, defaults[key], f"{where}.{key}")

@@ -13,32 +13,3 @@ artefacts hairs, ruler, bubbles, dark corners
 cohort    all images, in parallel, and their files
 ========= ====================================================================
 """
-
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-
-def simulate(
-    config: dict[str, Any],
-    out: Path,
-    threads: int = 1,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> None:
-    """Write a stand-in cohort of images, in the default layout of :mod:`mlmi2023.cohorts.forms.images.form`.
-
-    ``truth.csv`` beside them says of each image what is in it.
-
-    Args:
-        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (images per split) and ``options``
-            (see :mod:`mlmi2023.cohorts.sources.simulators.dermoscopy.options`).
-        out: folder; made if absent.
-        threads: worker processes; the bytes do not depend on their number.
-        progress: called with images done, images in all, and the image just done.
-
-    Raises:
-        InputError: an option is unknown or out of range.
-    """
-    from mlmi2023.cohorts.sources.simulators.dermoscopy.cohort import simulate_cohort
-
-    simulate_cohort(config, Path(out), threads, progress)

@@ -1,9 +1,6 @@
 """All images of a cohort, in parallel processes, and the files that they become."""
 
-import csv
-import multiprocessing
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,49 +12,37 @@ from mlmi2023.cohorts.sources.simulators.dermoscopy.artefacts import add_artefac
 from mlmi2023.cohorts.sources.simulators.dermoscopy.lesion import between, draw_lesion
 from mlmi2023.cohorts.sources.simulators.dermoscopy.options import read_options
 from mlmi2023.cohorts.sources.simulators.dermoscopy.skin import paint
-from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import write_json
+from mlmi2023.cohorts.sources.simulators.kit.files import write_about, write_table
+from mlmi2023.cohorts.sources.simulators.kit.patients import Patient, plan
+from mlmi2023.cohorts.sources.simulators.kit.work import run
 
 SPLITS = ("train", "val", "test")
 #: drawn on a grid so much finer, then averaged: edges get the share of the pixel that they cover
 FINER = 2
 
 
-def simulate_cohort(
-    config: dict[str, Any], out: Path, threads: int, progress: Callable[[int, int, str], None] | None
-) -> None:
-    """See :func:`mlmi2023.cohorts.sources.simulators.dermoscopy.simulate`."""
-    options = read_options(config)
-    rows = plan(config)
-    (out / "images").mkdir(parents=True, exist_ok=True)
-    (out / "masks").mkdir(exist_ok=True)
-    jobs = [(number, name, int(config["seed"]), options, out) for number, (name, _) in enumerate(rows)]
-    truth: list[dict[str, Any]] = []
-    for about in _each(jobs, threads):
-        truth.append(about)
-        if len(truth) % 100 == 0 or len(truth) == len(rows):
-            (progress or _say)(len(truth), len(rows), about["subject"])
-    _write_table(out / "splits.csv", [{"subject": name, "split": split} for name, split in rows])
-    _write_table(out / "truth.csv", truth)
-    write_json(out / "cohort.json", {"config": {**config, "options": options}, "seed": config["seed"]})
+def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
+    """Write a stand-in cohort, in the default layout of :mod:`mlmi2023.cohorts.forms.images.form`.
 
+    ``truth.csv`` beside them says of each image what is in it.
 
-def plan(config: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return id and split of every image.
+    Args:
+        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (images per split) and ``options``
+            (see :mod:`mlmi2023.cohorts.sources.simulators.dermoscopy.options`).
+        out: folder; made if absent.
+        threads: worker processes; the bytes do not depend on their number.
 
     Raises:
-        InputError: an unknown split, or no image.
+        InputError: an option is unknown or out of range.
     """
-    counts = config.get("subjects") or {}
-    for split in counts:
-        if split not in SPLITS:
-            raise InputError(f"subjects: unknown split '{split}'; use {', '.join(SPLITS)}")
-    splits = [split for split in SPLITS for _ in range(counts.get(split, 0))]
-    if not splits:
-        raise InputError(
-            "subjects: no image is planned; give counts such as {train: 300, val: 50, test: 100}"
-        )
-    return [(f"d{number:05d}", split) for number, split in enumerate(splits, 1)]
+    options = read_options(config)
+    lesions = plan(config, "d{:05d}", SPLITS, offset=-1)
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    (out / "masks").mkdir(exist_ok=True)
+    truth = run(config, out, threads, partial(make_lesion, options=options, out=out), lesions)
+    write_table(out / "splits.csv", ("subject", "split"), [(p.name, p.split) for p in lesions])
+    write_table(out / "truth.csv", list(truth[0]), [row.values() for row in truth])
+    write_about(out, config, options)
 
 
 def make_image(
@@ -80,31 +65,10 @@ def _coarse(fine: np.ndarray) -> np.ndarray:
     return fine.reshape(rows, FINER, columns, FINER, *fine.shape[2:]).mean(axis=(1, 3))
 
 
-def _make(job: tuple[int, str, int, dict[str, Any], Path]) -> dict[str, Any]:
-    number, name, seed, options, out = job
-    image, mask, about = make_image(np.random.default_rng([seed, number]), options)
-    write_png(out / f"images/{name}.png", image)
-    write_png(out / f"masks/{name}.png", mask.astype(np.uint8) * 255)
+def make_lesion(lesion: Patient, options: dict[str, Any], out: Path) -> dict[str, str]:
+    """Write one image and its mask; return what ``truth.csv`` says of it."""
+    image, mask, about = make_image(lesion.random(), options)
+    write_png(out / f"images/{lesion.name}.png", image)
+    write_png(out / f"masks/{lesion.name}.png", mask.astype(np.uint8) * 255)
     values = {key: f"{value:.4g}" for key, value in about.items()}
-    return {"subject": name, **values, "area": f"{mask.mean():.4g}"}
-
-
-def _each(jobs: list[Any], threads: int) -> Iterator[dict[str, Any]]:
-    if threads < 2 or len(jobs) < 8:
-        yield from map(_make, jobs)
-        return
-    # fork: a spawned worker would run the calling script again
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(min(threads, len(jobs)), mp_context=context) as pool:
-        yield from pool.map(_make, jobs, chunksize=8)
-
-
-def _write_table(file: Path, rows: list[dict[str, Any]]) -> None:
-    with open(file, "w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _say(done: int, total: int, name: str) -> None:
-    print(f"dermoscopy images: {done}/{total} {name}", flush=True)
+    return {"subject": lesion.name, **values, "area": f"{mask.mean():.4g}"}

@@ -4,10 +4,9 @@ Pairs are ranges, drawn from uniformly. Lengths are shares of the image's width,
 contrasts of light between 0 and 1.
 """
 
-import copy
 from typing import Any
 
-from mlmi2023.core.config import merge, suggest
+from mlmi2023.cohorts.sources.simulators.kit import options as kit
 from mlmi2023.core.errors import InputError
 
 DEFAULTS: dict[str, Any] = {
@@ -42,9 +41,7 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: an unknown option, a range that runs backwards, a share outside 0 to 1, or no image size.
     """
-    given = config.get("options") or {}
-    _known(given, DEFAULTS, "options")
-    options = merge(copy.deepcopy(DEFAULTS), given)
+    options = kit.read_options(config, DEFAULTS)
     if not 24 <= int(options["size"]) <= 4096:
         raise InputError(f"options.size: {options['size']} is not between 24 and 4096 pixels")
     _check(options, "options")
@@ -63,23 +60,3 @@ def _check(options: dict[str, Any], where: str) -> None:
             raise InputError(f"{where}.{key}: {value} is not a pair of a lower and an upper value")
         elif key == "share" and not 0 <= value <= 1:
             raise InputError(f"{where}.{key}: {value} is not between 0 and 1")
-
-
-def _known(given: dict[str, Any], defaults: dict[str, Any], where: str) -> None:
-    for key, value in given.items():
-        if key not in defaults:
-            raise InputError(f"{where}: unknown option '{key}'{suggest(key, list(defaults))}")
-        below = defaults[key]
-        if isinstance(below, dict) != isinstance(value, dict) or isinstance(below, list) != isinstance(
-            value, list
-        ):
-            kind = (
-                "a mapping"
-                if isinstance(below, dict)
-                else "a pair"
-                if isinstance(below, list)
-                else "a number"
-            )
-            raise InputError(f"{where}.{key}: {value!r} is not {kind}; the default is {below}")
-        if isinstance(below, dict):
-            _known(value, below, f"{where}.{key}")

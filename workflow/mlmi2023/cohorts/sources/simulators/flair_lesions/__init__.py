@@ -11,30 +11,3 @@ lesions the layer: where lesions lie, how large and how bright they are
 cohort  all patients, in parallel, and their files
 ======= ==========================================================================
 """
-
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-
-def simulate(
-    config: dict[str, Any],
-    out: Path,
-    threads: int = 1,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> None:
-    """Write a stand-in cohort, in the raw layout of :mod:`mlmi2023.cohorts.forms.scans.form`.
-
-    Args:
-        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (patients per split) and ``options``
-            (see :mod:`mlmi2023.cohorts.sources.simulators.flair_lesions.options`).
-        out: folder; made if absent.
-        threads: worker processes; the bytes do not depend on their number.
-        progress: called with patients done, patients in all, and the patient just done.
-
-    Raises:
-        InputError: an option is unknown or out of range, or a split has no centre.
-    """
-    from mlmi2023.cohorts.sources.simulators.flair_lesions.cohort import simulate_cohort
-
-    simulate_cohort(config, Path(out), threads, progress)

@@ -1,8 +1,9 @@
 """All patients of a cohort, in parallel processes, and their files."""
 
+import itertools
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,50 +11,62 @@ import numpy as np
 from scipy import ndimage
 
 from mlmi2023.cohorts.formats.volumes import write_volume
-from mlmi2023.cohorts.forms.scans.raw import plan_subjects, workers, write_tables
 from mlmi2023.cohorts.sources.simulators.brain.acquire import scan
 from mlmi2023.cohorts.sources.simulators.brain.layers import make_layers
 from mlmi2023.cohorts.sources.simulators.brain.maps import Maps, build_maps, open_maps
 from mlmi2023.cohorts.sources.simulators.brain.subject import draw_subject, stream
 from mlmi2023.cohorts.sources.simulators.flair_lesions.lesions import LESION, Lesions, open_ground, survey
 from mlmi2023.cohorts.sources.simulators.flair_lesions.options import read_options
-from mlmi2023.core.files import write_json
+from mlmi2023.cohorts.sources.simulators.kit.files import write_about, write_scans
+from mlmi2023.cohorts.sources.simulators.kit.patients import Patient, plan
+from mlmi2023.cohorts.sources.simulators.kit.work import run
 
 FWHM = 2.3548
 MARGIN = 3  # voxels around the brain
 
 
-def simulate_cohort(
-    config: dict[str, Any], out: Path, threads: int, progress: Callable[[int, int, str], None] | None
-) -> None:
-    """See :func:`mlmi2023.cohorts.sources.simulators.flair_lesions.simulate`."""
+def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
+    """Write a stand-in cohort, in the raw layout of :mod:`mlmi2023.cohorts.forms.scans.form`.
+
+    Args:
+        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (patients per split) and ``options``
+            (see :mod:`mlmi2023.cohorts.sources.simulators.flair_lesions.options`).
+        out: folder; made if absent.
+        threads: worker processes; the bytes do not depend on their number.
+
+    Raises:
+        InputError: an option is unknown or out of range, or a split has no centre.
+    """
     options = read_options(config)
     make_layers(options["brain"]["layers"])  # a mistake shows before any work
-    people = plan_subjects(config)
-    out.mkdir(parents=True, exist_ok=True)
-    rows = []
+    patients = plan(config)
+    site_of = turns(patients, options["sites"])
     with tempfile.TemporaryDirectory(prefix="brain-maps-") as folder:
         maps = build_maps(min(options["brain"]["spacing"]), options["brain"]["landmarks"])
         for name, shared in (("maps", maps), ("ground", survey(maps))):
             (Path(folder) / name).mkdir()
             shared.save(Path(folder) / name)
-        turn: dict[str, int] = {}
-        jobs = []
-        for number, (name, split) in enumerate(people, 1):
-            sites = [s for s, site in options["sites"].items() if split in site["splits"]]
-            site = sites[turn.get(split, 0) % len(sites)]  # the centres of a split in turn
-            turn[split] = turn.get(split, 0) + 1
-            jobs.append((number, name, split, site, int(config["seed"]), options, Path(folder), out))
-        for row in workers(make_patient, jobs, threads):
-            rows.append(row)
-            (progress or _say)(len(rows), len(jobs), row["subject"])
-    write_tables(out, rows, {1: "lesion"})
-    write_json(out / "cohort.json", {"config": {**config, "options": options}, "seed": config["seed"]})
+        make = partial(make_patient, site_of=site_of, options=options, folder=Path(folder), out=out)
+        rows = run(config, out, threads, make, patients)
+    write_scans(out, rows, {1: "lesion"})
+    write_about(out, config, options)
 
 
-def make_patient(job: tuple[int, str, str, str, int, dict[str, Any], Path, Path]) -> dict[str, str]:
+def turns(patients: list[Patient], sites: dict[str, Any]) -> dict[str, str]:
+    """Return the centre of each patient: those of a split in turn."""
+    found: dict[str, str] = {}
+    for split in dict.fromkeys(patient.split for patient in patients):
+        serving = itertools.cycle(name for name, site in sites.items() if split in site["splits"])
+        found |= {patient.name: next(serving) for patient in patients if patient.split == split}
+    return found
+
+
+def make_patient(
+    patient: Patient, site_of: dict[str, str], options: dict[str, Any], folder: Path, out: Path
+) -> dict[str, str]:
     """Draw, image and write one patient; return its row of ``scans.csv``."""
-    number, name, split, site, seed, options, folder, out = job
+    number, name, split, seed = patient
+    site = site_of[name]
     maps, brain, own = open_maps(folder / "maps"), options["brain"], options["sites"][site]
     subject = draw_subject(number, split, seed, ["FLAIR"], brain, maps)
     for layer_name, layer in make_layers(brain["layers"]):
@@ -91,7 +104,3 @@ def _seen(
     affine = made.affine.copy()
     affine[:3, 3] = affine[:3, :3] @ np.array([s.start for s in box]) + affine[:3, 3]
     return brainful[box], lesions[box], affine
-
-
-def _say(done: int, total: int, name: str) -> None:
-    print(f"FLAIR stand-in: {done}/{total} {name}", flush=True)

@@ -3,11 +3,10 @@
 Lengths are millimetres, volumes millilitres; intensities are fractions of that of white matter on T1.
 """
 
-import copy
 from typing import Any
 
 from mlmi2023.cohorts.sources.simulators.brain.options import read_options as brain_options
-from mlmi2023.core.config import merge, suggest
+from mlmi2023.cohorts.sources.simulators.kit import options as kit
 from mlmi2023.core.errors import InputError
 
 DEFAULTS: dict[str, Any] = {
@@ -36,16 +35,12 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: an unknown option, or a split that no site names.
     """
-    given = config.get("options") or {}
-    _known(given, DEFAULTS, "options")
-    options = merge(copy.deepcopy(DEFAULTS), given)
+    options = kit.read_options(config, DEFAULTS)
     options["brain"] = brain_options({"options": options["brain"], "modalities": ["FLAIR"]})
     if not options["sites"]:
         raise InputError("options.sites: no site; give at least one, with the splits that it serves")
     for name, site in options["sites"].items():
-        for key in site:
-            if key not in SITE:
-                raise InputError(f"options.sites.{name}: unknown option '{key}'{suggest(key, [*SITE])}")
+        kit.check_options(site, SITE, f"options.sites.{name}")
         options["sites"][name] = {**SITE, **site}
     served = {split for site in options["sites"].values() for split in site["splits"]}
     for split in config.get("subjects") or {}:
@@ -55,13 +50,3 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
     if not 0 < low <= high:
         raise InputError(f"options.lesions.load: {[low, high]} is not an interval above 0 ml")
     return options
-
-
-def _known(given: dict[str, Any], defaults: dict[str, Any], where: str) -> None:
-    for key, value in given.items():
-        if key not in defaults:
-            raise InputError(f"{where}: unknown option '{key}'{suggest(key, list(defaults))}")
-        if isinstance(defaults[key], dict) and key not in ("brain", "sites"):
-            if not isinstance(value, dict):
-                raise InputError(f"{where}.{key}: {value!r} is not a mapping of {', '.join(defaults[key])}")
-            _known(value, defaults[key], f"{where}.{key}")

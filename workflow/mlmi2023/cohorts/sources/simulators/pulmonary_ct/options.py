@@ -4,10 +4,9 @@ Lengths are millimetres, intensities Hounsfield units. Arrays are (slice, row, c
 back, right to left.
 """
 
-import copy
 from typing import Any
 
-from mlmi2023.core.config import merge, suggest
+from mlmi2023.cohorts.sources.simulators.kit import options as kit
 from mlmi2023.core.errors import InputError
 
 TYPES = ("central", "segmental", "subsegmental")
@@ -68,9 +67,7 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: an unknown option, or a value that makes no exam.
     """
-    given = config.get("options") or {}
-    _known(given, DEFAULTS, "options")
-    options = merge(copy.deepcopy(DEFAULTS), given)
+    options = kit.read_options(config, DEFAULTS)
     if len(options["shape"]) != 3 or min(options["shape"]) < 8:
         raise InputError(f"options.shape: {options['shape']} is not three numbers of at least 8 voxels")
     if len(options["spacing"]) != 3 or not all(0.3 <= s <= 10 for s in options["spacing"]):
@@ -82,13 +79,3 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
     if sum(options["missing"].values()) >= 0.5:
         raise InputError("options.missing: half of the exams lack a modality; lower the shares")
     return options
-
-
-def _known(given: dict[str, Any], defaults: dict[str, Any], where: str) -> None:
-    for key, value in given.items():
-        if key not in defaults:
-            raise InputError(f"{where}: unknown option '{key}'{suggest(key, list(defaults))}")
-        if isinstance(defaults[key], dict):
-            if not isinstance(value, dict):
-                raise InputError(f"{where}.{key}: {value!r} is not a mapping of {', '.join(defaults[key])}")
-            _known(value, defaults[key], f"{where}.{key}")

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from mlmi2023.cohorts.sources.simulators.kit.patients import split_of_each
 from mlmi2023.cohorts.sources.simulators.pulmonary_ct.options import TYPES
-from mlmi2023.core.errors import InputError
 
 SPLITS = ("train", "val", "test")
 NEGATIVE = ""
@@ -48,17 +48,11 @@ def draw_exams(seed: int, subjects: dict[str, int], options: dict[str, Any]) -> 
     Raises:
         InputError: a split has another name, or there is nobody.
     """
-    for split in subjects:
-        if split not in SPLITS:
-            raise InputError(f"subjects: unknown split '{split}'; use {', '.join(SPLITS)}")
-    splits = [split for split in SPLITS for _ in range(subjects.get(split, 0))]
-    if not splits:
-        raise InputError("subjects: nobody is planned; give counts such as {train: 100, val: 20, test: 40}")
     rng = np.random.default_rng([seed, 0])
     shares = np.array([options["types"][name] for name in TYPES], float)
     lost = options["missing"]
     exams: list[Exam] = []
-    for patient, split in enumerate(splits):
+    for patient, split in enumerate(split_of_each(subjects, SPLITS)):
         for _ in range(1 + (rng.random() < options["repeats"])):
             positive = rng.random() < options["prevalence"]
             kind = str(rng.choice(TYPES, p=shares / shares.sum()))

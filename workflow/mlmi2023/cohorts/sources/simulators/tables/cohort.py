@@ -1,18 +1,5 @@
-"""Stand-in tables: measurements of subjects in communities, of which a few features bear on each target.
+"""A table of subjects in communities; see the package."""
 
-For every target a subject has a latent severity. Part of it is shared by the subject's community (people
-alike in age, education and genes are alike in disease), the rest is its own; cut at quantiles it gives the
-class. A few features measure the severity with noise, some strongly, some weakly, some as near copies of
-another. A few say in which community a subject is, but a community's severity has nothing to do with where it
-lies, so no linear use of them predicts the class. All other features are noise that goes along with its
-block's nuisance factors (scanner, head size), and which drowns the communities in any distance over all
-features.
-
-So a classifier does well if it weighs the right features, and better if it pools them over the right
-neighbours.
-"""
-
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +7,11 @@ import numpy as np
 
 from mlmi2023.cohorts.formats.tables import Column, RawTable, write_tidy
 from mlmi2023.cohorts.forms.table.reader import POPULATION
+from mlmi2023.cohorts.sources.simulators.tables.options import read_options
 from mlmi2023.core.errors import InputError
 
-KEYS = {
-    "options": {"blocks", "community", "targets"},
-    "blocks": {"features", "factors", "factor_share", "kind", "missing", "absent"},
-    "community": {"count", "dims", "spread", "block", "features", "noise"},
-    "targets": {"classes", "shared", "signals", "copies", "copy_correlation"},
-    "signals": {"block", "features", "correlation"},
-}
 
-
-def simulate(
-    config: dict[str, Any],
-    out: Path,
-    threads: int = 1,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> None:
+def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
     """Write a stand-in table in tidy form (:mod:`mlmi2023.cohorts.formats.tables`) into the folder ``out``.
 
     Args:
@@ -44,7 +19,6 @@ def simulate(
             ``config/cohorts/tadpole_like.yaml``, which explains each.
         out: folder to write.
         threads: not used; a table takes a moment.
-        progress: not used.
 
     Raises:
         InputError: an option is unknown, missing or out of range.
@@ -54,7 +28,7 @@ def simulate(
 
 def make_table(config: dict[str, Any]) -> RawTable:
     """Return the table of a cohort; the same configuration gives the same values."""
-    options = _checked(config.get("options") or {})
+    options = read_options(config)
     number = sum((config.get("subjects") or {}).values())
     if number < 2:
         raise InputError("config of the cohort: key 'subjects' plans nobody; give it {all: 500}, say")
@@ -110,35 +84,6 @@ def make_table(config: dict[str, Any]) -> RawTable:
         _lose(rng, values[:, places[name][0] : places[name][-1] + 1], block)
     subjects = [f"{row:0{len(str(number))}d}" for row in range(1, number + 1)]
     return RawTable(subjects, columns, values.astype(np.float32), targets, classes, truth)
-
-
-def _checked(options: dict[str, Any]) -> dict[str, Any]:
-    def check(where: str, given: dict[str, Any], known: set[str]) -> None:
-        for key in given:
-            if key not in known:
-                raise InputError(
-                    f"config of the cohort: unknown key '{where}.{key}'; known: {', '.join(sorted(known))}"
-                )
-
-    check("options", options, KEYS["options"])
-    for key in KEYS["options"]:
-        if key not in options:
-            raise InputError(f"config of the cohort: key 'options.{key}' is missing; add it")
-    check("options.community", options["community"], KEYS["community"])
-    for name, block in options["blocks"].items():
-        check(f"options.blocks.{name}", block, KEYS["blocks"])
-    for name, target in options["targets"].items():
-        check(f"options.targets.{name}", target, KEYS["targets"])
-        if not 0 <= target["shared"] <= 1:
-            raise InputError(f"config of the cohort: key 'options.targets.{name}.shared' must lie in [0, 1]")
-        for signal in target["signals"]:
-            check(f"options.targets.{name}.signals", signal, KEYS["signals"])
-            if not 0 < signal["correlation"] <= 1:
-                raise InputError(
-                    f"config of the cohort: a correlation in 'options.targets.{name}.signals' is "
-                    f"{signal['correlation']}; it must lie in (0, 1]"
-                )
-    return options
 
 
 def _places(options: dict[str, Any]) -> dict[str, range]:
