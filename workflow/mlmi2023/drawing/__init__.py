@@ -1,1 +1,1 @@
-"""Slices of volumes as pictures, for quality control and for the figures of papers."""
+"""Pictures: one look for all, slices of volumes, panels; for quality control, tables and figures of papers."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlmi2023.core.files import atomic
+from mlmi2023.drawing.style import FAINT, INK, save_figure, styled
 from mlmi2023.reporting.claims import NOT_JUDGED, NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Result
 from mlmi2023.reporting.layout import Grid, build_grid
 from mlmi2023.reporting.reported import Reported
@@ -32,36 +32,6 @@ ROLE_COLOURS = {
 }
 #: So many panels of a figure stand side by side.
 PANELS = 3
-INK, FAINT = "#22262B", "#D5D9DF"
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "svg.hashsalt": "mlmi2023",
-    "svg.fonttype": "path",
-    "legend.frameon": False,
-}
-
-
-def save_figure(figure: Any, stem: str | Path) -> None:
-    """Write ``<stem>.png`` (200 dpi) and ``<stem>.svg``, the same bytes for the same figure, and close it.
-
-    Use it inside ``with matplotlib.rc_context(STYLE)``, whose hash salt makes the SVG's ids repeatable.
-    """
-    import matplotlib.pyplot as plt
-
-    stem = Path(stem)
-    for kind, extra in (("png", {"metadata": {"Software": None}}), ("svg", {"metadata": {"Date": None}})):
-        with atomic(stem.parent / f"{stem.name}.{kind}") as part:
-            figure.savefig(part, format=kind, dpi=200, bbox_inches="tight", facecolor="white", **extra)
-    plt.close(figure)
 
 
 def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: str | Path) -> None:
@@ -75,9 +45,6 @@ def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: s
         metrics: tidy metrics.
         stem: output path without extension.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     result = build_table(reported, table_id, metrics)
@@ -90,7 +57,7 @@ def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: s
     if len(shown) > 1:
         size = (1.7 + 2.3 * across, 0.4 + down * (0.75 + 0.27 * len(grid.rows)))
     rng, samples = np.random.default_rng(0), Samples(metrics)
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, panels = plt.subplots(down, across, figsize=size, squeeze=False, layout="constrained")
         for panel, axes in enumerate(panels.flat):
             if panel >= len(shown):
@@ -166,12 +133,9 @@ def draw_claims(results: Sequence[Result], stem: str | Path) -> None:
 
     Zero is the solid line, the paper's own effect the open diamond; right of zero supports the claim.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, rows = plt.subplots(
             max(len(results), 1), 1, figsize=(6.6, 0.35 + 0.72 * max(len(results), 1)), squeeze=False
         )

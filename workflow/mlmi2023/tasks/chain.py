@@ -106,17 +106,12 @@ def evaluate(job: Job, weights: Path | None, predictions: Path, scores: Path) ->
     )
 
 
-def tidy(job: Job, values: Iterable[Any]) -> list[dict[str, Any]]:
+def tidy(job: Job, values: Iterable[Value]) -> list[dict[str, Any]]:
     """Return the rows of the tidy file from the values that a paper's ``score`` yields."""
     run = {"dataset": job.dataset, "method": job.method, "seed": job.seed}
-    rows = []
-    for value in values:
-        if isinstance(value, Value):
-            own = value._asdict()
-            rows.append({**own, **run, "fold": job.fold if value.fold is None else value.fold})
-        else:
-            rows.append(value)
-    return rows
+    return [
+        {**value._asdict(), **run, "fold": job.fold if value.fold is None else value.fold} for value in values
+    ]
 
 
 def draw(
@@ -137,21 +132,13 @@ def draw(
         names: names to show by method.
         stem: path without extension.
     """
+    from mlmi2023.drawing.style import save_figure, styled
     from mlmi2023.tasks.runs import Runs, start
 
     runs = Runs(jobs, weights, predictions, names)
     start(runs.job)
     module = part(runs.job.paper, "figures")
-    if not hasattr(module, "FIGURES"):
-        context = part(runs.job.paper, "context").load(jobs, weights, predictions, names)
-        module.draw(figure, context, stem)
-        return
-    import matplotlib
-
-    from mlmi2023.reporting.plots import STYLE, save_figure
-
-    matplotlib.use("Agg")
     if figure not in module.FIGURES:
         raise InputError(f"config key figures.{figure}: {runs.job.paper} draws {', '.join(module.FIGURES)}")
-    with matplotlib.rc_context(STYLE):
+    with styled():
         save_figure(module.FIGURES[figure](runs), stem)

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.drawing.style import INK
 from mlmi2023.papers.defxattn_reg.gradcam import heat_map
 from mlmi2023.papers.defxattn_reg.model import build_net
 from mlmi2023.papers.defxattn_reg.sampling import SamplingGrid, sampling_grid
 from mlmi2023.papers.defxattn_reg.strata import plot as plot_strata
-from mlmi2023.reporting.plots import INK
 from mlmi2023.tasks.registration import figures
 from mlmi2023.tasks.registration.volumes import Volumes
 from mlmi2023.tasks.runs import Runs, ready

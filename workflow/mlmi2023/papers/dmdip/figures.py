@@ -7,11 +7,11 @@ import numpy as np
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.drawing.panels import frame, panels, picture
+from mlmi2023.drawing.style import FAINT
 from mlmi2023.metrics.image import psnr
 from mlmi2023.papers.dmdip.evaluate import FITS, image_of
 from mlmi2023.papers.dmdip.slices import Slices, load_slices
 from mlmi2023.reporting.names import setting_name
-from mlmi2023.reporting.plots import FAINT
 from mlmi2023.tasks.restoration import read_scores
 from mlmi2023.tasks.runs import Runs, read_arrays
 

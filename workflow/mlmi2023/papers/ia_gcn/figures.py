@@ -6,9 +6,9 @@ import numpy as np
 
 from mlmi2023.cohorts.forms.table.reader import open_table
 from mlmi2023.core.errors import InputError
+from mlmi2023.drawing.style import FAINT, INK
 from mlmi2023.papers.ia_gcn.evaluate import INSIDE
 from mlmi2023.papers.ia_gcn.measures import TOP, class_correlations
-from mlmi2023.reporting.plots import FAINT, INK
 from mlmi2023.tasks.runs import Runs, read_arrays
 
 RELEVANT, POPULATION = "#D55E00", "#0072B2"  # safe for the colour-blind

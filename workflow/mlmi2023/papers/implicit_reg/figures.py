@@ -6,9 +6,9 @@ import numpy as np
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
+from mlmi2023.drawing.style import INK
 from mlmi2023.papers.implicit_reg.measures import MEASURES
 from mlmi2023.papers.implicit_reg.toy import PANELS, gradient, make_toy
-from mlmi2023.reporting.plots import INK
 from mlmi2023.tasks.registration import figures
 from mlmi2023.tasks.registration.measures import Registered
 from mlmi2023.tasks.registration.pairs import Pair

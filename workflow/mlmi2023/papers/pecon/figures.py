@@ -7,8 +7,8 @@ import numpy as np
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
 from mlmi2023.drawing.panels import bare, panels
+from mlmi2023.drawing.style import FAINT
 from mlmi2023.papers.pecon.inference import EMBEDDINGS
-from mlmi2023.reporting.plots import FAINT
 from mlmi2023.tasks.classification import ABOUT, Stored, read_answers
 from mlmi2023.tasks.runs import Runs, read_arrays
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from mlmi2023.drawing.style import FAINT, INK
 from mlmi2023.fields.displacement import Padding, warp
-from mlmi2023.reporting.plots import FAINT, INK
 from mlmi2023.tasks.registration.pairs import Pair
 from mlmi2023.tasks.registration.stored import read_field, read_pairs
 from mlmi2023.tasks.runs import Runs

@@ -63,6 +63,6 @@ class Read(Options):
                 given.get(name) if isinstance(given, dict) else given for given in (self.window, self.scale)
             ]
             if (ways[0] is None) == (ways[1] is None):
-                own = f" for {name}" if len(names) > 1 else ""
-                return f"give one of read.window ([low, high]) and read.scale (zscore, percentiles){own}"
+                which = f" for {name}" if len(names) > 1 else ""
+                return f"give one of read.window ([low, high]) and read.scale (zscore, percentiles){which}"
         return ""
