@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from mlmi2023.cohorts.find.index import index_cohort
+from mlmi2023.cohorts.find.label_names import label_names
 from mlmi2023.cohorts.find.patterns import find, natural
-from mlmi2023.cohorts.formats.label_names import label_names
 from mlmi2023.core.errors import InputError
 
 REPO = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from mlmi2023.cohorts.forms import load_form, raw_files
 from mlmi2023.cohorts.forms.table.form import draw_samples, pack
 from mlmi2023.cohorts.forms.table.reader import open_table
 from mlmi2023.core.errors import InputError
-from mlmi2023.reporting.quality import describe_cohort
+from mlmi2023.reporting.pages.cohorts import describe_cohort
 
 OWN = {
     "kind": "folder",
@@ -236,7 +236,7 @@ def test_tables_inside_scikit_learn(tmp_path, module, shape, counts):
 def test_preprocessing_belongs_to_volumes_alone():
     from pathlib import Path
 
-    from mlmi2023.core.config import check
+    from mlmi2023.core.schemas import check
 
     schema = Path(__file__).parents[2] / "config/schemas/cohort.schema.yaml"
     check({"kind": "folder", "form": "table", "root": "x"}, schema, "cohort")

@@ -11,8 +11,8 @@ from mlmi2023.cohorts.forms.images.reader import open_images
 from mlmi2023.cohorts.sources.make import make_cohort
 from mlmi2023.cohorts.sources.simulators.dermoscopy.cohort import make_image
 from mlmi2023.cohorts.sources.simulators.dermoscopy.options import read_options
-from mlmi2023.core.config import read_yaml
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,8 +11,9 @@ from mlmi2023.cohorts.sources.simulators.brain.layers import make_layers
 from mlmi2023.cohorts.sources.simulators.brain.maps import block_mean, build_maps
 from mlmi2023.cohorts.sources.simulators.brain.options import read_options
 from mlmi2023.cohorts.sources.simulators.brain.subject import draw_subject, stream
-from mlmi2023.core.config import at_scale, read_yaml
+from mlmi2023.core.config import at_scale
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 CONFIG = at_scale(read_yaml(ROOT / "config/cohorts/infants.yaml"), "demo")

@@ -8,8 +8,9 @@ from typing import get_args, get_origin
 
 import pytest
 
-from mlmi2023.core.config import SCALES, merge, read_yaml
+from mlmi2023.core.config import SCALES, merge
 from mlmi2023.core.options import Options, keys_of
+from mlmi2023.core.yaml_files import read_yaml
 from preflight_root import ROOT, load
 
 SLUGS = sorted(file.stem for file in (ROOT / "config/papers").glob("*.yaml"))

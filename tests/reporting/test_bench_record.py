@@ -12,13 +12,13 @@ from test_reporting_pages import VALUES, train_json
 from mlmi2023.core import sources
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.tidy import write_metrics
-from mlmi2023.reporting import record as records
-from mlmi2023.reporting.claims import evaluate_claims, read_claims, write_claims
-from mlmi2023.reporting.overview import OverviewItem, build_overview
-from mlmi2023.reporting.page import PageInputs, build_page
+from mlmi2023.reporting import bench_record as records
+from mlmi2023.reporting.claims.results import evaluate_claims, read_claims, write_claims
+from mlmi2023.reporting.claims.verdicts import UNKNOWN
+from mlmi2023.reporting.pages.overview import OverviewItem, build_overview
+from mlmi2023.reporting.pages.paper import PageInputs, build_page
 from mlmi2023.reporting.read_reported import load_reported
-from mlmi2023.reporting.tables import build_table, write_table
-from mlmi2023.reporting.verdicts import UNKNOWN
+from mlmi2023.reporting.tables.build import build_table, write_table
 from reporting_data import frame, paper
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,8 +1,8 @@
 import pytest
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.reporting.checks import comparisons
-from mlmi2023.reporting.grammar import parse_check
+from mlmi2023.reporting.claims.checks import comparisons
+from mlmi2023.reporting.claims.grammar import parse_check
 from reporting_data import paper
 
 # how checks of many papers, written loosely, look in the grammar

@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.reporting.claims import COLUMNS, evaluate_claims, read_claims, write_claims
-from mlmi2023.reporting.learned import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
-from mlmi2023.reporting.verdicts import decide
+from mlmi2023.reporting.claims.results import COLUMNS, evaluate_claims, read_claims, write_claims
+from mlmi2023.reporting.claims.verdicts import decide
+from mlmi2023.training.loop.status import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
 from reporting_data import frame, paper
 
 RNG = np.random.default_rng(7)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from mlmi2023.core.config import read_yaml
 from mlmi2023.core.files import write_json
 from mlmi2023.core.provenance import provenance
+from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.reporting.crate import describe
 from reporting_data import paper
 

@@ -11,15 +11,15 @@ from test_reporting_pages import VALUES, Links
 from test_reporting_reported import ROOT
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.reporting.claims import evaluate_claims, write_claims
-from mlmi2023.reporting.overview import OverviewItem, build_overview
-from mlmi2023.reporting.page import PageInputs, build_page
+from mlmi2023.reporting.bench_record import Record
+from mlmi2023.reporting.claims.results import evaluate_claims, write_claims
+from mlmi2023.reporting.claims.verdicts import NOT_JUDGED, UNDECIDED
+from mlmi2023.reporting.pages.overview import OverviewItem, build_overview
+from mlmi2023.reporting.pages.paper import PageInputs, build_page
+from mlmi2023.reporting.pages.record import build_record_page
+from mlmi2023.reporting.pages.render import machines
 from mlmi2023.reporting.read_reported import load_reported, parse_reported
-from mlmi2023.reporting.record import Record
-from mlmi2023.reporting.record_page import build_record_page
-from mlmi2023.reporting.render import machines
-from mlmi2023.reporting.tables import build_table, write_table
-from mlmi2023.reporting.verdicts import NOT_JUDGED, UNDECIDED
+from mlmi2023.reporting.tables.build import build_table, write_table
 from reporting_data import PAPER, frame, paper
 
 ABOUT = {

@@ -10,14 +10,15 @@ import pytest
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import write_json
 from mlmi2023.core.tidy import write_metrics
-from mlmi2023.reporting.claims import RULE, evaluate_claims, write_claims
-from mlmi2023.reporting.overview import OverviewItem, build_overview
-from mlmi2023.reporting.page import FigureItem, PageInputs, build_page
-from mlmi2023.reporting.plots import draw_claims, draw_table
-from mlmi2023.reporting.quality import Cohort, describe_cohort, read_scores
-from mlmi2023.reporting.render import duration, fixed, number, p_value, prose
+from mlmi2023.reporting.claims.results import evaluate_claims, write_claims
+from mlmi2023.reporting.claims.verdicts import RULE
+from mlmi2023.reporting.figures.plots import draw_claims, draw_table
+from mlmi2023.reporting.pages.cohorts import Cohort, describe_cohort, read_scores
+from mlmi2023.reporting.pages.overview import OverviewItem, build_overview
+from mlmi2023.reporting.pages.paper import FigureItem, PageInputs, build_page
+from mlmi2023.reporting.pages.render import duration, fixed, number, p_value, prose
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
-from mlmi2023.reporting.tables import build_table, write_table
+from mlmi2023.reporting.tables.build import build_table, write_table
 from reporting_data import frame, paper
 
 RNG = np.random.default_rng(1)

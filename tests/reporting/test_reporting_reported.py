@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.reporting.checks import reported_effects
+from mlmi2023.reporting.claims.checks import reported_effects
 from mlmi2023.reporting.read_reported import load_reported, parse_reported
 from reporting_data import PAPER
 

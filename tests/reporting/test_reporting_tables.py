@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.reporting.layout import best_rows
-from mlmi2023.reporting.tables import COLUMNS, build_table, read_table, write_table
+from mlmi2023.reporting.tables.build import COLUMNS, build_table, read_table, write_table
+from mlmi2023.reporting.tables.layout import best_rows
 from reporting_data import PAPER, frame, paper
 
 VALUES = {

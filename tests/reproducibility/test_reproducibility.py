@@ -12,10 +12,10 @@ import torch
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import write_json
 from mlmi2023.core.tidy import write_metrics
-from mlmi2023.reporting.claims import evaluate_claims, write_claims
-from mlmi2023.reporting.tables import build_table, write_table
+from mlmi2023.reporting.claims.results import evaluate_claims, write_claims
+from mlmi2023.reporting.tables.build import build_table, write_table
+from mlmi2023.reproducibility.against_record import Tolerance, compare_with_record
 from mlmi2023.reproducibility.compare import compare_runs
-from mlmi2023.reproducibility.record import Tolerance, compare_with_record
 from mlmi2023.training.loop.weights import save_weights
 from reporting_data import frame, paper
 

@@ -16,7 +16,8 @@ from types import ModuleType
 
 import yaml
 
-from mlmi2023.core.config import merge, read_yaml
+from mlmi2023.core.config import merge
+from mlmi2023.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 

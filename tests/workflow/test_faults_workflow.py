@@ -149,7 +149,7 @@ def test_figures_are_drawn_without_a_home(tmp_path):
     code = """
 import sys
 from matplotlib import pyplot
-import mlmi2023.reporting.plots
+import mlmi2023.reporting.figures.plots
 pyplot.plot([1, 2]); pyplot.savefig(sys.argv[1])
 """
     env = {**os.environ, "HOME": "/proc/none", "XDG_CACHE_HOME": "/proc/none", "MPLCONFIGDIR": "/proc/none"}

@@ -12,10 +12,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from mlmi2023.core.config import Settings, merge, read_yaml, suggest
+from mlmi2023.core.config import Settings, merge
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job, Used
-from mlmi2023.core.yaml_files import read_config
+from mlmi2023.core.schemas import suggest
+from mlmi2023.core.yaml_files import read_config, read_yaml
 from mlmi2023.preflight.checks import check_paper
 from mlmi2023.tasks.chain import evaluate, train
 

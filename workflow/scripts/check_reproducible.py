@@ -5,7 +5,7 @@ with logged(snakemake):
 
     from mlmi2023.core.errors import InputError
     from mlmi2023.core.files import atomic
-    from mlmi2023.reproducibility.record import Tolerance
+    from mlmi2023.reproducibility.against_record import Tolerance
     from mlmi2023.reproducibility.run import check
 
     params = snakemake.params

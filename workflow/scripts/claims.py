@@ -4,11 +4,12 @@ with logged(snakemake):
     from pathlib import Path
 
     from mlmi2023.core.tidy import read_metrics
-    from mlmi2023.reporting.claims import evaluate_claims, write_claims
+    from mlmi2023.reporting.claims.results import evaluate_claims, write_claims
+    from mlmi2023.reporting.figures.plots import draw_claims
     from mlmi2023.reporting.learned import read_learned
-    from mlmi2023.reporting.plots import draw_claims
     from mlmi2023.reporting.read_reported import load_reported
-    from mlmi2023.reporting.tables import BROKEN, read_table
+    from mlmi2023.reporting.tables.build import read_table
+    from mlmi2023.reporting.tables.controls import BROKEN
 
     reported = load_reported(snakemake.input.reported)
     tables = [read_table(path, reported) for path in snakemake.input.tables]

@@ -3,9 +3,9 @@ from mlmi2023.engine.scripting import logged
 with logged(snakemake):
     from pathlib import Path
 
-    from mlmi2023.reporting.overview import OverviewItem, build_overview
+    from mlmi2023.reporting.bench_record import read_record
+    from mlmi2023.reporting.pages.overview import OverviewItem, build_overview
     from mlmi2023.reporting.read_reported import load_reported
-    from mlmi2023.reporting.record import read_record
 
     given, params = snakemake.input, snakemake.params
     folders = {Path(file).parent.name: Path(file).parent for file in given.records}

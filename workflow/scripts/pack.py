@@ -8,7 +8,7 @@ with logged(snakemake):
     config, root = dict(snakemake.params.cohort), Path(snakemake.params.root)
     name, out = snakemake.wildcards.cohort, Path(snakemake.output[0])
     if form_of(config) == VOLUMES:
-        from mlmi2023.cohorts.formats.label_names import label_names
+        from mlmi2023.cohorts.find.label_names import label_names
         from mlmi2023.cohorts.forms.volumes.reader import pack
 
         pack([Path(p) for p in snakemake.input], label_names(config, root), out, name)

@@ -4,10 +4,10 @@ with logged(snakemake):
     from pathlib import Path
 
     from mlmi2023.papers.deviations import read_deviations, read_findings
-    from mlmi2023.reporting.page import FigureItem, PageInputs, build_page
-    from mlmi2023.reporting.quality import describe_cohort
+    from mlmi2023.reporting.bench_record import read_record
+    from mlmi2023.reporting.pages.cohorts import describe_cohort
+    from mlmi2023.reporting.pages.paper import FigureItem, PageInputs, build_page
     from mlmi2023.reporting.read_reported import load_reported
-    from mlmi2023.reporting.record import read_record
 
     given, params = snakemake.input, snakemake.params
     config = params.paper

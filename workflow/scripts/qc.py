@@ -7,7 +7,7 @@ with logged(snakemake):
 
     config, out = dict(snakemake.params.cohort), Path(snakemake.output[0])
     if form_of(config) == VOLUMES:
-        from mlmi2023.cohorts.formats.label_names import label_names
+        from mlmi2023.cohorts.find.label_names import label_names
         from mlmi2023.preprocessing.qc import make_qc
 
         folders = [Path(p) for p in snakemake.input]

@@ -3,8 +3,8 @@ from mlmi2023.engine.scripting import logged
 with logged(snakemake):
     from pathlib import Path
 
+    from mlmi2023.reporting.bench_record import publish
     from mlmi2023.reporting.read_reported import load_reported
-    from mlmi2023.reporting.record import publish
 
     given, params = snakemake.input, snakemake.params
     publish(

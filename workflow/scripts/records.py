@@ -4,10 +4,10 @@ with logged(snakemake):
     from pathlib import Path
 
     from mlmi2023.papers.deviations import read_deviations, read_findings
-    from mlmi2023.reporting.overview import OverviewItem, build_overview
+    from mlmi2023.reporting.bench_record import read_record
+    from mlmi2023.reporting.pages.overview import OverviewItem, build_overview
+    from mlmi2023.reporting.pages.record import build_record_page
     from mlmi2023.reporting.read_reported import load_reported
-    from mlmi2023.reporting.record import read_record
-    from mlmi2023.reporting.record_page import build_record_page
 
     given, made, params = snakemake.input, snakemake.output, snakemake.params
     folders = {Path(file).parent.name: Path(file).parent for file in given.records}

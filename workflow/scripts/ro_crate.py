@@ -3,8 +3,8 @@ from mlmi2023.engine.scripting import logged
 with logged(snakemake):
     from pathlib import Path
 
-    from mlmi2023.core.config import read_yaml
     from mlmi2023.core.files import write_json
+    from mlmi2023.core.yaml_files import read_yaml
     from mlmi2023.reporting.crate import describe
     from mlmi2023.reporting.read_reported import load_reported
 

@@ -4,10 +4,10 @@ with logged(snakemake):
     from pathlib import Path
 
     from mlmi2023.core.tidy import read_metrics
+    from mlmi2023.reporting.figures.plots import draw_table
     from mlmi2023.reporting.learned import read_learned
-    from mlmi2023.reporting.plots import draw_table
     from mlmi2023.reporting.read_reported import load_reported
-    from mlmi2023.reporting.tables import build_table, write_table
+    from mlmi2023.reporting.tables.build import build_table, write_table
 
     reported = load_reported(snakemake.input.reported)
     metrics = read_metrics(snakemake.input.metrics)

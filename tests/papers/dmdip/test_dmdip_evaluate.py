@@ -8,18 +8,20 @@ import pytest
 import torch
 
 from dmdip_data import ALONE, TASK, TOGETHER, job, packed_cohort
-from mlmi2023.core.config import Settings, merge, read_yaml
+from mlmi2023.core.config import Settings, merge
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import write_json
 from mlmi2023.core.jobs import Used
 from mlmi2023.core.tidy import write_metrics
+from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.metrics.image import psnr
-from mlmi2023.papers.dmdip.evaluate import FITS, image_of, lost, predict, score
+from mlmi2023.papers.dmdip.evaluate import FITS, image_of, lost, predict
 from mlmi2023.papers.dmdip.interpolation import METHODS, bicubic, flat, sinc
 from mlmi2023.papers.dmdip.slices import load_slices
 from mlmi2023.physics.kspace import crop
 from mlmi2023.reporting.read_reported import load_reported
 from mlmi2023.tasks.chain import draw, tidy, train
+from mlmi2023.tasks.restoration import score
 from mlmi2023.tasks.runs import read_arrays
 
 ROOT = Path(__file__).parents[3]

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from fine_grained_wavelet_data import NET, STEPS, job
-from mlmi2023.core.config import at_scale, read_yaml
+from mlmi2023.core.config import at_scale
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.tidy import read_metrics
+from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.losses.segmentation import build_loss
 from mlmi2023.papers.fine_grained_wavelet.evaluate import score
 from mlmi2023.papers.fine_grained_wavelet.figures import most_structures

@@ -10,11 +10,11 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
 from mlmi2023.core.jobs import Used
 from mlmi2023.papers.sr4zct.data import images_of, scaled, upscaled
-from mlmi2023.papers.sr4zct.evaluate import predict, score
+from mlmi2023.papers.sr4zct.evaluate import predict
 from mlmi2023.papers.sr4zct.measures import central_box, scoring
 from mlmi2023.papers.sr4zct.members import members
 from mlmi2023.tasks.chain import draw, tidy, train
-from mlmi2023.tasks.restoration import quality, read_images, read_scores
+from mlmi2023.tasks.restoration import quality, read_images, read_scores, score
 from sr4zct_data import OTHERS, OWN, STEPS, TASK, job, packed_cohort
 
 COHORT = open_stacks(packed_cohort())

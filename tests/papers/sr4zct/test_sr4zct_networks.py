@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mlmi2023.core.config import at_scale, read_yaml
+from mlmi2023.core.config import at_scale
+from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.papers.sr4zct.msd import MSDNets, parameter_count
 from mlmi2023.papers.sr4zct.rplhr import Tvsrn
 from mlmi2023.papers.sr4zct.saint import Saint

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.core.config import suggest
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.options import options
+from mlmi2023.core.schemas import suggest
 from mlmi2023.losses.options import SegmentationLoss as Keys
 
 KINDS = ("cross_entropy", "dice", "dice_cross_entropy")

@@ -10,8 +10,8 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlmi2023.core.config import suggest
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.schemas import suggest
 
 if TYPE_CHECKING:
     from torch import nn

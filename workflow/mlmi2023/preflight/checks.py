@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-from mlmi2023.core.config import Settings, suggest
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.schemas import suggest
 from mlmi2023.preflight.cohort import check_cohort
 from mlmi2023.preflight.declared import check_declared
 from mlmi2023.preflight.paper import check_folds, check_options

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mlmi2023.cohorts.forms import VOLUMES, form_of, load_form
-from mlmi2023.core.config import JOINED, MADE, Settings, suggest
+from mlmi2023.core.config import JOINED, MADE, Settings
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.options import Options, options
+from mlmi2023.core.schemas import suggest
 from mlmi2023.preprocessing.options import STEPS
 
 #: splits on which nothing is scored

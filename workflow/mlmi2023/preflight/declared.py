@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mlmi2023.core.config import Settings, suggest
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.schemas import suggest
 from mlmi2023.preflight.paper import options_of
 from mlmi2023.reporting.read_reported import parse_reported
 from mlmi2023.reporting.reported import Reported

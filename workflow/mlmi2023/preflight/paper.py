@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from mlmi2023.core.config import Settings, suggest
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.options import read
+from mlmi2023.core.schemas import suggest
 from mlmi2023.core.values import Mistake
 
 #: keys of a method that the chain reads

@@ -15,8 +15,6 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic
 from mlmi2023.training.loop.status import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
 
-__all__ = ["NOT_KNOWN", "NOT_LEARNED", "RISING", "SETTLED", "Learned"]
-
 #: Status by dataset and method; methods without a training are absent.
 Learned = Mapping[tuple[str, str], str]
 #: From the best on.

@@ -7,7 +7,7 @@ from typing import Any
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.schemas import schema_errors
 from mlmi2023.core.yaml_files import read_yaml
-from mlmi2023.reporting.checks import check_claims
+from mlmi2023.reporting.claims.checks import check_claims
 from mlmi2023.reporting.names import setting_name, value_name
 from mlmi2023.reporting.reported import Claim, Dataset, Figure, Method, Metric, Reported, Row, Table, Value
 

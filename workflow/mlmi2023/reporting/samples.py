@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mlmi2023.reporting.expressions import Selector
+from mlmi2023.reporting.claims.expressions import Selector
 
 
 @dataclass(frozen=True)

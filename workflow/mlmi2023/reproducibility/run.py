@@ -11,8 +11,8 @@ import yaml
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.reporting.read_reported import load_reported
+from mlmi2023.reproducibility.against_record import Tolerance, compare_with_record, recorded_setup
 from mlmi2023.reproducibility.compare import Verdict, compare_runs
-from mlmi2023.reproducibility.record import Tolerance, compare_with_record, recorded_setup
 
 
 def check(

@@ -1,1 +1,1 @@
-"""Which subjects there are, where their files lie, and who trains, validates and tests."""
+"""Which subjects there are, where their files lie, who trains, validates and tests, what labels are called."""

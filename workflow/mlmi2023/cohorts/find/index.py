@@ -29,9 +29,9 @@ from typing import Any
 
 from mlmi2023.cohorts.find import layouts, splits
 from mlmi2023.cohorts.find.folders import index_folder, need_folder
+from mlmi2023.cohorts.find.label_names import label_names
 from mlmi2023.cohorts.find.patterns import Match, find, natural
 from mlmi2023.cohorts.find.subject import Record
-from mlmi2023.cohorts.formats.label_names import label_names
 from mlmi2023.core.errors import InputError
 
 __all__ = ["Record", "index_cohort", "label_names"]

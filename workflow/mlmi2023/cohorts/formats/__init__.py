@@ -1,1 +1,1 @@
-"""How files are read and written: volumes, DICOM, photographs, tables, names of labels."""
+"""How files are read and written: volumes, DICOM, photographs, tables."""

@@ -34,12 +34,12 @@ _BY_RULE = {
         "mlmi2023.papers.{paper}.figures",
     ),
     "metrics": ("mlmi2023.core.tidy", _REPORTING + "learned", _REPORTING + "runs"),
-    "table": (_REPORTING + "plots", _REPORTING + "tables"),
-    "claims": (_REPORTING + "claims", _REPORTING + "plots", _REPORTING + "tables"),
-    "page": (_REPORTING + "page", _REPORTING + "quality", _REPORTING + "record"),
-    "overview": (_REPORTING + "overview", _REPORTING + "record"),
-    "record": (_REPORTING + "record",),
-    "records": (_REPORTING + "overview", _REPORTING + "record_page"),
+    "table": (_REPORTING + "figures.plots", _REPORTING + "tables.build"),
+    "claims": (_REPORTING + "claims.results", _REPORTING + "figures.plots", _REPORTING + "tables.build"),
+    "page": (_REPORTING + "pages.paper", _REPORTING + "pages.cohorts", _REPORTING + "bench_record"),
+    "overview": (_REPORTING + "pages.overview", _REPORTING + "bench_record"),
+    "record": (_REPORTING + "bench_record",),
+    "records": (_REPORTING + "pages.overview", _REPORTING + "pages.record"),
     "ro_crate": (_REPORTING + "crate", _REPORTING + "read_reported"),
 }
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mlmi2023.core.config import suggest
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.schemas import suggest
 from mlmi2023.training.data.augment2d import DRAWS, Augment2D
 
 NORMALISATIONS = ("range", "zscore", "unit")

@@ -23,8 +23,8 @@ from typing import Any
 
 import torch
 
-from mlmi2023.core.config import suggest
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.schemas import suggest
 
 OPTIMISERS = ("adam", "adamw", "sgd")
 DECAYS = ("constant", "poly", "cosine", "step")

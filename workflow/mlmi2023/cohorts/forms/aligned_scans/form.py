@@ -49,7 +49,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
 
     import numpy as np
 
-    from mlmi2023.cohorts.formats.label_names import named
+    from mlmi2023.cohorts.find.label_names import named
     from mlmi2023.cohorts.forms.aligned_scans.aligner import Aligner
     from mlmi2023.cohorts.forms.scans.raw import read_label_names
     from mlmi2023.core.files import atomic, content_hash, write_json

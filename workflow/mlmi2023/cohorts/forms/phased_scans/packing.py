@@ -9,7 +9,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from mlmi2023.cohorts.formats.label_names import named
+from mlmi2023.cohorts.find.label_names import named
 from mlmi2023.cohorts.formats.volumes import check_same_grid
 from mlmi2023.cohorts.forms.phased_scans.patients import Patient
 from mlmi2023.cohorts.forms.phased_scans.phase_files import read_landmarks, read_scan, stored_grid

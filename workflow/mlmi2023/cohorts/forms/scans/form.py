@@ -57,7 +57,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     import numpy as np
 
     from mlmi2023.cohorts.find.folds import stratified_folds
-    from mlmi2023.cohorts.formats.label_names import named
+    from mlmi2023.cohorts.find.label_names import named
     from mlmi2023.cohorts.forms.scans.listing import list_scans
     from mlmi2023.cohorts.forms.scans.raw import read_label_names
     from mlmi2023.core.files import atomic, content_hash, file_hash, write_json

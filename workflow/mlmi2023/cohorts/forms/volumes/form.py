@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.formats.label_names import named
+from mlmi2023.cohorts.find.label_names import named
 from mlmi2023.cohorts.formats.volumes import check_same_grid, read_labels, read_volume
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, content_hash, read_json, write_json

@@ -14,8 +14,8 @@ import numpy as np
 from mlmi2023.cohorts.sources.simulators.brain.infancy import Infancy
 from mlmi2023.cohorts.sources.simulators.brain.maps import Maps
 from mlmi2023.cohorts.sources.simulators.brain.subject import Subject
-from mlmi2023.core.config import suggest
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.schemas import suggest
 
 
 class Layer(Protocol):

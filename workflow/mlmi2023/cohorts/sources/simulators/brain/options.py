@@ -7,8 +7,8 @@ adult anatomy and common scanners, not from what any method does with the images
 from typing import Any
 
 from mlmi2023.cohorts.sources.simulators.kit import options as kit
-from mlmi2023.core.config import suggest
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.schemas import suggest
 
 MODALITIES = ("T1w", "T2w", "FLAIR")
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mlmi2023.core.config import merge, suggest
+from mlmi2023.core.config import merge
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.schemas import suggest
 
 #: what a value of each type is called in messages
 CALLED = {dict: "a mapping", list: "a list", str: "a text", bool: "true or false", float: "a number"}

@@ -6,8 +6,8 @@ from itertools import product
 from typing import Any
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.reporting.expressions import Comparison, Selector
-from mlmi2023.reporting.grammar import Binary, Call, Chain, Check, Loop, Reference
+from mlmi2023.reporting.claims.expressions import Comparison, Selector
+from mlmi2023.reporting.claims.grammar import Binary, Call, Chain, Check, Loop, Reference
 from mlmi2023.reporting.names import value_name
 from mlmi2023.reporting.reported import Reported
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from math import isfinite
 
-from mlmi2023.reporting.controls import at_floor
-from mlmi2023.reporting.expressions import Selector
-from mlmi2023.reporting.learned import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED, Learned
+from mlmi2023.reporting.claims.expressions import Selector
+from mlmi2023.reporting.learned import Learned
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.samples import Samples
+from mlmi2023.reporting.tables.controls import at_floor
+from mlmi2023.training.loop.status import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
 
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 UNDECIDED, NOT_TESTED = "undecided", "not tested"

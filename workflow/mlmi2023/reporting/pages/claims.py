@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
-from mlmi2023.reporting.claims import Result
-from mlmi2023.reporting.controls import NOT_RUN
-from mlmi2023.reporting.record import Record
-from mlmi2023.reporting.render import count_verdicts, forest, places_for
+from mlmi2023.reporting.bench_record import Record
+from mlmi2023.reporting.claims.results import Result
+from mlmi2023.reporting.claims.verdicts import REPRODUCED, UNDECIDED
+from mlmi2023.reporting.pages.render import count_verdicts, forest, places_for
+from mlmi2023.reporting.pages.tables import table_view
 from mlmi2023.reporting.reported import Reported
-from mlmi2023.reporting.table_view import table_view
-from mlmi2023.reporting.verdicts import REPRODUCED, UNDECIDED
+from mlmi2023.reporting.tables.controls import NOT_RUN
 
 
 def claim_view(result: Result, why: str = "") -> dict[str, Any]:

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.reporting.expressions import Selector
+from mlmi2023.reporting.claims.expressions import Selector
 from mlmi2023.reporting.samples import Sample
 
 LEVEL, POWER = 0.95, 0.80

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlmi2023.reporting.claim_view import record_view
-from mlmi2023.reporting.learned import NOT_KNOWN
-from mlmi2023.reporting.record import Record
-from mlmi2023.reporting.render import render
+from mlmi2023.reporting.bench_record import Record
+from mlmi2023.reporting.claims.verdicts import RULE
+from mlmi2023.reporting.pages.claims import record_view
+from mlmi2023.reporting.pages.render import render
+from mlmi2023.reporting.pages.tables import STATUSES
 from mlmi2023.reporting.reported import Reported
-from mlmi2023.reporting.table_view import STATUSES
-from mlmi2023.reporting.verdicts import RULE
+from mlmi2023.training.loop.status import NOT_KNOWN
 
 
 def build_record_page(

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.reporting.claims import read_claims
-from mlmi2023.reporting.record import Record
-from mlmi2023.reporting.render import count_verdicts, render
+from mlmi2023.reporting.bench_record import Record
+from mlmi2023.reporting.claims.results import read_claims
+from mlmi2023.reporting.claims.verdicts import NOT_JUDGED, NOT_TESTED, REPRODUCED, VERDICTS
+from mlmi2023.reporting.pages.render import count_verdicts, render
 from mlmi2023.reporting.reported import Reported
-from mlmi2023.reporting.tables import AT_FLOOR, BROKEN, UNCHECKED, TableResult, read_table
-from mlmi2023.reporting.verdicts import NOT_JUDGED, NOT_TESTED, REPRODUCED, VERDICTS
+from mlmi2023.reporting.tables.build import TableResult, read_table
+from mlmi2023.reporting.tables.controls import AT_FLOOR, BROKEN, UNCHECKED
 
 
 @dataclass(frozen=True)

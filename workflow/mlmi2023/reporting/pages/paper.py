@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlmi2023.core.provenance import provenance
-from mlmi2023.reporting.claim_view import claim_view, record_view
-from mlmi2023.reporting.claims import read_claims
-from mlmi2023.reporting.quality import Cohort
-from mlmi2023.reporting.record import Record
-from mlmi2023.reporting.render import count_verdicts, render
+from mlmi2023.reporting.bench_record import Record
+from mlmi2023.reporting.claims.results import read_claims
+from mlmi2023.reporting.claims.verdicts import RULE
+from mlmi2023.reporting.pages.claims import claim_view, record_view
+from mlmi2023.reporting.pages.cohorts import Cohort
+from mlmi2023.reporting.pages.render import count_verdicts, render
+from mlmi2023.reporting.pages.tables import STATUSES, table_view
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
-from mlmi2023.reporting.table_view import STATUSES, table_view
-from mlmi2023.reporting.tables import read_table
-from mlmi2023.reporting.verdicts import RULE
+from mlmi2023.reporting.tables.build import read_table
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.reporting.grammar import Binary, Call, Chain, Number
+from mlmi2023.reporting.claims.grammar import Binary, Call, Chain, Number
 from mlmi2023.reporting.names import setting_factors
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlmi2023.reporting.expressions import Selector
+from mlmi2023.reporting.claims.expressions import Selector
 from mlmi2023.reporting.reported import Method, Metric, Reported, Table
 from mlmi2023.reporting.samples import Samples
 

@@ -5,11 +5,11 @@ from itertools import groupby
 from math import isfinite
 from typing import Any
 
-from mlmi2023.reporting.layout import Grid, GridRow, best_rows, build_grid
-from mlmi2023.reporting.learned import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
-from mlmi2023.reporting.markdown import count_range, say_common, spread
 from mlmi2023.reporting.reported import Metric, Reported
-from mlmi2023.reporting.tables import TableResult
+from mlmi2023.reporting.tables.build import TableResult
+from mlmi2023.reporting.tables.layout import Grid, GridRow, best_rows, build_grid
+from mlmi2023.reporting.tables.markdown import count_range, say_common, spread
+from mlmi2023.training.loop.status import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
 
 #: What each status of a training means, for the legend of a page.
 STATUSES = {

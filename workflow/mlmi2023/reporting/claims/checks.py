@@ -1,14 +1,14 @@
 """A claim's check against what the paper itself prints: does it parse, and give its margin?"""
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.reporting.expressions import Comparison, Selector
-from mlmi2023.reporting.grammar import parse_check
+from mlmi2023.reporting.claims.expressions import Comparison, Selector
+from mlmi2023.reporting.claims.grammar import parse_check
+from mlmi2023.reporting.claims.resolve import resolve
 from mlmi2023.reporting.reported import Claim, Reported
-from mlmi2023.reporting.resolve import resolve
 
 
 def comparisons(claim: Claim, reported: Reported, where: str) -> list[Comparison]:
-    """Return the resolved comparisons of a claim; see :func:`mlmi2023.reporting.resolve.resolve`."""
+    """Return the resolved comparisons of a claim; see :func:`mlmi2023.reporting.claims.resolve.resolve`."""
     where = f"{where}: claim {claim.id}: check"
     if claim.source in reported.tables:
         dataset: str | None = reported.tables[claim.source].dataset

@@ -21,14 +21,14 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, read_json, write_json
 from mlmi2023.core.provenance import provenance
 from mlmi2023.core.sources import code_hash
-from mlmi2023.reporting.checks import comparisons
-from mlmi2023.reporting.claims import COLUMNS, Result, read_claims
-from mlmi2023.reporting.controls import check_controls
-from mlmi2023.reporting.learned import NOT_KNOWN
+from mlmi2023.reporting.claims.checks import comparisons
+from mlmi2023.reporting.claims.results import COLUMNS, Result, read_claims
+from mlmi2023.reporting.claims.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, UNKNOWN
 from mlmi2023.reporting.reported import Claim, Reported
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
-from mlmi2023.reporting.tables import TableResult, read_table
-from mlmi2023.reporting.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, UNKNOWN
+from mlmi2023.reporting.tables.build import TableResult, read_table
+from mlmi2023.reporting.tables.controls import check_controls
+from mlmi2023.training.loop.status import NOT_KNOWN
 
 NEEDED = (
     *("paper", "scale", "code_version", "code_hash", "config_hash", "sources", "configfiles"),

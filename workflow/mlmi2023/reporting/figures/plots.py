@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from mlmi2023.drawing.style import FAINT, INK, save_figure, styled
-from mlmi2023.reporting.claims import NOT_JUDGED, NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, Result
-from mlmi2023.reporting.layout import Grid, build_grid
+from mlmi2023.reporting.claims.results import Result
+from mlmi2023.reporting.claims.verdicts import NOT_JUDGED, NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.samples import Sample, Samples
-from mlmi2023.reporting.tables import build_table, row_selector
+from mlmi2023.reporting.tables.build import build_table, row_selector
+from mlmi2023.reporting.tables.layout import Grid, build_grid
 
 # Okabe and Ito's palette, which the colour-blind can tell apart
 VERDICT_COLOURS = {

@@ -36,7 +36,7 @@ class Spread:
 
 
 def spread_of(frame: pd.DataFrame, metric: str) -> Spread:
-    """Return the spreads of ``metric`` in a table's long form (:data:`mlmi2023.reporting.tables.COLUMNS`)."""
+    """Return the spreads of ``metric`` in a table's long form (:data:`.build.COLUMNS`)."""
     rows = frame[(frame["metric"] == metric) & (frame["role"] != "control")].dropna(subset=["mean"])
     parts = [part["mean"].to_numpy() for _, part in rows.groupby(["setting", "label"], sort=False)]
     methods = _pooled([(part.var(ddof=1), len(part) - 1) for part in parts if len(part) > 1])

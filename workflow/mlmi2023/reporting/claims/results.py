@@ -10,13 +10,10 @@ import pandas as pd
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic
-from mlmi2023.reporting.checks import comparisons, reported_effects
-from mlmi2023.reporting.expressions import Comparison, Selector
-from mlmi2023.reporting.learned import Learned
-from mlmi2023.reporting.reported import Claim, Reported
-from mlmi2023.reporting.samples import Sample, Samples
-from mlmi2023.reporting.statistics import estimate
-from mlmi2023.reporting.verdicts import (
+from mlmi2023.reporting.claims.checks import comparisons, reported_effects
+from mlmi2023.reporting.claims.expressions import Comparison, Selector
+from mlmi2023.reporting.claims.statistics import estimate
+from mlmi2023.reporting.claims.verdicts import (
     NOT_JUDGED,
     NOT_REPRODUCED,
     NOT_TESTED,
@@ -26,8 +23,9 @@ from mlmi2023.reporting.verdicts import (
     unsettled,
     weigh,
 )
-from mlmi2023.reporting.verdicts import RULE as RULE
-from mlmi2023.reporting.verdicts import VERDICTS as VERDICTS
+from mlmi2023.reporting.learned import Learned
+from mlmi2023.reporting.reported import Claim, Reported
+from mlmi2023.reporting.samples import Sample, Samples
 
 #: Missing values that a note names before it counts.
 NAMED = 3
@@ -40,7 +38,7 @@ NUMBERS = ["effect", "low", "high", "p", "margin", "detectable"]
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one claim; see :data:`mlmi2023.reporting.verdicts.RULE`.
+    """What became of one claim; see :data:`mlmi2023.reporting.claims.verdicts.RULE`.
 
     ``detectable`` is the smallest effect, in units of ``effect``, that its cases and seeds had told from zero
     in four of five repeats (80 % power at two-sided 5 %); NaN where the effect does not vary smoothly.

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlmi2023.reporting.layout import Column, Grid, GridRow, best_rows, build_grid
 from mlmi2023.reporting.reported import Metric, Reported, Table
+from mlmi2023.reporting.tables.layout import Column, Grid, GridRow, best_rows, build_grid
 
 
 def markdown(reported: Reported, table: Table, frame: pd.DataFrame, remarks: Sequence[str] = ()) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from mlmi2023.reporting.learned import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
 from mlmi2023.reporting.names import setting_factors
 from mlmi2023.reporting.reported import Method, Metric, Reported, Table
+from mlmi2023.training.loop.status import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
 
 Condition = tuple[str, str]
 #: A row per method needs a few methods, and a paper that prints most of its cells.

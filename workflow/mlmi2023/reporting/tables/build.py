@@ -10,18 +10,18 @@ import pandas as pd
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, read_json, write_json
-from mlmi2023.reporting.controls import AT_FLOOR as AT_FLOOR
-from mlmi2023.reporting.controls import BROKEN as BROKEN
-from mlmi2023.reporting.controls import NOT_RUN as NOT_RUN
-from mlmi2023.reporting.controls import UNCHECKED as UNCHECKED
-from mlmi2023.reporting.controls import check_controls
-from mlmi2023.reporting.expressions import Selector
+from mlmi2023.reporting.claims.expressions import Selector
 from mlmi2023.reporting.learned import Learned
-from mlmi2023.reporting.markdown import markdown
 from mlmi2023.reporting.names import setting_factors
 from mlmi2023.reporting.reported import Method, Reported, Row, Table
 from mlmi2023.reporting.samples import Sample, Samples
-from mlmi2023.reporting.spread import Spread, spread_of
+from mlmi2023.reporting.tables.controls import AT_FLOOR as AT_FLOOR
+from mlmi2023.reporting.tables.controls import BROKEN as BROKEN
+from mlmi2023.reporting.tables.controls import NOT_RUN as NOT_RUN
+from mlmi2023.reporting.tables.controls import UNCHECKED as UNCHECKED
+from mlmi2023.reporting.tables.controls import check_controls
+from mlmi2023.reporting.tables.markdown import markdown
+from mlmi2023.reporting.tables.spread import Spread, spread_of
 
 COLUMNS = [
     *("method", "name", "role", "metric", "reported_mean", "reported_sd", "mean", "sd", "sd_seeds"),

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from mlmi2023.core.files import atomic
-from mlmi2023.reporting.claims import Result
-from mlmi2023.reporting.verdicts import NOT_JUDGED, VERDICTS
+from mlmi2023.reporting.claims.results import Result
+from mlmi2023.reporting.claims.verdicts import NOT_JUDGED, VERDICTS
 
 TEMPLATES = Path(__file__).parent / "templates"
 

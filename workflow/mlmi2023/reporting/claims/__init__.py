@@ -1,0 +1,1 @@
+"""Claims: the language of their checks, the statistics behind them, and verdicts."""

@@ -1,0 +1,1 @@
+"""Pages that open offline: of a paper, of a bench record, of all papers."""
