@@ -1,1 +1,1 @@
-"""Which subjects there are, where their files lie, who trains, validates and tests, what labels are called."""
+"""Which subjects there are, where their files lie, who trains and who tests, what labels are called."""
