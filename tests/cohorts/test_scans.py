@@ -190,7 +190,7 @@ def test_a_missing_image_is_refused_or_zeros_that_are_said(tmp_path):
     [
         ({"scale": {"T1": "zscore"}}, {}, "read.scale .zscore, percentiles. for FLAIR"),
         ({"scale": {"T1": "zscore", "T2": "zscore"}}, {}, "read.scale names 'T2'"),
-        ({"scale": "zscore", "missing": "zeros"}, {}, "missing is 'zeros'; choose refuse or zero"),
+        ({"scale": "zscore", "missing": "zeros"}, {}, "read.missing' is 'zeros'; did you mean 'zero'"),
         (
             {"scale": "zscore"},
             {"images": {"T1": "s{subject}_T1.nii.gz"}},
@@ -200,7 +200,7 @@ def test_a_missing_image_is_refused_or_zeros_that_are_said(tmp_path):
         (
             {"scale": "zscore"},
             {"images": {"T1": "x.nii", "FLAIR": "y.nii"}},
-            "'images.T1' needs a name pattern",
+            "images.T1' is 'x.nii'; it needs .subject.",
         ),
     ],
 )

@@ -137,6 +137,7 @@ overrides:
       dirlab:
         methods: [lapirn]
         method_options: {lapirn: {stages: {main: {of: lapirn, dataset: oasis_to_lpba}}}}
+    figures: {fig2: null, fig3: null}
 """
     )
 

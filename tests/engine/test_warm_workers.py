@@ -229,7 +229,7 @@ def test_nothing_is_left_behind_when_the_workflow_is_ended(place, number):
         os.kill(snakemake.pid, number)
     else:  # as Ctrl-C and a batch system do it: to all of the group
         os.killpg(snakemake.pid, number)
-    snakemake.communicate(timeout=60)
+    snakemake.communicate(timeout=300)
     wait_until(lambda: nothing_left(place), "something is left behind")
     assert gone(pids)
     assert not list(place.glob("out/*"))
@@ -241,7 +241,7 @@ def test_sigterm_to_snakemake_alone_lets_running_jobs_end(place):
     os.kill(snakemake.pid, signal.SIGTERM)
     time.sleep(0.5)
     (place / "go").touch()
-    said, _ = snakemake.communicate(timeout=60)
+    said, _ = snakemake.communicate(timeout=300)
     assert (place / "out/wait1.json").exists(), said
     assert nothing_left(place)
 
@@ -254,7 +254,7 @@ def test_a_job_ends_with_its_client_and_the_others_go_on(place):
     clients.pop().terminate()
     wait_until(lambda: gone(first) or gone(second), "the job runs on without its client")
     (place / "go").touch()
-    said, _ = snakemake.communicate(timeout=60)
+    said, _ = snakemake.communicate(timeout=300)
     assert snakemake.returncode == 1 and said.count("Error in rule job") == 1, said
     assert len(list(place.glob("out/*"))) == 1
     assert nothing_left(place)
@@ -268,7 +268,7 @@ def test_jobs_fail_in_one_line_when_the_server_is_killed(place):
     wait_until(lambda: gone([job]), "the job runs on without the server")
     os.kill(helper, signal.SIGKILL)
     (place / "go").touch()
-    said, _ = snakemake.communicate(timeout=60)
+    said, _ = snakemake.communicate(timeout=300)
     assert snakemake.returncode == 1
     assert "error: the warm workers were killed, and this job with them; start it again" in said, said
     # the next job finds a socket that nobody listens at, and starts by itself

@@ -102,12 +102,12 @@ TAKEN = {
     ),
     "papers.fine_grained_wavelet.options:R50Unet": (
         "papers.fine_grained_wavelet.convolutional:ResUnet",
-        "channels classes",
+        "channels classes size",
         "name pretrained",
     ),
     "papers.fine_grained_wavelet.options:DeepLab": (
         "papers.fine_grained_wavelet.convolutional:DeepLabV3Plus",
-        "channels classes",
+        "channels classes size",
         "name pretrained",
     ),
     "papers.fine_grained_wavelet.options:LevitUnet": (
@@ -144,12 +144,12 @@ TAKEN = {
     "papers.pecon.options:Scan": ("papers.pecon.scans:Cut", "", ""),
     "papers.relational_unet.options:RelationalUnet": (
         "papers.relational_unet.network:RelationalUNet",
-        "classes",
-        "",
+        "channels classes size",
+        "name",
     ),
     "papers.skin_transformer.options:SkinTransformer": (
         "papers.skin_transformer.model:SkinTransformer",
-        "channels classes",
+        "channels classes size",
         "name",
     ),
     "papers.skin_transformer.options:FatNet": (
