@@ -216,6 +216,11 @@ MISTAKES = {
         put("all", "figures", "fig3", "methods", ["fet", "tmu_net"]),
         "'figures.fig3.methods' has 'tmu_net', which does not run",
     ),
+    "figure without code": (
+        CONFIG,
+        put("all", "figures", "fig33", {"dataset": "synapse", "methods": ["fet"], "caption": "x"}),
+        "'figures.fig33': FIGURES in papers/fine_grained_wavelet/figures.py has no such figure",
+    ),
     "figure of a dataset": (
         CONFIG,
         put("all", "figures", "fig3", "dataset", "synapsis"),

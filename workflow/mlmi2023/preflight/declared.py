@@ -1,6 +1,8 @@
 """What a paper reports against the methods, datasets, metrics and figures of its config."""
 
+import ast
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from mlmi2023.core.config import Settings
@@ -12,6 +14,7 @@ from mlmi2023.reporting.reported import Reported
 
 #: role of rows that a paper quotes: they need not run
 QUOTED = "reference"
+PAPERS = Path(__file__).resolve().parents[1] / "papers"
 
 
 def check_declared(settings: Settings, slug: str) -> None:
@@ -32,6 +35,7 @@ def check_declared(settings: Settings, slug: str) -> None:
         asked = [one for name in setup["task"].get("metrics", ()) for one in groups.get(name, (name,))]
         _known(where, f"datasets.{dataset}.task.metrics", asked, reported.metrics, file)
     _check_figures(paper, where)
+    _check_drawn(slug, paper.get("figures", {}), where)
     _check_left_out(settings, slug, reported, file)
 
 
@@ -63,6 +67,23 @@ def _check_figures(paper: Mapping[str, Any], where: str) -> None:
                     f"{where}: key '{at}.methods' has '{method}', which does not run on "
                     f"'{figure['dataset']}'{suggest(str(method), runs)}"
                 )
+
+
+def _check_drawn(slug: str, figures: Iterable[str], where: str) -> None:
+    """The paper's code draws each figure; its ``FIGURES`` are read without importing what draws them."""
+    file = PAPERS / slug / "figures.py"
+    drawn: list[str] = []
+    if file.is_file():
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["FIGURES"]:
+                texts = (n.value for n in ast.walk(node.value) if isinstance(n, ast.Constant))
+                drawn = [text for text in texts if isinstance(text, str)]
+    for figure in figures:
+        if figure not in drawn:
+            raise InputError(
+                f"{where}: key 'figures.{figure}': FIGURES in papers/{slug}/figures.py has no such figure"
+                f"{suggest(figure, drawn)}"
+            )
 
 
 def _check_left_out(settings: Settings, slug: str, reported: Reported, file: str) -> None:
