@@ -14,6 +14,7 @@ def paper_of(item):
     return item.path.relative_to(HERE).parts[0]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Give tests of the tiny run to one worker, which begins with them: it is the longest of all."""
     for item in items:

@@ -79,6 +79,7 @@ def make_tree(place: Path, size: Size) -> Path:
         code.mkdir()
         (code / "__init__.py").write_text("")
         (code / "options.py").write_text(OPTIONS)
+        (code / "figures.py").write_text('FIGURES = {"fig1": None}\n')
     return place
 
 

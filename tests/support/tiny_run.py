@@ -13,11 +13,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import yaml
-
-from mlmi2023.core.config import merge
-from mlmi2023.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,6 +67,13 @@ def of_paper(slug: str) -> ModuleType:
     return module
 
 
+def laid(base: Any, over: Any) -> Any:
+    """Return ``over`` laid on ``base``; unlike :func:`mlmi2023.core.config.merge` a null stays for the workflow."""
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    return {key: laid(base.get(key), over[key]) if key in over else base[key] for key in {**base, **over}}
+
+
 def run(place: Path, slugs: list[str]) -> TinyRun:
     """Make the data of these papers in ``place``, and run them in one workflow.
 
@@ -81,8 +86,8 @@ def run(place: Path, slugs: list[str]) -> TinyRun:
         tiny = of_paper(slug)
         tiny.make(place)
         for example in getattr(tiny, "EXAMPLES", ()):
-            config = merge(config, read_yaml(ROOT / f"config/examples/{example}.yaml"))
-        config = merge(config, yaml.safe_load(tiny.CONFIG))
+            config = laid(config, yaml.safe_load((ROOT / f"config/examples/{example}.yaml").read_text()))
+        config = laid(config, yaml.safe_load(tiny.CONFIG))
     config |= {"papers": slugs, "results": "results"}
     (place / "tiny.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     made = TinyRun(place)

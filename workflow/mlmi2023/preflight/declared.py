@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def _check_drawn(slug: str, figures: Iterable[str], where: str) -> None:
                 texts = (n.value for n in ast.walk(node.value) if isinstance(n, ast.Constant))
                 drawn = [text for text in texts if isinstance(text, str)]
     for figure in figures:
-        if figure not in drawn:
+        if not any(fnmatchcase(figure, name) for name in drawn):
             raise InputError(
                 f"{where}: key 'figures.{figure}': FIGURES in papers/{slug}/figures.py has no such figure"
                 f"{suggest(figure, drawn)}"

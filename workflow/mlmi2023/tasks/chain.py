@@ -6,6 +6,7 @@ The same functions serve the workflow's scripts and ``python -m mlmi2023``, whic
 import importlib
 import time
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -138,7 +139,8 @@ def draw(
     runs = Runs(jobs, weights, predictions, names)
     start(runs.job)
     module = part(runs.job.paper, "figures")
-    if figure not in module.FIGURES:
+    drawn = next((name for name in module.FIGURES if fnmatchcase(figure, name)), None)
+    if drawn is None:
         raise InputError(f"config key figures.{figure}: {runs.job.paper} draws {', '.join(module.FIGURES)}")
     with styled():
-        save_figure(module.FIGURES[figure](runs), stem)
+        save_figure(module.FIGURES[drawn](runs), stem)

@@ -72,4 +72,5 @@ def _colours(relevant: np.ndarray | None, count: int) -> list[str]:
     return [POPULATION if np.isnan(value) else RELEVANT if value else FAINT for value in relevant]
 
 
-FIGURES = dict.fromkeys(("fig_mask_tadpole", "fig_mask_ukbb_sex", "fig_mask_ukbb_age"), _mask)
+#: one for each dataset, also of the user's own
+FIGURES = {"fig_mask_*": _mask}
