@@ -68,7 +68,7 @@ def of_paper(slug: str) -> ModuleType:
 
 
 def laid(base: Any, over: Any) -> Any:
-    """Return ``over`` laid on ``base``; unlike :func:`mlmi2023.core.config.merge` a null stays for the workflow."""
+    """Return ``over`` laid on ``base``; unlike in the configuration itself, a null stays."""
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
     return {key: laid(base.get(key), over[key]) if key in over else base[key] for key in {**base, **over}}
