@@ -66,7 +66,7 @@ def test_gather_joins_and_finds_rows_in_two_files(tmp_path):
 
 
 def test_missing_and_empty_files_have_one_line(tmp_path):
-    with pytest.raises(InputError, match="no such metrics file"):
+    with pytest.raises(InputError, match="no such file; run again"):
         read_metrics(tmp_path / "no.csv")
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(InputError, match=r"empty\.csv: not a metrics table"):

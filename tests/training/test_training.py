@@ -120,7 +120,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_one_line(tmp_path):
 def test_schedule_names_the_key_that_is_wrong():
     with pytest.raises(InputError, match=r"train\.steps"):
         Schedule.from_config({"epoch_steps": 3})
-    with pytest.raises(InputError, match=r"multiple of train\.epoch_steps"):
+    with pytest.raises(InputError, match=r"multiple of epoch_steps"):
         Schedule.from_config({"steps": 10, "epoch_steps": 3})
 
 

@@ -51,6 +51,19 @@ def matching(pattern: str, fix: str) -> Condition:
     return lambda value: "" if found.fullmatch(value) else fix
 
 
+def named(value: str) -> str:
+    """Accept names that can be one file's or folder's: none leads elsewhere, hides, or breaks a line."""
+    if not value.strip() or value != value.strip():
+        return "a name must not be empty, nor begin or end with a blank"
+    if value.startswith(".") or re.search(r"[/\\\x00-\x1f\x7f]", value):
+        return "a name must not begin with a dot or hold a slash; it becomes the name of a file"
+    return "" if len(value.encode()) <= LONGEST else f"a name must have at most {LONGEST} bytes"
+
+
+#: bytes of a name: leaves room for what is put before and behind it in a file's (at most 255 on any disk)
+LONGEST = 120
+#: of a volume, an image, a subject, a part: becomes the name of a file
+Name = Annotated[str, named]
 Count = Annotated[int, at_least(1)]
 Number = Annotated[int, at_least(0)]
 Positive = Annotated[float, above(0)]

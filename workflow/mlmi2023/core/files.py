@@ -15,6 +15,13 @@ from mlmi2023.core.errors import InputError
 
 # what an operating system says when a disk is full, over quota, read-only or someone else's
 _REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+#: what to do where that is neither
+_FIXES = {
+    errno.ENAMETOOLONG: "shorten the name",
+    errno.ENOTDIR: "a file is in the place of a folder; move it away",
+    errno.EEXIST: "a file is in the place of a folder; move it away",
+    errno.ENOENT: "the folder was removed while it was written to; run again",
+}
 
 
 @contextmanager
@@ -25,16 +32,14 @@ def atomic(path: str | Path) -> Iterator[Path]:
     and may be made a file or a folder. After an exception nothing is left behind.
 
     Raises:
-        InputError: the disk is full or the folder cannot be written.
+        InputError: the disk is full, or the folder cannot be written or has been removed meanwhile.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         holder = Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot write here ({error.strerror}); free space or fix permissions"
-        ) from error
+        raise InputError(f"{_short(path)}: cannot write here ({error.strerror}); {_fix(error)}") from error
     part = holder / path.name
     try:
         yield part
@@ -48,7 +53,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     except Exception as error:
         reason = _refusal(error, holder)
         if reason:
-            raise InputError(f"{path}: not written ({reason}); free space or fix permissions") from error
+            raise InputError(f"{_short(path)}: not written ({reason}); {_fix(error)}") from error
         raise
     finally:
         shutil.rmtree(holder, ignore_errors=True)
@@ -67,12 +72,24 @@ def _refusal(error: Exception, folder: Path) -> str:
     """
     if isinstance(error, OSError) and error.errno in _REFUSED:
         return error.strerror or os.strerror(error.errno)
+    if not folder.exists():
+        return os.strerror(errno.ENOENT)
     if isinstance(error, OSError):
-        return ""
+        return os.strerror(error.errno) if error.errno == errno.ENAMETOOLONG else ""
     full = os.strerror(errno.ENOSPC)
-    if full in str(error) or (folder.exists() and shutil.disk_usage(folder).free < 2**16):
+    if full in str(error) or shutil.disk_usage(folder).free < 2**16:
         return full
     return ""
+
+
+def _fix(error: Exception) -> str:
+    """Return what to do about an error of the system."""
+    return _FIXES.get(getattr(error, "errno", None) or 0, "free space or fix permissions")
+
+
+def _short(path: Path) -> str:
+    """Return a path as messages have it: a name that no disk takes is cut."""
+    return str(path) if len(path.name) < 256 else f"{path.parent}/{path.name[:40]}..."
 
 
 def write_json(path: str | Path, content: Any) -> None:
@@ -81,12 +98,24 @@ def write_json(path: str | Path, content: Any) -> None:
         part.write_text(json.dumps(content, indent=2, sort_keys=True, default=str) + "\n")
 
 
-def read_json(path: str | Path) -> Any:
-    """Read a JSON file; a broken one is an :class:`InputError` that names it."""
+def read_json(path: str | Path, fix: str = "delete it and run again") -> Any:
+    """Read a JSON file of ours.
+
+    Args:
+        path: the file.
+        fix: what a message tells the user to do about a broken one.
+
+    Raises:
+        InputError: it is missing, a folder, not to be read, no text, or no JSON.
+    """
     try:
-        return json.loads(Path(path).read_text())
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not valid JSON ({error}); delete it and run again") from error
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; run again") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {fix}") from error
+    except (ValueError, RecursionError) as error:  # no text in UTF-8 is a ValueError too
+        raise InputError(f"{path}: not valid JSON ({error or 'empty'}); {fix}") from error
 
 
 def content_hash(content: Any) -> str:

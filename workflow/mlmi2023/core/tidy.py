@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mlmi2023.core.csv_files import LARGEST, read_table
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic
 
@@ -37,7 +38,10 @@ def check_metrics(frame: pd.DataFrame, where: str) -> pd.DataFrame:
         frame[column] = frame[column].fillna("").astype(str)
     for column in ("seed", "fold"):
         try:
-            frame[column] = pd.to_numeric(frame[column]).astype("int64")
+            numbers = pd.to_numeric(frame[column])
+            if not (numbers.abs() < LARGEST).all():
+                raise ValueError("one is missing or too large")
+            frame[column] = numbers.astype("int64")
         except (ValueError, TypeError) as error:
             raise InputError(f"{where}: column {column} must hold whole numbers ({error})") from error
     value = pd.to_numeric(frame["value"], errors="coerce").astype(float)
@@ -68,14 +72,9 @@ def read_metrics(path: str | Path) -> pd.DataFrame:
     """Read and check a tidy file.
 
     Raises:
-        InputError: the file is absent, empty, or fails :func:`check_metrics`.
+        InputError: the file is absent, no such table, or fails :func:`check_metrics`.
     """
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such metrics file; run the score rule first") from error
-    except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-        raise InputError(f"{path}: not a metrics table ({error}); delete it and run again") from error
+    frame = read_table(path, COLUMNS, "delete it and run again")
     return check_metrics(frame, str(path))
 
 

@@ -1,7 +1,6 @@
 """Weights of published encoders from a local file; nothing is downloaded."""
 
 import hashlib
-import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,6 +39,8 @@ def load_pretrained(
     Raises:
         InputError: the file is absent, has another checksum, cannot be read safely, or lacks a weight.
     """
+    if not options.get("path"):
+        raise InputError("config key 'path' of pretrained weights is missing; name the file")
     file = expand(str(options["path"]))
     if not file.is_file():
         raise InputError(f"{file}: no such file; {absent}")
@@ -66,6 +67,8 @@ def load_pretrained(
                 f"{file}: {name} has the shape {tuple(value.shape)}, the network {tuple(like.shape)}; set "
                 "the method's key 'net' to the sizes of the weights"
             )
+        if not bool(value.isfinite().all()):
+            raise InputError(f"{file}: {name} holds values that are not finite; get the file again")
         made[name] = value
     part.load_state_dict(made, strict=False)
 
@@ -80,14 +83,15 @@ def _read(file: Any) -> dict[str, Tensor]:
 
             return load_file(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+    except Exception as error:  # damaged bytes can make the readers raise almost anything
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{file}: no weights that can be read safely ({first}); get the file again"
+            f"{file}: no weights that can be read safely ({first[:120]}); get the file again"
         ) from error
     for key in ("model", "state_dict", "model_state"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+    named = isinstance(content, dict) and all(isinstance(name, str) for name in content)
+    if not named or not all(isinstance(value, Tensor) for value in content.values()):
         raise InputError(f"{file}: holds no table of weights by name; get the file again")
     return {name.removeprefix("module."): value for name, value in content.items()}

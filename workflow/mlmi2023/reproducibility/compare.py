@@ -92,11 +92,9 @@ def compare_rows(first: Iterable[dict[str, str]], second: Iterable[dict[str, str
 
 
 def _weights(first: Path, second: Path) -> str:
-    from safetensors.torch import load_file
+    from mlmi2023.training.loop.weights import read_weights, weights_hash
 
-    from mlmi2023.training.loop.weights import weights_hash
-
-    a, b = load_file(first), load_file(second)
+    a, b = read_weights(first), read_weights(second)
     if weights_hash(a) == weights_hash(b):
         return ""
     if a.keys() != b.keys():

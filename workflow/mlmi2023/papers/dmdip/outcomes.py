@@ -43,13 +43,9 @@ def read_outcomes(path: Path, slices: Slices) -> dict[str, Tensor]:
     Raises:
         InputError: the file is broken or was made for other slices.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from mlmi2023.training.loop.weights import read_weights
 
-    try:
-        found = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); delete it and train again") from error
+    found = read_weights(path)
     for r, shape in slices.shape.items():
         wanted = (len(slices), len(slices.modalities), *shape)
         own = found.get(f"image_{r}")

@@ -24,6 +24,7 @@ from mlmi2023.training.data.numbers import Counted
 from mlmi2023.training.data.tabular import Fold, folds
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
+from mlmi2023.training.loop.weights import read_weights
 
 
 class FoldEnsemble(pl.LightningModule):
@@ -163,8 +164,6 @@ def _attention(job: Job, table: Table) -> np.ndarray | None:
     """Return the attention (K, D) that the stage before learned in each fold, or None without one."""
     if job.previous is None:
         return None
-    from safetensors.torch import load_file
-
-    state = load_file(job.previous)
+    state = read_weights(job.previous)
     masks = [state[f"{fold}.net.attention.mask"] for fold in range(table.fold_count)]
     return torch.sigmoid(torch.cat(masks)).numpy()

@@ -1,7 +1,6 @@
 """Train a plan to its end, from scratch or from where a killed run stopped."""
 
 import csv
-import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from mlmi2023.core.jobs import Job
 from mlmi2023.core.provenance import provenance
 from mlmi2023.training.data.seeded import EpochSampler, SeededSamples
 from mlmi2023.training.loop.callbacks import Progress, SeedEachEpoch, StopOnNaN
-from mlmi2023.training.loop.checkpoints import AtomicCheckpoints
+from mlmi2023.training.loop.checkpoints import AtomicCheckpoints, load_checkpoint, resumable
 from mlmi2023.training.loop.device import describe, make_deterministic, peak_memory_mb, pick_device
 from mlmi2023.training.loop.plan import Plan, Schedule
 from mlmi2023.training.loop.status import TRAIN_LOSS, judge, mean_over_repeats
@@ -115,7 +114,8 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
             f"{run_dir}: cannot write checkpoints here ({error.strerror}); free space or fix permissions"
         ) from error
     last = run_dir / "last.ckpt"
-    done = _epochs_done(last)
+    epochs = schedule.steps // schedule.epoch_steps * plan.repeats
+    done = resumable(last, plan.module.state_dict(), epochs)
     sampler = EpochSampler(schedule.epoch_steps * schedule.batch, done)
     samples = SeededSamples(plan.train, job.seed)
     # loaders with a generator of their own leave the global random state to the network
@@ -136,7 +136,7 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     record = provenance(job.threads, describe(device))
     try:
         trainer.fit(
-            plan.module, loader, val, ckpt_path=str(last) if last.exists() else None, weights_only=False
+            plan.module, loader, val, ckpt_path=str(last) if last.exists() else None, weights_only=True
         )
     except torch.cuda.OutOfMemoryError as error:
         need = torch.cuda.max_memory_allocated(device) / 2**30
@@ -147,8 +147,7 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     if trainer.interrupted:
         raise InputError("training was interrupted; run again to go on from the last checkpoint")
     if schedule.monitor:
-        state = torch.load(keep.best_model_path, map_location="cpu", weights_only=False)["state_dict"]
-        plan.module.load_state_dict(state)
+        plan.module.load_state_dict(load_checkpoint(Path(keep.best_model_path))["state_dict"])
     net = plan.module.net
     digest = save_weights(net, out / "weights.safetensors")  # type: ignore[arg-type]
     status = judge(mean_over_repeats(progress.curve, schedule.steps), measure, schedule.steps)
@@ -173,18 +172,6 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
     write_json(out / "train.json", report)
     shutil.rmtree(run_dir, ignore_errors=True)
     return report
-
-
-def _epochs_done(checkpoint: Path) -> int:
-    """Return the full epochs behind a checkpoint, 0 without one; a broken checkpoint is dropped."""
-    if not checkpoint.exists():
-        return 0
-    try:
-        return int(torch.load(checkpoint, map_location="cpu", weights_only=False)["epoch"]) + 1
-    except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        print(f"the checkpoint {checkpoint} is broken ({error}): train from the start", flush=True)
-        checkpoint.unlink()
-        return 0
 
 
 def _write_curve(curve: list[dict[str, float]], path: Path) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from mlmi2023.core.errors import InputError
+from mlmi2023.core.options import options
+from mlmi2023.training.loop.options import Training
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 
 if TYPE_CHECKING:
@@ -43,21 +44,12 @@ class Schedule:
         """Read the keys of a schedule from ``config``; other keys belong to the paper.
 
         Raises:
-            InputError: ``steps`` or ``epoch_steps`` is missing or not positive.
+            InputError: one is missing or of the wrong type or range, or epochs are not whole.
         """
         known = {f.name for f in fields(cls)}
-        for key in ("steps", "epoch_steps"):
-            if int(config.get(key, 0)) < 1:
-                raise InputError(
-                    f"config key train.{key} must be a positive number; it is {config.get(key)!r}"
-                )
-        schedule = cls(**{k: v for k, v in config.items() if k in known})
-        if schedule.steps % schedule.epoch_steps:
-            raise InputError(
-                f"config key train.steps ({schedule.steps}) must be a multiple of train.epoch_steps "
-                f"({schedule.epoch_steps})"
-            )
-        return schedule
+        given = {key: value for key, value in config.items() if key in known}
+        options(Training, given, "config", "train")
+        return cls(**given)
 
 
 @dataclass
