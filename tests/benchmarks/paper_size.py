@@ -15,8 +15,8 @@ import numpy as np
 import torch
 import yaml
 
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.config import Settings, merge
-from mlmi2023.core.files import write_json
 from mlmi2023.core.jobs import Job
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.tasks.chain import part
@@ -43,7 +43,7 @@ def random_cohort(folder: Path, shape: list[int], modality: str, labels: int) ->
         "affine": np.eye(4).tolist(),
         "labels": {str(i): f"part {i}" for i in range(1, labels + 1)},
     }
-    write_json(folder / "cohort.json", about)
+    seal(folder, about, "")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from mlmi2023.cohorts.forms.joined import form as joined
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.config import Settings, merge
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.yaml_files import read_yaml
@@ -52,13 +53,16 @@ def test_the_hash_follows_the_parts_and_the_labels_that_are_kept(tmp_path):
         ({"parts": {"a": {"cohort": "blobs_a"}, "c": {"cohort": "coarse"}}}, "one grid"),
         ({"parts": {"a": {"cohort": "blobs_a"}, "c": {"cohort": "other"}}}, "no image in common"),
         ({"parts": {"a": {"cohort": "absent"}}}, "no packed cohort"),
+        ({"parts": {"a": {"cohort": "blobs_a"}, "c": {"cohort": "bare"}}}, "part 'c' has no labels"),
+        ({"parts": {"c": {"cohort": "bare"}, "a": {"cohort": "blobs_a"}}}, "part 'c' has no labels"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(tmp_path, change, said):
     make_joined(tmp_path)
-    for name, key, value in (("coarse", "spacing", [3.0] * 3), ("other", "modalities", ["T2w"])):
-        file = make_blobs(tmp_path / f"{name}/packed", name, 3) / "cohort.json"
-        file.write_text(json.dumps({**json.loads(file.read_text()), key: value}))
+    changes = ("coarse", "spacing", [3.0] * 3), ("other", "modalities", ["T2w"]), ("bare", "labels", {})
+    for name, key, value in changes:
+        folder = make_blobs(tmp_path / f"{name}/packed", name, 3)
+        seal(folder, {**json.loads((folder / "cohort.json").read_text()), key: value}, "")
     with pytest.raises(InputError, match=said) as error:
         joined.pack({**CONFIG, **change}, tmp_path, tmp_path / "out", "blobs")
     assert "\n" not in str(error.value) and not (tmp_path / "out").exists()

@@ -224,9 +224,9 @@ def test_damaged_packed_folder(tmp_path):
     (out / "T1w.npy").write_bytes((out / "T1w.npy").read_bytes()[:-100])
     with pytest.raises(InputError, match=r"T1w\.npy"):
         open_packed(out).images("T1w")
-    np.save(out / "T2w.npy", np.zeros((4, 3, 3, 3), np.float16))
-    with pytest.raises(InputError, match=r"T2w\.npy"):
-        open_packed(out).images("T2w")
+    np.save(out / "T1w.npy", np.zeros((4, 3, 3, 3), np.float16))
+    with pytest.raises(InputError, match=r"T1w\.npy"):
+        open_packed(out)
     (out / "cohort.json").write_text("{}")
     with pytest.raises(InputError, match=r"cohort\.json"):
         open_packed(out)

@@ -7,6 +7,8 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from mlmi2023.cohorts.about import data_hash
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import write_json
 from mlmi2023.core.tidy import write_metrics
@@ -249,8 +251,9 @@ def test_preprocessing_scores(tmp_path):
 
 def test_a_cohort_is_described_by_what_was_packed(tmp_path):
     subjects = [{"subject": f"{i}", "split": s} for i, s in enumerate(["train", "train", "test"])]
-    about = {"subjects": subjects, "modalities": ["T1w"], "labels": {"1": "wm"}, "content_hash": "da7a"}
-    write_json(tmp_path / "packed/cohort.json", about)
+    about = {"subjects": subjects, "modalities": ["T1w"], "labels": {"1": "wm"}}
+    (tmp_path / "packed").mkdir()
+    seal(tmp_path / "packed", about, "")
     config = {
         "kind": "simulated",
         "simulator": "brain",
@@ -259,7 +262,7 @@ def test_a_cohort_is_described_by_what_was_packed(tmp_path):
     made = describe_cohort("x", config, tmp_path / "qc", tmp_path / "packed", ["d1"])
     lines = dict(made.about)
     assert lines["subjects"] == "2 train, 1 test" and lines["grid"] == "6 x 7 x 8 voxels at 2 mm"
-    assert lines["preprocessing"] == "n4, grid" and lines["data hash"] == "da7a"
+    assert lines["preprocessing"] == "n4, grid" and lines["data hash"] == data_hash(tmp_path / "packed")
     assert made.datasets == ("d1",) and made.samples() is None and made.mosaics() == []
 
 

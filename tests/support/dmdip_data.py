@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from mlmi2023.core.files import write_json
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.jobs import Job
 
 NET = {"inputs": 4, "levels": 2, "width": 6, "skip": 2}
@@ -42,13 +42,14 @@ def packed_cohort(modalities=("T1w", "T2w"), edge=16):
             image = np.where(blobs, 0.9, 0.5) if number == 0 else np.where(blobs, 0.4, 0.8)
             images.append(image * head[:, None] + 0.02 * random.random(shape))
         np.save(folder / f"{modality}.npy", np.stack(images).clip(0, 1).astype(np.float16))
-    write_json(
-        folder / "cohort.json",
+    seal(
+        folder,
         {
             "name": "tiny", "modalities": list(modalities), "shape": shape, "spacing": [1, 1, 1],
-            "affine": np.eye(4).tolist(), "labels": {}, "landmarks": [], "content_hash": "0" * 12,
+            "affine": np.eye(4).tolist(), "labels": {}, "landmarks": [],
             "subjects": [{"subject": f"s{k}", "split": "test"} for k in range(2)],
         },
+        "",
     )  # fmt: skip
     return folder
 

@@ -1,12 +1,12 @@
 """Tiny packed cohorts of scans and images, and jobs on them."""
 
-import json
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
 
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.jobs import Job
 
 ORGANS = {"liver": 6, "spleen": 1, "aorta": 8}
@@ -49,7 +49,7 @@ def scans() -> Path:
         "name": "tiny", "form": "scans", "subjects": rows, "modalities": ["CT"], "labels": names, "facts": [],
         "content_hash": "0" * 12,
     }  # fmt: skip
-    (out / "cohort.json").write_text(json.dumps(about))
+    seal(out, about, "")
     return out
 
 
@@ -73,7 +73,7 @@ def images() -> Path:
         "name": "tiny", "form": "images", "classes": ["lesion"], "content_hash": "1" * 12, "facts": [],
         "subjects": [{"subject": f"s{n}", "split": split} for n, split in enumerate(splits)],
     }  # fmt: skip
-    (out / "cohort.json").write_text(json.dumps(about))
+    seal(out, about, "")
     return out
 
 

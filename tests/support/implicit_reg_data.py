@@ -1,9 +1,10 @@
 """A packed cohort of blobs that lie elsewhere in each subject, for tests of implicit_reg."""
 
-import json
 from pathlib import Path
 
 import numpy as np
+
+from mlmi2023.cohorts.seal import seal
 
 SHAPE = (16, 16, 16)
 SPLITS = ["atlas", "train", "train", "train", "val", "val", "test", "test"]
@@ -37,5 +38,5 @@ def make_blobs(out: Path, modality: str = "T1w") -> Path:
         "landmarks": ["large", "small"],
         "content_hash": "blobs",
     }
-    (out / "cohort.json").write_text(json.dumps(about))
+    seal(out, about, "")
     return out

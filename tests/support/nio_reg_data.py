@@ -1,12 +1,12 @@
 """Two domains of blobs and the cohort that joins them, for tests of nio_reg and of joined cohorts."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
 from mlmi2023.cohorts.forms.joined import form as joined
+from mlmi2023.cohorts.seal import seal
 
 SHAPE = (16, 16, 16)
 SPLITS = ["train", "train", "train", "val", "val", "test", "test", "test"]
@@ -47,7 +47,7 @@ def make_blobs(out: Path, name: str, seed: int, values=(0.5, 1.0), labels=(1, 2,
         "landmarks": ["large", "small"],
         "content_hash": name,
     }
-    (out / "cohort.json").write_text(json.dumps(about))
+    seal(out, about, "")
     return out
 
 

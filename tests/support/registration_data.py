@@ -1,12 +1,12 @@
 """A packed cohort whose subjects are one template pulled through known fields, for tests of registration."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.fields.displacement import identity_grid, warp
 from mlmi2023.metrics.landmarks import move_points
 
@@ -63,5 +63,5 @@ def make_warped(out: Path) -> tuple[Path, list[np.ndarray]]:
         "landmarks": [str(i) for i in range(10)],
         "content_hash": "warped",
     }
-    (out / "cohort.json").write_text(json.dumps(about))
+    seal(out, about, "")
     return out, fields

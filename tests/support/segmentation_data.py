@@ -1,11 +1,10 @@
 """Tiny packed cohorts for the segmentation family, in which brightness tells structures apart."""
 
-import json
-
 import numpy as np
 
 from mlmi2023.cohorts.formats.volumes import write_volume
 from mlmi2023.cohorts.forms.scans.form import pack
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.jobs import Job
 
 SPLITS = ["train"] * 4 + ["val"] * 2 + ["test"] * 3
@@ -26,7 +25,7 @@ def images(root, classes):
         "content_hash": "0" * 12,
         "subjects": [{"subject": f"s{n}", "split": split} for n, split in enumerate(SPLITS)],
     }  # fmt: skip
-    (root / "cohort.json").write_text(json.dumps(about))
+    seal(root, about, "")
     return root
 
 

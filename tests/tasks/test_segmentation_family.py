@@ -27,6 +27,13 @@ class Brightness(nn.Module):
         return torch.stack([-((x[:, 0] - value) ** 2) for value in self.steps], 1)
 
 
+class Lost(Brightness):
+    """A network that answers NaN."""
+
+    def forward(self, x):
+        return super().forward(x) * float("nan")
+
+
 class Channels(nn.Module):
     """A network that says structure k where channel k is above one half."""
 
@@ -196,7 +203,7 @@ def test_mistakes_are_one_line(data, tmp_path):
     with pytest.raises(InputError, match="choose learned, background, truth, prior"):
         segmentation.predict(Resized(job(data["images1"], "magic")), None, tmp_path / "p")
     with pytest.raises(InputError, match="answers NaN"):
-        predicted(cases, tmp_path / "nan", Brightness(2, float("nan"), 0))
+        predicted(cases, tmp_path / "nan", Lost(2, 0.5, 0))
     assert not (tmp_path / "nan/p").exists()
     with pytest.raises(InputError, match="cannot be read"):
         list(segmentation.pairs(tmp_path / "p", cases))

@@ -4,6 +4,7 @@ with logged(snakemake):
     from pathlib import Path
 
     from mlmi2023.cohorts.forms import VOLUMES, form_of, load_form
+    from mlmi2023.cohorts.seal import stamp
 
     config, root = dict(snakemake.params.cohort), Path(snakemake.params.root)
     name, out = snakemake.wildcards.cohort, Path(snakemake.output[0])
@@ -14,3 +15,4 @@ with logged(snakemake):
         pack([Path(p) for p in snakemake.input], label_names(config, root), out, name)
     else:
         load_form(form_of(config)).pack(config, root, out, name)
+    stamp(out)

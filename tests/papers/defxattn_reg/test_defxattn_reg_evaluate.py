@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from mlmi2023.classical.itk_fields import field_to_voxels
 from mlmi2023.classical.syn import syn
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.fields.displacement import identity_grid, warp
@@ -73,7 +74,7 @@ def cohort(tmp_path_factory):
         "landmarks": [str(i) for i in range(30)],
         "content_hash": "tiny",
     }
-    (folder / "cohort.json").write_text(json.dumps(about))
+    seal(folder, about, "")
     return folder, fields
 
 
@@ -278,7 +279,7 @@ def test_what_a_cohort_lacks_is_left_out(cohort, tmp_path):
     bare = tmp_path / "bare"
     shutil.copytree(cohort[0], bare)
     about = json.loads((bare / "cohort.json").read_text()) | {"labels": {}, "landmarks": []}
-    (bare / "cohort.json").write_text(json.dumps(about))
+    seal(bare, about, "")
     identity = job((bare,), "identity")
     predict(identity, None, tmp_path / "p")
     assert {r["metric"] for r in score(identity, tmp_path / "p")} == {"sdlogj", "pct_fold", "ndv"}

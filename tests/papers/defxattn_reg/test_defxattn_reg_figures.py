@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.papers import defxattn_reg
@@ -51,7 +52,7 @@ def packed(folder: Path) -> Path:
         "landmarks": [],
         "content_hash": "boxes",
     }
-    (folder / "cohort.json").write_text(json.dumps(about))
+    seal(folder, about, "")
     return folder
 
 

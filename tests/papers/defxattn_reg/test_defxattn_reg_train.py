@@ -11,6 +11,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.config import Settings, merge
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
@@ -59,7 +60,7 @@ def cohort(tmp_path_factory):
         "landmarks": ["a", "b", "c"],
         "content_hash": "x",
     }
-    (folder / "cohort.json").write_text(json.dumps(about))
+    seal(folder, about, "")
     return folder
 
 
@@ -173,7 +174,7 @@ def test_the_figure_of_strata_and_what_a_cohort_without_landmarks_gets(cohort, t
     bare = tmp_path / "bare"
     shutil.copytree(cohort, bare)
     about = json.loads((bare / "cohort.json").read_text())
-    (bare / "cohort.json").write_text(json.dumps(about | {"landmarks": []}))
+    seal(bare, about | {"landmarks": []}, "")
     names = {"identity": "Identity", "tm_dca": "TM-DCA"}
     for stem, folder in (("a", cohort), ("b", bare)):
         still = replace(job(folder, {"kind": "identity"}), device="cpu")

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from dmdip_data import ALONE, TASK, TOGETHER, job, packed_cohort
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.config import Settings, merge
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import write_json
 from mlmi2023.core.jobs import Used
 from mlmi2023.core.tidy import write_metrics
 from mlmi2023.core.yaml_files import read_yaml
@@ -95,7 +95,7 @@ def test_ages_are_read_from_sessions(tmp_path):
     about["subjects"] = [{"subject": s, "split": "test"} for s in ("116056ses2wk", "116056ses12mo")]
     for file in packed_cohort().glob("*.npy"):
         (tmp_path / file.name).symlink_to(file)
-    write_json(tmp_path / "cohort.json", about)
+    seal(tmp_path, about, "")
     assert load_slices(tmp_path, {**TASK, "ages": "session"}).ages == [0.5, 12]
 
 

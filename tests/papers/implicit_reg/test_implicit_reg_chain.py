@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from implicit_reg_data import make_blobs
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.nets.registration.builders import build_registration_net, on_meta, parameter_count
@@ -152,7 +153,7 @@ def test_without_validation_the_last_weights_count_and_nothing_can_be_searched(d
     about = json.loads((data / "cohort.json").read_text())
     for row in about["subjects"]:
         row["split"] = row["split"].replace("val", "train")
-    (data / "cohort.json").write_text(json.dumps(about))
+    seal(data, about, "")
     job = job_of(data, regularisers=[IMPLICIT])
     module = plan(job).module
     before = module.net.nets[0].core.field.weight.clone()

@@ -12,6 +12,7 @@ import torch
 from test_nio_reg import ACROSS
 
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job, Used
 from mlmi2023.nets.registration.lapirn import LapIRN
@@ -173,7 +174,7 @@ def test_test_pairs_know_nothing_of_labels_or_of_each_other(data, trained, tmp_p
     maps[tested] = 1002
     np.save(tmp_path / "bare/labels.npy", maps)
     rows = [*about["subjects"][:-2], *reversed(about["subjects"][-2:])]
-    (tmp_path / "bare/cohort.json").write_text(json.dumps({**about, "subjects": rows}))
+    seal(tmp_path / "bare", {**about, "subjects": rows}, "")
     images = np.load(data / "T1w.npy")
     images[[-2, -1]] = images[[-1, -2]]
     np.save(tmp_path / "bare/T1w.npy", images)

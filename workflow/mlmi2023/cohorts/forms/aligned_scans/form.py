@@ -52,7 +52,8 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     from mlmi2023.cohorts.find.label_names import named
     from mlmi2023.cohorts.forms.aligned_scans.aligner import Aligner
     from mlmi2023.cohorts.forms.scans.raw import read_label_names
-    from mlmi2023.core.files import atomic, content_hash, write_json
+    from mlmi2023.cohorts.seal import seal
+    from mlmi2023.core.files import atomic
 
     where, read = f"config of cohort '{name}'", read_key(config)
     rows = _rows(where, config, Path(root))
@@ -87,8 +88,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             "landmarks": [],
             "facts": _facts(rows, aligner, values),
         }
-        about["content_hash"] = content_hash([about, digest.hexdigest()])
-        write_json(part / "cohort.json", about)
+        seal(part, about, digest.hexdigest())
 
 
 def _rows(where: str, config: dict[str, Any], root: Path) -> list[dict[str, Any]]:

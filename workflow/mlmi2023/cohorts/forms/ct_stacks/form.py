@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from mlmi2023.cohorts.forms.ct_stacks.options import Read
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import atomic, content_hash, file_hash, read_json, write_json
+from mlmi2023.core.files import atomic, file_hash, read_json
 from mlmi2023.core.options import options
 
 
@@ -61,8 +62,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             ]
         about: dict[str, Any] = {"name": name, "form": "ct_stacks", "subjects": rows, "facts": _facts(rows)}
         hashes = {file.name: file_hash(file) for file in sorted(part.iterdir())}
-        about["content_hash"] = content_hash([about, hashes])
-        write_json(part / "cohort.json", about)
+        seal(part, about, hashes)
 
 
 def _made(row: dict[str, Any], root: Path, part: Path) -> dict[str, Any]:

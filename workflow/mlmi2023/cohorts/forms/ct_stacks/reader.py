@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlmi2023.cohorts.about import about_packed
+from mlmi2023.cohorts.about import about_packed, packed_array
 from mlmi2023.core.errors import InputError
 
 
@@ -46,7 +46,7 @@ class Stack:
 
     def array(self) -> np.ndarray:
         """Return the slices, (Z, Y, X) int16 Hounsfield units, read-only."""
-        return _load(self.file)
+        return packed_array(self.file)
 
     def centres(self) -> np.ndarray:
         """Return the slices' centres, (Z,) mm."""
@@ -73,7 +73,7 @@ class Volume:
 
     def reference(self) -> np.ndarray | None:
         """Return the volume with cubic voxels, (rows, Y, X) int16 Hounsfield units; None if not known."""
-        return None if self.reference_file is None else _load(self.reference_file)
+        return None if self.reference_file is None else packed_array(self.reference_file)
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,7 @@ def open_stacks(path: str | Path) -> Stacks:
         InputError: there is none, or it is of another form.
     """
     path = Path(path)
-    about = about_packed(path)
-    if about.get("form") != "ct_stacks":
-        raise InputError(f"{path}: a packed cohort of another form than ct_stacks; name one in the config")
+    about = about_packed(path, "ct_stacks")
     try:
         volumes = tuple(
             Volume(
@@ -120,10 +118,3 @@ def open_stacks(path: str | Path) -> Stacks:
             f"{path}: not packed stacks ({error!r}); delete the folder and pack again"
         ) from error
     return Stacks(about["name"], volumes, about["content_hash"])
-
-
-def _load(file: Path) -> np.ndarray:
-    try:
-        return np.load(file, mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: cannot be read ({error}); delete its folder and pack again") from error

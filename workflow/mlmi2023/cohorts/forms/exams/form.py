@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmi2023.cohorts.forms.exams.options import Read
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import atomic, content_hash, file_hash, write_json
+from mlmi2023.core.files import atomic, file_hash
 from mlmi2023.core.options import options
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             "facts": _facts(raw, offsets, shape),
         }
         hashes = {file.name: file_hash(file) for file in sorted(part.iterdir())}
-        about["content_hash"] = content_hash([about, hashes])
-        write_json(part / "cohort.json", about)
+        seal(part, about, hashes)
 
 
 def _stack(raw: "RawExams", read: dict[str, Any], part: Path) -> tuple[list[int], list[int]]:

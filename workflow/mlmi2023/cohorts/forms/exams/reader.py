@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlmi2023.cohorts.about import about_packed
+from mlmi2023.cohorts.about import about_packed, packed_array
 from mlmi2023.core.errors import InputError
 
 
@@ -35,11 +35,7 @@ class Exams:
 
     def __init__(self, path: Path) -> None:
         """Read the folder; see :func:`open_exams`."""
-        about = about_packed(path)
-        if about.get("form") != "exams":
-            raise InputError(
-                f"{path}: a packed cohort of another form than exams; name one of exams in the config"
-            )
+        about = about_packed(path, "exams")
         rows: list[dict[str, Any]] = about["subjects"]
         self.path = path
         self.name: str = about["name"]
@@ -55,8 +51,9 @@ class Exams:
         self.columns = [str(c) for c in frame.columns[1:]]
         self.record = frame.iloc[:, 1:].to_numpy(float)
         self._offsets: list[int] = about["offsets"]
-        self._slices = np.load(path / "slices.npy", mmap_mode="r")
-        self._defects = np.load(path / "defects.npy", mmap_mode="r") if about["defects"] else None
+        shape = (self._offsets[-1], *self.slice_shape)
+        self._slices = packed_array(path / "slices.npy", shape)
+        self._defects = packed_array(path / "defects.npy", shape) if about["defects"] else None
 
     def __len__(self) -> int:
         """Return the number of exams."""

@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from mlmi2023.cohorts.forms.images.options import Read
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.config import expand, merge
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import atomic, content_hash, file_hash, write_json
+from mlmi2023.core.files import atomic, file_hash
 from mlmi2023.core.options import options
 from mlmi2023.core.schemas import suggest
 
@@ -121,8 +122,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             "facts": _facts(images, masks, [item[1] for item in items], names),
         }
         hashes = {file.name: file_hash(file) for file in sorted(part.iterdir())}
-        about["content_hash"] = content_hash([about, hashes])
-        write_json(part / "cohort.json", about)
+        seal(part, about, hashes)
 
 
 Item = tuple[str, str, Path, list[Path]]

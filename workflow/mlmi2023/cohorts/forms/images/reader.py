@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.about import about_packed
+from mlmi2023.cohorts.about import about_packed, packed_array
 from mlmi2023.core.errors import InputError
 
 
@@ -29,11 +29,7 @@ class Images:
 
     def __init__(self, path: Path) -> None:
         """Read the folder; see :func:`open_images`."""
-        about = about_packed(path)
-        if about.get("form") != "images":
-            raise InputError(
-                f"{path}: a packed cohort of another form than images; name one of images in the config"
-            )
+        about = about_packed(path, "images")
         rows: list[dict[str, Any]] = about["subjects"]
         self.path = path
         self.name: str = about["name"]
@@ -41,8 +37,8 @@ class Images:
         self.splits = [row["split"] for row in rows]
         self.classes: list[str] = about["classes"]
         self.content_hash: str = about["content_hash"]
-        self.images: np.ndarray = np.load(path / "images.npy", mmap_mode="r")
-        self.masks: np.ndarray = np.load(path / "masks.npy", mmap_mode="r")
+        self.images: np.ndarray = packed_array(path / "images.npy")
+        self.masks: np.ndarray = packed_array(path / "masks.npy", self.images.shape[:3])
 
     def __len__(self) -> int:
         """Return the number of images."""

@@ -53,12 +53,14 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
         name: the cohort's name.
 
     Raises:
-        InputError: parts lie on different grids, have no image in common, or lack a label that is to be kept.
+        InputError: parts lie on different grids, have no image in common, or lack labels that others have or
+            that are to be kept.
     """
     import numpy as np
 
     from mlmi2023.cohorts.forms.volumes.reader import open_packed
-    from mlmi2023.core.files import atomic, content_hash, write_json
+    from mlmi2023.cohorts.seal import seal
+    from mlmi2023.core.files import atomic
 
     parts = {part: open_packed(Path(root) / own / "packed") for part, own in part_cohorts(config).items()}
     first = next(iter(parts.values()))
@@ -71,7 +73,14 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     images = [m for m in first.modalities if all(m in packed.modalities for packed in parts.values())]
     if not images:
         raise InputError(f"cohort '{name}': its parts have no image in common; set their 'modalities'")
-    labelled = all(packed.labels is not None for packed in parts.values())
+    labelled = first.labels is not None
+    for part, packed in parts.items():
+        if (packed.labels is not None) != labelled:
+            lacks, has = (part, next(iter(parts))) if labelled else (next(iter(parts)), part)
+            raise InputError(
+                f"cohort '{name}': part '{lacks}' has no labels and part '{has}' has; give both labels, or "
+                f"take the key 'labels' from cohort '{parts[has].name}'"
+            )
     marked = len({tuple(packed.landmark_names) for packed in parts.values()}) == 1
     names: dict[str, str] = {}
     with atomic(out) as folder:
@@ -107,8 +116,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
                 for part, own in parts.items()
             ],
         }
-        about["content_hash"] = content_hash([about, [packed.content_hash for packed in parts.values()]])
-        write_json(folder / "cohort.json", about)
+        seal(folder, about, [packed.content_hash for packed in parts.values()])
 
 
 def _write(file: Path, kind: Any, shape: tuple[int, ...], volumes: Iterator[Any]) -> None:

@@ -15,8 +15,9 @@ from mlmi2023.cohorts.forms.phased_scans.patients import Patient
 from mlmi2023.cohorts.forms.phased_scans.phase_files import read_landmarks, read_scan, stored_grid
 from mlmi2023.cohorts.forms.scans.listing import read_map
 from mlmi2023.cohorts.forms.scans.raw import read_label_names
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import atomic, content_hash, write_json
+from mlmi2023.core.files import atomic
 from mlmi2023.preprocessing.lungmask import NAMES, find_lungs
 from mlmi2023.preprocessing.resample import grid_affine, resample
 from mlmi2023.preprocessing.xfm import apply
@@ -103,8 +104,7 @@ def write_packed(
             "truth": known,
             "facts": _facts(patients, read, marks),
         }
-        about["content_hash"] = content_hash([about, digest.hexdigest()])
-        write_json(part / "cohort.json", about)
+        seal(part, about, digest.hexdigest())
 
 
 def prepare(where: str, read: dict[str, Any], patient: Patient) -> Prepared:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlmi2023.cohorts.about import about_packed
+from mlmi2023.cohorts.about import about_packed, packed_array
 from mlmi2023.cohorts.forms.volumes.reader import Packed
 from mlmi2023.core.errors import InputError
 
@@ -34,8 +34,8 @@ class Phased(Packed):
 
     def __init__(self, path: Path) -> None:
         """Read ``cohort.json``; see :func:`open_phased`."""
+        about = about_packed(path, FORM)
         super().__init__(path)
-        about = about_packed(path)
         rows = about["subjects"]
         self.patients: list[str] = [row["patient"] for row in rows]
         self.phases: list[str] = [row["phase"] for row in rows]
@@ -67,13 +67,7 @@ class Phased(Packed):
         """
         if not self.has_truth:
             return None
-        file = self.path / "truth.npy"
-        try:
-            array = np.load(file, mmap_mode="r")
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(
-                f"{file}: cannot be read ({error}); delete {self.path} and pack again"
-            ) from error
+        array = packed_array(self.path / "truth.npy", (len(self.everybody), 3, *self.shape))
         return np.asarray(array[self.everybody.index(patient)])
 
 
@@ -84,8 +78,6 @@ def open_phased(path: str | Path) -> Phased:
         InputError: there is none, or it is of another form.
     """
     path = Path(path)
-    if about_packed(path).get("form") != FORM:
-        raise InputError(f"{path}: a packed cohort of another form than {FORM}; name one in the config")
     try:
         return Phased(path)
     except (KeyError, TypeError, ValueError) as error:

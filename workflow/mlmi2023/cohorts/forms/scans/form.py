@@ -60,7 +60,8 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     from mlmi2023.cohorts.find.label_names import named
     from mlmi2023.cohorts.forms.scans.listing import list_scans
     from mlmi2023.cohorts.forms.scans.raw import read_label_names
-    from mlmi2023.core.files import atomic, content_hash, file_hash, write_json
+    from mlmi2023.cohorts.seal import seal
+    from mlmi2023.core.files import atomic, file_hash
 
     where, read = f"config of cohort '{name}'", read_key(config)
     rows = list_scans(where, config, Path(root))
@@ -105,8 +106,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             "facts": _facts(about, values, read),
         }
         hashes = {file.name: file_hash(file) for file in sorted(part.iterdir())}
-        content["content_hash"] = content_hash([content, hashes])
-        write_json(part / "cohort.json", content)
+        seal(part, content, hashes)
 
 
 def _prepared(row: dict[str, Any], read: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.about import about_packed
+from mlmi2023.cohorts.about import about_packed, packed_array
 from mlmi2023.core.errors import InputError
 
 
@@ -35,7 +35,7 @@ class Scans:
 
     def __init__(self, path: Path) -> None:
         """Read ``cohort.json``; see :func:`open_scans`."""
-        about = about_packed(path)
+        about = about_packed(path, "scans")
         self.path = path
         self.name: str = about["name"]
         rows = about["subjects"]
@@ -99,19 +99,7 @@ class Scans:
                 f"cohort '{self.name}' has no {name}, it has {', '.join(self.modalities)}; name one of these"
             )
         if name not in self._arrays:
-            file = self.path / f"{name}.npy"
-            try:
-                array = np.load(file, mmap_mode="r")
-            except (OSError, ValueError, EOFError) as error:
-                raise InputError(
-                    f"{file}: cannot be read ({error}); delete {self.path} and pack again"
-                ) from error
-            if array.shape != (self.offsets[-1],):
-                raise InputError(
-                    f"{file}: has {array.size} voxels, cohort.json says {self.offsets[-1]}; "
-                    f"delete {self.path} and pack again"
-                )
-            self._arrays[name] = array
+            self._arrays[name] = packed_array(self.path / f"{name}.npy", (int(self.offsets[-1]),))
         return self._arrays[name]
 
     def _view(self, name: str, row: int) -> np.ndarray:
@@ -133,8 +121,6 @@ def open_scans(path: str | Path) -> Scans:
         InputError: there is none, or it is of another form.
     """
     path = Path(path)
-    if about_packed(path).get("form") != "scans":
-        raise InputError(f"{path}: a packed cohort of another form than scans; name one in the config")
     try:
         return Scans(path)
     except (KeyError, TypeError, ValueError) as error:

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import atomic, content_hash, file_hash, write_json
+from mlmi2023.core.files import atomic, file_hash
 
 if TYPE_CHECKING:
     from mlmi2023.cohorts.formats.tables import RawTable
@@ -80,8 +81,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             "facts": _facts(table, folds),
         }
         hashes = {file.name: file_hash(file) for file in sorted(part.iterdir())}
-        about["content_hash"] = content_hash([about, hashes])
-        write_json(part / "cohort.json", about)
+        seal(part, about, hashes)
 
 
 def _importer(config: dict[str, Any]) -> ModuleType:

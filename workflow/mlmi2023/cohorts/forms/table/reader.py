@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mlmi2023.cohorts.about import about_packed
+from mlmi2023.cohorts.about import about_packed, packed_array
 from mlmi2023.cohorts.formats.tables import Column
 from mlmi2023.core.errors import InputError
 
@@ -34,11 +34,7 @@ class Table:
 
     def __init__(self, path: Path) -> None:
         """Read the folder; see :func:`open_table`."""
-        about = about_packed(path)
-        if about.get("form") != "table":
-            raise InputError(
-                f"{path}: a packed cohort of another form than table; name a table in the config"
-            )
+        about = about_packed(path, "table")
         self.path = path
         self.name: str = about["name"]
         self.subjects: list[str] = [row["subject"] for row in about["subjects"]]
@@ -49,9 +45,10 @@ class Table:
         self.classes: dict[str, list[str]] = {name: about["classes"][name] for name in about["targets"]}
         self.fold_count: int = about["folds"]["count"] if about["folds"] else 0
         self.content_hash: str = about["content_hash"]
-        self.features: np.ndarray = np.load(path / "features.npy", mmap_mode="r")
-        self._targets: np.ndarray = np.load(path / "targets.npy")
-        self._folds: np.ndarray | None = np.load(path / "folds.npy") if self.fold_count else None
+        self.features: np.ndarray = packed_array(path / "features.npy", (len(self), len(self.columns)))
+        own = len(self), len(self.classes)
+        self._targets = np.array(packed_array(path / "targets.npy", own))
+        self._folds = np.array(packed_array(path / "folds.npy", own)) if self.fold_count else None
 
     def __len__(self) -> int:
         """Return the number of subjects."""

@@ -10,8 +10,9 @@ import numpy as np
 
 from mlmi2023.cohorts.find.label_names import named
 from mlmi2023.cohorts.formats.volumes import check_same_grid, read_labels, read_volume
+from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import atomic, content_hash, read_json, write_json
+from mlmi2023.core.files import atomic, read_json
 
 # what normalised intensities may stray from [0, 1] by rounding
 SLACK = 1e-3
@@ -61,8 +62,7 @@ def pack(batches: list[Path], label_names: dict[int, str], out: Path, name: str)
             "labels": {str(value): text for value, text in named(label_names, values).items()},
             "landmarks": marks,
         }
-        about["content_hash"] = content_hash([about, hashes])
-        write_json(part / "cohort.json", about)
+        seal(part, about, hashes)
 
 
 def _records(batch: Path) -> list[dict[str, Any]]:

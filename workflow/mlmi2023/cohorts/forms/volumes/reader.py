@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from mlmi2023.cohorts.about import about_packed, packed_array
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import read_json
 
 
 class Packed:
@@ -33,7 +33,7 @@ class Packed:
 
     def __init__(self, path: Path) -> None:
         """Read ``cohort.json``; see :func:`open_packed`."""
-        about = read_json(path / "cohort.json")
+        about = about_packed(path)
         self.path = path
         self.name: str = about["name"]
         self.subjects: list[str] = [row["subject"] for row in about["subjects"]]
@@ -84,21 +84,8 @@ class Packed:
 
     def _array(self, name: str) -> Any:
         if name not in self._arrays:
-            file = self.path / f"{name}.npy"
-            try:
-                array = np.load(file, mmap_mode="r")
-            except (OSError, ValueError, EOFError) as error:
-                raise InputError(
-                    f"{file}: cannot be read ({error}); delete {self.path} and pack again"
-                ) from error
-            grid = (len(self), *self.shape)
-            expected = grid if name != "landmarks" else (len(self), len(self.landmark_names), 3)
-            if array.shape != expected:
-                raise InputError(
-                    f"{file}: has the shape {array.shape}, cohort.json says {expected}; "
-                    f"delete {self.path} and pack again"
-                )
-            self._arrays[name] = array
+            own = self.shape if name != "landmarks" else (len(self.landmark_names), 3)
+            self._arrays[name] = packed_array(self.path / f"{name}.npy", (len(self), *own))
         return self._arrays[name]
 
 
@@ -106,11 +93,9 @@ def open_packed(path: str | Path) -> Packed:
     """Open a packed cohort.
 
     Raises:
-        InputError: there is none at ``path``, or its ``cohort.json`` is broken.
+        InputError: there is none at ``path``, or it has changed since it was packed.
     """
     path = Path(path)
-    if not (path / "cohort.json").is_file():
-        raise InputError(f"{path}: no packed cohort here (cohort.json is missing); make it with the workflow")
     try:
         return Packed(path)
     except (KeyError, TypeError, ValueError) as error:
