@@ -271,7 +271,7 @@ NAMES = ["../x", "a/b", "..", ".hidden", "", " a", "a\\b", "a\nb", "x" * 300]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_subjects_whose_names_lead_elsewhere_are_not_packed(name, tmp_path):
-    about, arrays = images()
+    about, _ = images()
     rows = [*SUBJECTS[:2], {"subject": name, "split": "test"}]
     said(lambda: seal(tmp_path, {"name": "c", **about, "subjects": rows}, ""), "cohort 'c'", "rename it")
     assert not list(tmp_path.iterdir())

@@ -9,16 +9,20 @@ import pandas as pd
 import pytest
 from test_reporting_pages import VALUES, train_json
 
+from bad_inputs import said
 from mlmi2023.core import sources
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.seals import sealed
 from mlmi2023.core.tidy import write_metrics
 from mlmi2023.reporting import bench_record as records
 from mlmi2023.reporting.claims.results import evaluate_claims, read_claims, write_claims
 from mlmi2023.reporting.claims.verdicts import UNKNOWN
 from mlmi2023.reporting.pages.overview import OverviewItem, build_overview
 from mlmi2023.reporting.pages.paper import PageInputs, build_page
+from mlmi2023.reporting.pages.record import build_record_page
 from mlmi2023.reporting.read_reported import load_reported
 from mlmi2023.reporting.tables.build import build_table, write_table
+from mlmi2023.reproducibility.against_record import recorded_setup
 from reporting_data import frame, paper
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +67,7 @@ def make_old(folder):
     content = json.loads((folder / "record.json").read_text())
     for line in content["runs"]:
         del line["learned"]
+    del content["seal"], content["files"]
     (folder / "record.json").write_text(json.dumps(content))
 
 
@@ -82,6 +87,7 @@ def test_a_record_without_curves_counts_no_claim(run, tmp_path):
     assert read_claims(tmp_path / "toy/claims.csv")[0].verdict == "reproduced"
     make_old(tmp_path / "toy")
     found = records.read_record(tmp_path / "toy", made, "c1")
+    assert found.stale[0].startswith("made before hashes")
     claim = found.claims[0]
     assert claim.verdict == "undecided" and claim.effect > 0 and math.isnan(claim.p)
     assert claim.learned == "not known whether its networks have learned" and claim.learned in claim.note
@@ -118,13 +124,99 @@ def test_a_record_grows_stale(run, tmp_path, monkeypatch):
     made = publish(run, tmp_path / "toy")
     path = tmp_path / "toy/record.json"
     content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, "dirty": False}))
+    path.write_text(json.dumps(sealed({**content, "dirty": False})))
     assert records.read_record(tmp_path / "toy", made, "c1").stale == ()
     assert "configuration" in records.read_record(tmp_path / "toy", made, "c2").stale[0]
-    path.write_text(json.dumps({**content, "dirty": True}))
+    path.write_text(json.dumps(sealed({**content, "dirty": True})))
     assert "uncommitted" in records.read_record(tmp_path / "toy", made, "c1").stale[0]
     monkeypatch.setattr(records, "code_hash", lambda slug, more: "k2")
     assert "code" in records.read_record(tmp_path / "toy", made, "c1").stale[0]
+
+
+def rewritten(name, old, new):
+    def change(folder):
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new, 1))
+
+    return change
+
+
+def without(key):
+    def change(folder):
+        content = json.loads((folder / "record.json").read_text())
+        del content[key]
+        (folder / "record.json").write_text(json.dumps(content))
+
+    return change
+
+
+def cut(folder):
+    file = folder / "tables/table1.csv"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-2]))
+
+
+EDITS = {
+    "a verdict": (rewritten("claims.csv", "reproduced", "not reproduced"), "claims.csv was edited"),
+    "a value": (rewritten("tables/table1.csv", "0.85", "0.99"), "tables/table1.csv was edited"),
+    "a table cut": (cut, "tables/table1.csv was edited"),
+    "a table gone": (lambda f: (f / "tables/table1.csv").unlink(), "tables/table1.csv is missing"),
+    "a status": (rewritten("tables/table1.json", '"status"', '"state"'), "tables/table1.json was edited"),
+    "a table binary": (lambda f: (f / "tables/table1.csv").write_bytes(bytes(range(256))), "was edited"),
+    "the machine": (rewritten("record.json", '"paper": "toy"', '"paper": "boy"'), "record.json was edited"),
+    "a hash": (lambda f: rewritten("record.json", hash_of(f), "0" * 12)(f), "record.json was edited"),
+    "its seal": (without("seal"), "record.json has lost its seal"),
+    "its hashes": (without("files"), "record.json was edited"),
+}
+
+
+def hash_of(folder):
+    return json.loads((folder / "record.json").read_text())["files"]["claims.csv"]
+
+
+@pytest.mark.parametrize("case", EDITS)
+def test_an_edited_record_counts_for_nothing_and_says_so(case, run, tmp_path):
+    made = publish(run, tmp_path / "toy")
+    assert records.read_record(tmp_path / "toy", made, "c1").claims[0].verdict == "reproduced"
+    change, words = EDITS[case]
+    change(tmp_path / "toy")
+    found = records.read_record(tmp_path / "toy", made, "c1")
+    assert [claim.verdict for claim in found.claims] == ["not tested"] and found.tables == []
+    build_record_page(made, found, tmp_path / "page.html", tmp_path / "index.html")
+    text = (tmp_path / "page.html").read_text()
+    assert "counts for nothing" in text and words in text
+    build_overview([OverviewItem(made, record=found)], "", tmp_path / "index.html")
+    assert words in (tmp_path / "index.html").read_text()
+    said(lambda: recorded_setup(tmp_path / "toy"), words, "publish again")
+
+
+BROKEN = {
+    "missing": (Path.unlink, "no such file"),
+    "null": (lambda file: file.write_text("null"), "holds null instead of keys"),
+    "text": (lambda file: file.write_text("hello"), "not valid JSON"),
+    "without seeds": (lambda file: file.write_text('{"paper": "toy"}'), "lacks scale"),
+    "a folder": (lambda file: (file.unlink(), file.mkdir()), "Is a directory"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_record_that_cannot_be_read_is_one_line(case, run, tmp_path):
+    made = publish(run, tmp_path / "toy")
+    change, words = BROKEN[case]
+    change(tmp_path / "toy/record.json")
+    said(lambda: records.read_record(tmp_path / "toy", made, "c1"), "record.json", words, "again")
+
+
+@pytest.mark.parametrize("lost", [slice(None), slice(0, -2)], ids=["whole", "rows"])
+def test_a_record_of_before_hashes_says_what_it_lacks(lost, run, tmp_path):
+    made = publish(run, tmp_path / "toy")
+    make_old(tmp_path / "toy")
+    file = tmp_path / "toy/tables/table1.csv"
+    lines = file.read_text().splitlines(keepends=True)
+    file.unlink() if lost == slice(None) else file.write_text("".join(lines[:3]))
+    stale = records.read_record(tmp_path / "toy", made, "c1").stale
+    wanted = "it has no table1" if lost == slice(None) else "table1 lacks 4 of the reported values"
+    assert wanted in stale
 
 
 @pytest.mark.parametrize("verdict", ["not reproduced", "undecided", "not tested"])

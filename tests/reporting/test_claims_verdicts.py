@@ -295,7 +295,7 @@ def test_claims_file_keeps_everything(tmp_path):
     write_claims(evaluate_claims(made, frame({"a": A, "b": B})), tmp_path / "claims.csv")
     assert (tmp_path / "claims.csv").read_bytes() == first
     (tmp_path / "bad.csv").write_text("id\nc1\n")
-    with pytest.raises(InputError, match="run the claims rule again"):
+    with pytest.raises(InputError, match="delete it and run again"):
         read_claims(tmp_path / "bad.csv")
 
 

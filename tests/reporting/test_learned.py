@@ -140,7 +140,7 @@ def test_rows_count_what_their_methods_use(tmp_path):
     old = {"dataset": "d1", "method": "old"}
     assert read_learned_of([old]) == {("d1", "old"): NOT_KNOWN}
     (tmp_path / "learned.csv").write_text("dataset,method\nd1,net\n")
-    with pytest.raises(InputError, match="run the metrics rule again"):
+    with pytest.raises(InputError, match="delete it and run again"):
         read_learned(tmp_path / "learned.csv")
 
 

@@ -217,7 +217,7 @@ def test_files(tmp_path):
 
 def test_a_file_of_another_form_is_refused(tmp_path):
     (tmp_path / "table1.csv").write_text("method,mean\na,1\n")
-    with pytest.raises(InputError, match="run the table rule again"):
+    with pytest.raises(InputError, match="delete it and run again"):
         read_table(tmp_path / "table1.csv", paper())
 
 

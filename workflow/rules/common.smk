@@ -3,10 +3,10 @@ from mlmi2023.cohorts.forms import VOLUMES, form_of, raw_files
 from mlmi2023.cohorts.find.index import index_cohort
 from mlmi2023.core.config import JOINED, MADE, Settings, at_scale, merge, read_yaml
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import read_json
 from mlmi2023.core.sources import cohort_sources
 from mlmi2023.core.yaml_files import read_config
 from mlmi2023.preflight.checks import check_paper, check_results
+from mlmi2023.reporting.record_files import read_about
 
 # a job that the engine starts in a process of its own was checked before
 CHECKED = workflow.is_main_process

@@ -41,11 +41,18 @@ def record_input(slugs):
     return [str(record_file(slug)) for slug in slugs if record_file(slug).exists()]
 
 
+def record_parts(slugs):
+    """Return the other files of the records that are there: pages follow an edit, and say so."""
+    folders = [record_file(slug).parent for slug in slugs if record_file(slug).exists()]
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    return sorted(str(file) for file in files if file.name != "record.json")
+
+
 def record_today(slug):
     """Return the hash of today's configuration for the run that the record was made by; None without a record."""
     if not record_file(slug).exists():
         return None
-    about = read_json(record_file(slug))
+    about = ask(read_about, record_file(slug).parent)
     merged = read_yaml(ROOT / "config/config.yaml")
     for file in about["configfiles"]:
         if not (ROOT / file).exists():

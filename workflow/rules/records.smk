@@ -4,6 +4,7 @@
 rule records:
     input:
         records=[str(record_file(slug)) for slug in recorded()],
+        parts=lambda w: record_parts(SETTINGS.known),
         reported=[reported(slug) for slug in SETTINGS.known],
         told=[str(file) for slug in SETTINGS.known for file in told_by(slug)],
     output:

@@ -140,6 +140,7 @@ rule page:
             f"{RESULTS}/cohorts/{{cohort}}/packed", cohort=cohorts_of(w.paper)
         ),
         record=lambda w: record_input([w.paper]),
+        record_parts=lambda w: record_parts([w.paper]),
         record_page=lambda w: [record_page(w.paper)] * (w.paper in recorded()),
     output:
         f"{PAPER}/index.html",
@@ -177,6 +178,7 @@ rule overview:
         claims=expand(f"{PAPER}/claims.csv", paper=SETTINGS.papers),
         reported=[reported(p) for p in SETTINGS.known],
         records=record_input(SETTINGS.known),
+        record_parts=lambda w: record_parts(SETTINGS.known),
         record_pages=[record_page(p) for p in recorded()],
     output:
         f"{RESULTS}/index.html",

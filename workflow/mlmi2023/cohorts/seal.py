@@ -23,6 +23,7 @@ from mlmi2023.core.conditions import named
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import content_hash, file_hash, write_json
 from mlmi2023.core.json_files import read_object
+from mlmi2023.core.seals import sealed, unbroken
 
 ABOUT = "cohort.json"
 #: seconds in which a file can change twice and keep its time, on the coarsest of common disks
@@ -58,7 +59,7 @@ def seal(folder: Path, about: dict[str, Any], hashed: Any) -> None:
     content = {**about, "files": {f.name: {"bytes": f.stat().st_size, "sha256": file_hash(f)} for f in files}}
     # as it will be read: JSON knows no tuples
     content = json.loads(json.dumps(content, default=str))
-    write_json(folder / ABOUT, {**content, "seal": content_hash(content)})
+    write_json(folder / ABOUT, sealed(content))
 
 
 def _check_names(about: dict[str, Any]) -> None:
@@ -81,7 +82,7 @@ def read_sealed(folder: Path) -> dict[str, Any]:
     if not (folder / ABOUT).exists():
         raise InputError(f"{folder}: no packed cohort here ({ABOUT} is missing); make it with the workflow")
     about = read_object(folder / ABOUT, KEYS, fix)
-    if content_hash({key: value for key, value in about.items() if key != "seal"}) != about["seal"]:
+    if not unbroken(about):
         raise InputError(f"{folder / ABOUT}: was changed after the packing; {fix}")
     state = {"seal": about["seal"], "files": {name: _look(folder / name, fix) for name in about["files"]}}
     for name, packed in about["files"].items():

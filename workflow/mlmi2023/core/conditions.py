@@ -25,6 +25,11 @@ def between(low: float, high: float) -> Condition:
     return lambda value: "" if low <= value <= high else f"it must lie between {low:g} and {high:g}"
 
 
+def one_of(*words: str) -> Condition:
+    """Accept these words."""
+    return lambda value: "" if value in words else f"choose {' or '.join(words)}"
+
+
 def filled(value: Any) -> str:
     """Accept lists, mappings and texts that are not empty."""
     return "" if len(value) else "it must not be empty"

@@ -1,6 +1,6 @@
 """Read tables of ours: what is wrong with one becomes one line that names file, row and column."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,13 @@ from mlmi2023.core.errors import InputError
 LARGEST = 2**53
 
 
-def read_table(
+def read_columns(
     path: str | Path,
     columns: Sequence[str],
     fix: str,
     numbers: Sequence[str] = (),
     whole: Sequence[str] = (),
+    words: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
     """Return a CSV file with a header; what is no number is a text, and an empty field an empty text.
 
@@ -25,8 +26,9 @@ def read_table(
         path: the file.
         columns: that it must have, in this order.
         fix: what a message tells the user to do.
-        numbers: columns of finite numbers; an empty field is NaN.
+        numbers: columns of numbers; an empty field is NaN.
         whole: columns of whole numbers.
+        words: by column, the texts that may stand there.
 
     Raises:
         InputError: it is missing, a folder, no text in UTF-8, no table, cut short, or has other columns or
@@ -54,6 +56,13 @@ def read_table(
         raise InputError(f"{path}: is cut short (its last line has no end); {fix}")
     for column in (*numbers, *whole):
         frame[column] = _numbers(frame[column], f"{path}", column, fix, column in whole)
+    for column, known in (words or {}).items():
+        strange = ~frame[column].isin(known)
+        if strange.any():
+            row = int(np.flatnonzero(strange)[0])
+            found = str(frame[column].iloc[row])[:60]
+            named = ", ".join(filter(None, known))
+            raise InputError(f"{path}: row {row + 1}: {column} is {found!r}, none of {named}; {fix}")
     return frame
 
 
@@ -66,11 +75,11 @@ def _ending(path: Path) -> bytes:
 
 def _numbers(texts: pd.Series, where: str, column: str, fix: str, whole: bool) -> pd.Series:
     given = pd.to_numeric(texts, errors="coerce").astype(float)
-    bad = given.isna() & ~texts.isin([] if whole else ["", "nan"]) | np.isinf(given)
+    bad = given.isna() & ~texts.isin([] if whole else ["", "nan"])
     if whole:
         bad |= (given % 1 != 0) | (given.abs() >= LARGEST)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        kind = "whole number" if whole else "finite number"
-        raise InputError(f"{where}: row {row + 1}: {column} is {texts.iloc[row]!r}, no {kind}; {fix}")
+        kind = "whole number" if whole else "number"
+        raise InputError(f"{where}: row {row + 1}: {column} is {texts.iloc[row][:60]!r}, no {kind}; {fix}")
     return given.astype("int64") if whole else given

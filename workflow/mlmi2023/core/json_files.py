@@ -20,7 +20,8 @@ def read_object(
 
     Args:
         path: the file.
-        needs: keys that it must have, with their annotations; others pass.
+        needs: keys that it must have, with their annotations or, of a mapping, those of its keys (which may
+            be absent); others pass.
         fix: what a message tells the user to do.
         may: keys that it may lack.
 
@@ -32,14 +33,26 @@ def read_object(
         raise InputError(f"{path}: holds {show(content)} instead of keys; {fix}")
     if lacking := [key for key in needs if key not in content]:
         raise InputError(f"{path}: lacks {', '.join(lacking)}; {fix}")
-    for key, kind in {**(may or {}), **needs}.items():
-        if key in content:
-            try:
-                read(kind, content[key])
-            except Mistake as mistake:
-                said = mistake.within(key).line().partition(";")[0]
-                raise InputError(f"{path}: {said}; {fix}") from None
+    try:
+        _check(content, {**(may or {}), **needs})
+    except Mistake as mistake:
+        raise InputError(f"{path}: {mistake.line().partition(';')[0]}; {fix}") from None
     return content
+
+
+def _check(content: Mapping[str, Any], keys: Keys) -> None:
+    """Check the keys that are there; an annotation that is a mapping itself is of keys within."""
+    for key, kind in keys.items():
+        if key not in content:
+            continue
+        try:
+            if isinstance(kind, Mapping):
+                read(dict[str, Any], content[key])
+                _check(content[key], kind)
+            else:
+                read(kind, content[key])
+        except Mistake as mistake:
+            raise mistake.within(key) from None
 
 
 def read_rows(path: str | Path, needs: Keys, fix: str = "delete it and run again") -> list[dict[str, Any]]:
@@ -48,13 +61,12 @@ def read_rows(path: str | Path, needs: Keys, fix: str = "delete it and run again
     try:
         read(list[dict[str, Any]], content)
         for number, row in enumerate(content):
-            for key, kind in needs.items():
-                if key not in row:
-                    raise Mistake(f"row {number} lacks {key}")
-                try:
-                    read(kind, row[key])
-                except Mistake as mistake:
-                    raise mistake.within(key).within(number) from None
+            if lacking := [key for key in needs if key not in row]:
+                raise Mistake(f"row {number + 1} lacks {', '.join(lacking)}")
+            try:
+                _check(row, needs)
+            except Mistake as mistake:
+                raise mistake.within(number) from None
     except Mistake as mistake:
         raise InputError(f"{path}: {mistake.line().partition(';')[0]}; {fix}") from None
     return content  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlmi2023.core.csv_files import LARGEST, read_table
+from mlmi2023.core.csv_files import LARGEST, read_columns
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic
 
@@ -74,7 +74,7 @@ def read_metrics(path: str | Path) -> pd.DataFrame:
     Raises:
         InputError: the file is absent, no such table, or fails :func:`check_metrics`.
     """
-    frame = read_table(path, COLUMNS, "delete it and run again")
+    frame = read_columns(path, COLUMNS, "delete it and run again")
     return check_metrics(frame, str(path))
 
 

@@ -2,12 +2,14 @@
 
 ``resources/bench/<paper>/`` holds ``record.json`` (where the numbers come from), ``claims.csv`` and
 ``tables/<id>.csv``, ``.md`` and ``.json``. Pages show it beside what was run here, and say when code or
-configuration have moved on since.
+configuration have moved on since. One whose files were changed since counts for nothing
+(:mod:`mlmi2023.reporting.record_files`).
 
 A record from before trainings said whether they had learned (its runs carry no ``learned``) is read as one
 whose networks are not known to have: see :func:`read_record`.
 """
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,25 +17,21 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import atomic, read_json, write_json
+from mlmi2023.core.files import atomic, write_json
 from mlmi2023.core.provenance import provenance
+from mlmi2023.core.seals import SEAL, file_hashes, sealed
 from mlmi2023.core.sources import code_hash
+from mlmi2023.core.tidy import read_metrics
 from mlmi2023.reporting.claims.checks import comparisons
 from mlmi2023.reporting.claims.results import COLUMNS, Result, read_claims
 from mlmi2023.reporting.claims.verdicts import NOT_REPRODUCED, NOT_TESTED, REPRODUCED, UNDECIDED, UNKNOWN
+from mlmi2023.reporting.record_files import ABOUT, UNSEALED, changed_files, read_about
 from mlmi2023.reporting.reported import Claim, Reported
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
 from mlmi2023.reporting.tables.build import TableResult, read_table
 from mlmi2023.reporting.tables.controls import check_controls
 from mlmi2023.training.loop.status import NOT_KNOWN
-
-NEEDED = (
-    *("paper", "scale", "code_version", "code_hash", "config_hash", "sources", "configfiles"),
-    *("machine", "seeds", "published", "seconds", "dirty"),
-)
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ def publish(
         "data_hashes": list(origin.data_hashes),
         "machine": "; ".join(origin.hardware),
         "packages": origin.packages,
-        "seeds": sorted({int(seed) for seed in pd.read_csv(metrics, usecols=["seed"])["seed"].unique()}),
+        "seeds": sorted({int(seed) for seed in read_metrics(metrics)["seed"].unique()}),
         "started": origin.started,
         "published": here["started"],
         "seconds": round(origin.seconds, 1),
@@ -105,7 +103,9 @@ def publish(
         for table in tables:
             for suffix in (".csv", ".md", ".json"):
                 shutil.copy(table.with_suffix(suffix), part / "tables")
-        write_json(part / "record.json", content)
+        hashes = file_hashes(part, [file for file in part.rglob("*") if file.is_file()])
+        content = json.loads(json.dumps({**content, "files": hashes}, default=str))
+        write_json(part / ABOUT, sealed(content))
 
 
 def read_record(folder: Path, reported: Reported, config_hash: str) -> Record:
@@ -120,12 +120,13 @@ def read_record(folder: Path, reported: Reported, config_hash: str) -> Record:
         config_hash: of the configuration that the record was made with, as it is today.
 
     Raises:
-        InputError: a file is broken.
+        InputError: a file is broken, though it is as it was published.
     """
-    about = read_json(folder / "record.json")
-    if lacking := [key for key in NEEDED if key not in about]:
-        raise InputError(f"{folder / 'record.json'}: lacks {', '.join(lacking)}; publish again")
-    moved = []
+    about = read_about(folder)
+    if changed := changed_files(folder, about):
+        said = f"counts for nothing: {', '.join(changed)} since it was published"
+        return Record(about, [_void(claim, said) for claim in reported.claims.values()], [], (said,))
+    moved = [] if SEAL in about else [UNSEALED]
     if about["code_hash"] != code_hash(reported.slug, about["sources"]):
         moved.append("the code has changed since")
     if about["config_hash"] != config_hash:
@@ -136,8 +137,14 @@ def read_record(folder: Path, reported: Reported, config_hash: str) -> Record:
     claims = read_claims(folder / "claims.csv", COLUMNS if known else COLUMNS[:-2])
     if [(r.id, r.check) for r in claims] != [(c.id, c.check) for c in reported.claims.values()]:
         moved.append("the claims have changed since")
-    files = [f for t in reported.tables if (f := folder / f"tables/{t}.csv").exists()]
-    tables = [read_table(file, reported, known) for file in files]
+    tables = []
+    for name in reported.tables:
+        if not (file := folder / f"tables/{name}.csv").exists():
+            moved.append(f"it has no {name}")
+            continue
+        tables.append(read_table(file, reported, known))
+        if lost := _lost_rows(tables[-1]):
+            moved.append(f"{name} lacks {lost} of the reported values")
     if not known:
         claims = [_unknown(result, reported) for result in claims]
         trained = {(run["dataset"], run["method"]) for run in about["runs"]}
@@ -148,6 +155,19 @@ def read_record(folder: Path, reported: Reported, config_hash: str) -> Record:
             status, reasons = check_controls(reported, table.table, table.frame)
             tables[number] = replace(table, status=status, reasons=reasons)
     return Record(about, claims, tables, tuple(moved))
+
+
+def _void(claim: Claim, said: str) -> Result:
+    """Return a claim of a record that counts for nothing."""
+    return Result(claim.id, claim.says, claim.check, nan, nan, nan, nan, 0, NOT_TESTED, nan, said, nan, "")
+
+
+def _lost_rows(table: TableResult) -> int:
+    """Return how many values of the paper's table a record's table has no line for."""
+    lines = zip(*(table.frame[key] for key in ("method", "metric", "setting", "label")))
+    there = set(lines)
+    wanted = [(r.method, m, r.setting, r.label or "") for r in table.table.rows for m in table.table.columns]
+    return sum(line not in there for line in wanted)
 
 
 def _unknown(result: Result, reported: Reported) -> Result:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlmi2023.core.errors import InputError
+from mlmi2023.core.csv_files import read_columns
 from mlmi2023.core.files import atomic
 from mlmi2023.training.loop.status import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
 
@@ -89,10 +89,6 @@ def write_learned(frame: pd.DataFrame, path: str | Path) -> None:
 
 def read_learned(path: str | Path) -> dict[tuple[str, str], str]:
     """Read ``learned.csv`` as status by dataset and method; a broken file is an InputError."""
-    try:
-        frame = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS[:3], str), keep_default_na=False)
-    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{path}: not a list of statuses ({error}); run the metrics rule again") from error
-    if list(frame.columns) != COLUMNS:
-        raise InputError(f"{path}: columns must be {','.join(COLUMNS)}; run the metrics rule again")
+    fix = "delete it and run again"
+    frame = read_columns(path, COLUMNS, fix, whole=COLUMNS[3:], words={"learned": (*ORDER, NOT_KNOWN)})
     return {(row["dataset"], row["method"]): row["learned"] for row in frame.to_dict("records")}

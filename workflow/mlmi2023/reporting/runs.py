@@ -3,13 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import read_json
+from mlmi2023.core.conditions import one_of
+from mlmi2023.core.json_files import read_object
 from mlmi2023.reporting.learned import combine, status_of
+from mlmi2023.training.loop.status import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
 
-NEEDED = ("dataset", "method", "seed", "fold", "steps", "seconds", "provenance", "config_hash", "data_hash")
+PROVENANCE = {
+    "code_version": str,
+    "dirty": bool,
+    "packages": dict[str, str],
+    "hardware": dict[str, Any],
+    "threads": int | None,
+    "started": str,
+}
+NEEDED = {
+    **{"dataset": str, "method": str, "seed": int, "fold": int, "steps": int, "seconds": float},
+    **{"provenance": PROVENANCE, "config_hash": str, "data_hash": str},
+}
+KNOWN = {
+    **{"stage": str, "parameters": int, "device": str},
+    **dict.fromkeys(("steps_per_second", "samples_per_second", "peak_memory_mb"), float),
+    "learned": {"status": Annotated[str, one_of(SETTLED, RISING, NOT_LEARNED, NOT_KNOWN)]},
+}
 
 
 @dataclass(frozen=True)
@@ -53,16 +70,9 @@ def read_runs(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
     """Read ``train.json`` files.
 
     Raises:
-        InputError: a file is broken or lacks a field.
+        InputError: a file is broken, lacks a field, or has one of another type.
     """
-    runs = []
-    for path in paths:
-        run = read_json(path)
-        lacking = [key for key in NEEDED if key not in run]
-        if lacking:
-            raise InputError(f"{path}: lacks {', '.join(lacking)}; delete it and train again")
-        runs.append(run)
-    return runs
+    return [read_object(path, NEEDED, "delete it and train again", KNOWN) for path in paths]
 
 
 def summarise_runs(runs: Sequence[dict[str, Any]]) -> list[RunSummary]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
+from mlmi2023.reporting.record_files import changed_files, read_about
 from mlmi2023.reporting.reported import Reported
 from mlmi2023.reproducibility.compare import Verdict, is_timed, read_rows, timed_metrics
 
@@ -69,7 +70,9 @@ def recorded_setup(record: Path) -> dict[str, object]:
     """
     if not (record / "record.json").is_file():
         raise InputError(f"{record}: no record here (record.json is missing); publish one first")
-    about = read_json(record / "record.json")
+    about = read_about(record)
+    if changed := changed_files(record, about):
+        raise InputError(f"{record}: {', '.join(changed)} since it was published; publish again")
     return {"scale": about["scale"], "seeds": about["seeds"]}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mlmi2023.core.errors import InputError
+from mlmi2023.core.csv_files import read_columns
 from mlmi2023.core.files import atomic
 from mlmi2023.reporting.claims.checks import comparisons, reported_effects
 from mlmi2023.reporting.claims.expressions import Comparison, Selector
@@ -19,6 +19,7 @@ from mlmi2023.reporting.claims.verdicts import (
     NOT_TESTED,
     REPRODUCED,
     UNDECIDED,
+    VERDICTS,
     decide,
     unsettled,
     weigh,
@@ -158,11 +159,8 @@ def read_claims(path: str | Path, columns: Sequence[str] = COLUMNS) -> list[Resu
         path: the file.
         columns: those that it has; a record from before networks had a status lacks the last two.
     """
-    try:
-        frame = pd.read_csv(path, keep_default_na=False, na_values={c: [""] for c in NUMBERS})
-    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{path}: not a claims table ({error}); run the claims rule again") from error
-    if list(frame.columns) != list(columns):
-        raise InputError(f"{path}: columns must be {','.join(columns)}; run the claims rule again")
+    numbers = [c for c in NUMBERS if c in columns]
+    words = {"verdict": VERDICTS}
+    frame = read_columns(path, columns, "delete it and run again", numbers, ["n"], words)
     lacking = {c: nan if c in NUMBERS else "" for c in COLUMNS if c not in columns}
     return [Result(**{**{str(k): v for k, v in row.items()}, **lacking}) for row in frame.to_dict("records")]

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
+from mlmi2023.core.conditions import one_of
+from mlmi2023.core.csv_files import read_columns
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import atomic, read_json, write_json
+from mlmi2023.core.files import atomic, write_json
+from mlmi2023.core.json_files import read_object
 from mlmi2023.reporting.claims.expressions import Selector
 from mlmi2023.reporting.learned import Learned
 from mlmi2023.reporting.names import setting_factors
@@ -18,6 +21,7 @@ from mlmi2023.reporting.samples import Sample, Samples
 from mlmi2023.reporting.tables.controls import AT_FLOOR as AT_FLOOR
 from mlmi2023.reporting.tables.controls import BROKEN as BROKEN
 from mlmi2023.reporting.tables.controls import NOT_RUN as NOT_RUN
+from mlmi2023.reporting.tables.controls import OK as OK
 from mlmi2023.reporting.tables.controls import UNCHECKED as UNCHECKED
 from mlmi2023.reporting.tables.controls import check_controls
 from mlmi2023.reporting.tables.markdown import markdown
@@ -28,6 +32,11 @@ COLUMNS = [
     *("n_cases", "n_seeds", "difference", "setting", "label", "learned"),
 ]
 
+STATUS = {
+    "status": Annotated[str, one_of(OK, AT_FLOOR, BROKEN, UNCHECKED, NOT_RUN)],
+    "reasons": list[str],
+}
+NUMBERS = ["reported_mean", "reported_sd", "mean", "sd", "sd_seeds", "difference"]
 #: So many reasons for a table's status stand in its Markdown; the JSON file has all.
 NAMED = 3
 
@@ -177,17 +186,12 @@ def read_table(csv: str | Path, reported: Reported, known: bool = True) -> Table
         known: False for a record from before networks had a status: it has no column ``learned``, which is
             filled with empty texts.
     """
-    csv = Path(csv)
+    csv, fix = Path(csv), "delete it and run again"
+    if csv.stem not in reported.tables:
+        raise InputError(f"{csv}: {reported.slug} reports no table of that name; {fix}")
     columns = COLUMNS if known else COLUMNS[:-1]
-    text = dict.fromkeys(("method", "name", "role", "metric", "setting", "label", "learned"), str)
-    try:
-        frame = pd.read_csv(
-            csv, dtype=text, keep_default_na=False, na_values={c: [""] for c in COLUMNS[4:12]}
-        )
-    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{csv}: not a result table ({error}); run the table rule again") from error
-    if list(frame.columns) != columns or csv.stem not in reported.tables:
-        raise InputError(f"{csv}: not a table of {reported.slug} in today's form; run the table rule again")
+    frame = read_columns(csv, columns, fix, NUMBERS, ["n_cases", "n_seeds"])
     frame = frame.assign(**{} if known else {"learned": ""})
-    status, table = read_json(csv.with_suffix(".json")), reported.tables[csv.stem]
-    return TableResult(table, frame, status["status"], status["reasons"], spread_of(frame, table.columns[0]))
+    table = reported.tables[csv.stem]
+    about = read_object(csv.with_suffix(".json"), STATUS, fix)
+    return TableResult(table, frame, about["status"], about["reasons"], spread_of(frame, table.columns[0]))
