@@ -10,7 +10,8 @@ import pandas as pd
 
 from mlmi2023.core.csv_files import LARGEST, read_columns
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import atomic
+from mlmi2023.core.files import atomic, file_hash
+from mlmi2023.core.json_files import read_object
 
 COLUMNS = ["dataset", "setting", "method", "seed", "fold", "case", "label", "metric", "value"]
 KEYS = COLUMNS[:-1]
@@ -39,8 +40,8 @@ def check_metrics(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     for column in ("seed", "fold"):
         try:
             numbers = pd.to_numeric(frame[column])
-            if not (numbers.abs() < LARGEST).all():
-                raise ValueError("one is missing or too large")
+            if not ((numbers.abs() < LARGEST) & (numbers % 1 == 0)).all():
+                raise ValueError("one is missing, broken or too large")
             frame[column] = numbers.astype("int64")
         except (ValueError, TypeError) as error:
             raise InputError(f"{where}: column {column} must hold whole numbers ({error})") from error
@@ -75,7 +76,27 @@ def read_metrics(path: str | Path) -> pd.DataFrame:
         InputError: the file is absent, no such table, or fails :func:`check_metrics`.
     """
     frame = read_columns(path, COLUMNS, "delete it and run again")
-    return check_metrics(frame, str(path))
+    try:
+        return check_metrics(frame, str(path))
+    except InputError as error:
+        raise InputError(f"{error}; delete it and run again") from error
+
+
+def gather_scores(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Return all rows of the score files of several runs.
+
+    Raises:
+        InputError: one is not as its run wrote it: the record beside it has another hash.
+    """
+    paths = [Path(path) for path in paths]
+    for path in paths:
+        fix = "delete it and run again"
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; run again")
+        record = read_object(path.with_suffix(".json"), {"scores_hash": str}, fix)
+        if file_hash(path) != record["scores_hash"]:
+            raise InputError(f"{path}: was changed after the run; {fix}")
+    return gather(paths)
 
 
 def write_metrics(rows: pd.DataFrame | Iterable[Mapping[str, Any]], path: str | Path) -> None:

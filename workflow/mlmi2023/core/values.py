@@ -96,9 +96,9 @@ def word_of(kind: Any) -> str:
     return {list: "a list", tuple: "a list", dict: "a mapping"}.get(origin) or WORDS.get(kind, str(kind))  # type: ignore[arg-type]
 
 
-def show(value: Any) -> str:
+def show(value: Any, most: int = 60) -> str:
     """Return a value as messages have it: YAML's words, and not longer than a line bears."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."

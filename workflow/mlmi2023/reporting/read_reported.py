@@ -1,6 +1,7 @@
 """Read the file of what a paper reports, and check it against the schema and against itself."""
 
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.schemas import schema_errors
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.reporting.claims.checks import check_claims
-from mlmi2023.reporting.names import setting_name, value_name
+from mlmi2023.reporting.names import setting_factors, setting_name, value_name
 from mlmi2023.reporting.reported import Claim, Dataset, Figure, Method, Metric, Reported, Row, Table, Value
 
 #: how ids begin, by which paths of results tell tables from figures
@@ -101,7 +102,18 @@ def _check_schema(content: Any, where: str) -> None:
         node = node[step]
         named = isinstance(node, Mapping) and isinstance(node.get("id"), str)
         place.append(str(node["id"]) if named else str(step))
-    raise InputError(f"{where}: {' / '.join(place) or 'top level'}: {error.message}")
+    raise InputError(f"{where}: {' / '.join(place) or 'top level'}: {_said(error, node)}")
+
+
+def _said(error: Any, node: Any) -> str:
+    """Return what a schema's mistake is, in words; ``node`` is where it was found."""
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"lacks {missing!r} (it is a required property); add it"
+    if error.validator is None:  # a key that only some may have, of which the schema gives the value alone
+        key = next(key for key, value in node.items() if value is error.instance)
+        return f"must not have the key {key!r}; take it out"
+    return str(error.message) if len(error.message) < 200 else f"{error.message[:197]}..."
 
 
 def _check_names(reported: Reported, where: str) -> None:
@@ -123,9 +135,32 @@ def _check_names(reported: Reported, where: str) -> None:
             known(row.method, reported.methods, f"{table.id} / rows", "method")
             for metric in row.values:
                 known(metric, dict.fromkeys(table.columns), f"{table.id} / {row.method}", "column")
+                for value in (row.values[metric].mean, row.values[metric].sd or 0.0):
+                    if not isfinite(value):
+                        place = f"{where}: {table.id} / {row.method} / {metric}"
+                        raise InputError(f"{place}: {value} is no printed value; write null for none")
             key = (row.method, row.setting, row.label)
             if key in seen:
                 raise InputError(
                     f"{where}: {table.id}: method {row.method!r} has two rows with one setting and label"
                 )
             seen.add(key)
+            _check_condition(row, reported, f"{where}: {table.id} / {row.method}")
+
+
+def _check_condition(row: Row, reported: Reported, where: str) -> None:
+    """The setting and the label of a row must be declared."""
+    factors = setting_factors(row.setting)
+    for name, level in factors.items():
+        if name not in reported.factors:
+            known = ", ".join(reported.factors) or "none"
+            raise InputError(f"{where}: setting has the factor {name!r}, declared under 'settings': {known}")
+        if level not in reported.factors[name]:
+            levels = ", ".join(reported.factors[name])
+            raise InputError(f"{where}: setting has {name} {level!r}, declared under 'settings': {levels}")
+    if row.setting and not factors and row.setting not in reported.settings:
+        known = ", ".join(reported.settings) or "none"
+        raise InputError(f"{where}: setting {row.setting!r} is not declared under 'settings': {known}")
+    if row.label and row.label not in reported.labels:
+        known = ", ".join(reported.labels) or "none"
+        raise InputError(f"{where}: label {row.label!r} is not declared under 'labels': {known}")

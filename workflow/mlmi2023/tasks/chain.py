@@ -100,6 +100,7 @@ def evaluate(job: Job, weights: Path | None, predictions: Path, scores: Path) ->
         {
             **job.about(),
             "data_hash": data_hash(job.data),
+            "scores_hash": file_hash(scores),
             "weights_file_hash": file_hash(weights) if weights else "",
             "seconds": round(time.perf_counter() - started, 2),
             "provenance": record,

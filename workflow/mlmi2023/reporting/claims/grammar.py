@@ -16,13 +16,20 @@ written out: ``datasets``, ``settings``, ``labels``, a factor, or the methods of
 ``baseline``, ``ablation``, ``reference``, ``control``).
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
+from math import isfinite
 from typing import Any
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.values import show
 
 COMPARISONS = (">=", "<=", ">", "<")
+#: characters of a check, and brackets within brackets; what has more is no sentence, and ends the interpreter
+LONGEST, DEEPEST = 1000, 20
+NUMBER = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 GRAMMAR = r"""
 start: conjunction loops?
 conjunction: chain (_AND chain)*
@@ -60,12 +67,12 @@ PLUS: "+"
 MINUS: "-"
 TIMES: "*"
 OVER: "/"
-NUMBER: /\d+(\.\d+)?([eE][+-]?\d+)?/
+NUMBER: /%s/
 METRIC: /[A-Za-z_]\w*(?=\s*\[)/
 WORD: /[A-Za-z0-9_.][\w.+\-]*/
 QUOTED: /"[^"]*"/
 %ignore /\s+/
-"""
+""".replace("%s", NUMBER)
 
 
 @dataclass(frozen=True)
@@ -170,8 +177,20 @@ def parse_check(text: str, where: str = "check") -> Check:
     """
     from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
+    if len(text) > LONGEST:
+        raise InputError(
+            f"{where}: has {len(text)} characters, at most {LONGEST} can be read; make it shorter"
+        )
+    for number in re.findall(NUMBER, text):
+        if not isfinite(float(number)):
+            raise InputError(f"{where}: {show(text, 160)}: the number {number[:40]} is too large; correct it")
+    depth = max(accumulate((c == "(") - (c == ")") for c in text), default=0)
+    if depth > DEEPEST:
+        raise InputError(
+            f"{where}: has brackets {depth} deep, at most {DEEPEST} can be read; make it simpler"
+        )
     try:
-        tree = _parser().parse(text)
+        return _check(_parser().parse(text), text)
     except UnexpectedInput as error:
         names: set[str] = set()
         column, found = len(text) + 1, "the end"
@@ -185,10 +204,9 @@ def parse_check(text: str, where: str = "check") -> Check:
             names = set(error.expected)
         wanted = sorted({READABLE.get(name, name) for name in names - OPERATORS})
         raise InputError(
-            f"{where}: {text!r} column {column}: found {found}, "
+            f"{where}: {show(text, 160)} column {column}: found {found}, "
             f"expected {' or '.join(wanted) or 'something else'}"
         ) from error
-    return _check(tree, text)
 
 
 def _check(tree: Any, text: str) -> Check:

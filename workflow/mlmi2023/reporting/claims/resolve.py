@@ -3,15 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 from typing import Any
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.values import show
 from mlmi2023.reporting.claims.expressions import Comparison, Selector
 from mlmi2023.reporting.claims.grammar import Binary, Call, Chain, Check, Loop, Reference
+from mlmi2023.reporting.claims.sense import check_sense
 from mlmi2023.reporting.names import value_name
 from mlmi2023.reporting.reported import Reported
 
 KEYS = ("method", "dataset", "setting", "label")
+#: Turns of loops, and so comparisons, in one check.
+MOST = 1000
 
 
 def resolve(check: Check, reported: Reported, dataset: str | None, where: str) -> list[Comparison]:
@@ -26,15 +31,15 @@ def resolve(check: Check, reported: Reported, dataset: str | None, where: str) -
     Raises:
         InputError: an unknown or ambiguous name, with its column.
     """
-    resolver = _Resolver(reported, dataset, f"{where}: {check.text!r}")
-    made = []
+    resolver = _Resolver(reported, dataset, f"{where}: {show(check.text, 160)}")
+    made: list[Comparison] = []
+    resolver.check_loops(check.loops, check.chains)
     for names in resolver.turns(check.loops, {}):
         for chain in check.chains:
             terms = resolver.chain(chain, names).terms
             made += [Comparison(a, sign, b) for sign, a, b in zip(chain.signs, terms, terms[1:])]
     for comparison in made:
-        if not comparison.selectors():
-            raise InputError(f"{resolver.where}: {comparison} compares numbers only; name a metric[method]")
+        check_sense(comparison, reported, resolver.where)
     return made
 
 
@@ -44,9 +49,12 @@ class _Resolver:
     dataset: str | None
     where: str
     lists: dict[str, list[str]] = field(init=False)
+    groups: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         r = self.reported
+        self.groups = {"method": r.methods, "dataset": r.datasets, "metric": r.metrics}
+        self.groups |= {"setting": r.settings, "label": r.labels, "factor": r.factors}
         roles: dict[str, list[str]] = {}
         for method in r.methods.values():
             roles.setdefault(method.role, []).append(method.id)
@@ -76,8 +84,25 @@ class _Resolver:
                     loop.column, f"every item for ({', '.join(loop.names)}) needs {len(loop.names)} names"
                 )
             domains.append([dict(zip(loop.names, item)) for item in items])
+        turns = prod(map(len, domains))
+        if turns > MOST:
+            raise self.fail(
+                loops[0].column, f"loops of {turns} turns, at most {MOST} can be; make them shorter"
+            )
         for turn in product(*domains):
             yield {**names, **{k: v for part in turn for k, v in part.items()}}
+
+    def check_loops(self, loops: tuple[Loop, ...], inside: Any) -> None:
+        """Refuse names of loops that hide others, or that nothing inside uses."""
+        used = set(_words(inside))
+        own = [(name, loop) for loop in loops for name in loop.names]
+        for number, (name, loop) in enumerate(own):
+            if kinds := [kind for kind, group in self.groups.items() if name in group]:
+                raise self.fail(loop.column, f"{name!r} is a {kinds[0]} too; give the loop another name")
+            if name in [before for before, _ in own[:number]]:
+                raise self.fail(loop.column, f"{name!r} stands for two things; give one another name")
+            if name not in used:
+                raise self.fail(loop.column, f"{name!r} is used nowhere; take its loop out")
 
     def chain(self, chain: Chain, names: dict[str, str]) -> Chain:
         return Chain(tuple(self.node(term, names) for term in chain.terms), chain.signs)
@@ -90,6 +115,9 @@ class _Resolver:
         if isinstance(node, Chain):
             return self.chain(node, names)
         if isinstance(node, Call):
+            self.check_loops(node.loops, node.arguments)
+            if hidden := [(name, loop) for loop in node.loops for name in loop.names if name in names]:
+                raise self.fail(hidden[0][1].column, f"{hidden[0][0]!r} is the name of a loop around it too")
             turns = list(self.turns(node.loops, names))
             return Call(node.name, tuple(self.node(a, turn) for turn in turns for a in node.arguments))
         return node
@@ -155,3 +183,19 @@ class _Resolver:
             raise self.fail(
                 ref.column, f"unknown {kind} {name!r}; known: {', '.join(group) or 'none declared'}"
             )
+
+
+def _words(node: Any) -> Iterator[str]:
+    """Yield every name that stands in references, and in the lists of loops within."""
+    if isinstance(node, Reference):
+        yield node.metric
+        yield from (word for _, word in node.fields)
+    elif isinstance(node, Binary):
+        yield from _words((node.left, node.right))
+    elif isinstance(node, Chain):
+        yield from _words(node.terms)
+    elif isinstance(node, Call):
+        yield from _words(node.arguments)
+    elif isinstance(node, tuple):
+        for part in node:
+            yield from _words(part)

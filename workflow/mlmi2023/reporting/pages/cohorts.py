@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from mlmi2023.cohorts.about import about_packed
 from mlmi2023.cohorts.forms import VOLUMES, form_of
-from mlmi2023.core.errors import InputError
+from mlmi2023.core.csv_files import read_columns
 
 COLUMNS = ["subject", "step", "metric", "value"]
 
@@ -61,17 +59,12 @@ def read_scores(path: str | Path) -> list[Score]:
     """Summarise a table subject,step,metric,value over subjects.
 
     Raises:
-        InputError: the file's columns are others.
+        InputError: the file is broken or its columns are others.
     """
     path = Path(path)
     if not path.exists():
         return []
-    try:
-        frame = pd.read_csv(path)
-    except pd.errors.EmptyDataError:
-        return []
-    if list(frame.columns) != COLUMNS:
-        raise InputError(f"{path}: columns must be {','.join(COLUMNS)}; run the qc rule again")
+    frame = read_columns(path, COLUMNS, "delete it and run again", ["value"])
     scores = []
     for (step, metric), part in frame.groupby(["step", "metric"], sort=False):
         value = part["value"].dropna().astype(float)
