@@ -23,7 +23,9 @@ class Mistake(Exception):
 
     def line(self, at: str = "") -> str:
         """Return one line that begins with the full path of the key."""
-        path = ".".join(filter(None, [at, *map(str, self.path)]))
+        # a key may be any text, the message is one line
+        steps = (" ".join(str(step)[:80].split()) for step in self.path)
+        path = ".".join(filter(None, [at, *steps]))
         return self.message.replace("{key}", f"key '{path}'" if path else "the content")
 
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from mlmi2023.core.config import Settings
+from mlmi2023.core.config import Settings, expand
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.schemas import suggest
 from mlmi2023.preflight.cohort import check_cohort
@@ -40,6 +40,7 @@ def check_results(folder: Path) -> None:
     Raises:
         InputError: it is a file, below one, or not to be written.
     """
+    expand(str(folder))  # refuses names that no disk takes
     place = folder.absolute()
     while not place.exists():
         place = place.parent

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.core.files import atomic, read_json, write_json
+from mlmi2023.core.files import atomic, write_json
+from mlmi2023.core.json_files import read_rows
 
 PATHS = ("labels", "mask", "affine_xfm", "truth", "landmarks", "bias")
 
@@ -40,7 +41,7 @@ def load_records(folder: Path) -> list[dict[str, Any]]:
     """Return the records of a batch folder with all paths usable from here."""
     return [
         _map_paths(record, lambda path: os.path.normpath(folder / path))
-        for record in read_json(folder / "records.json")
+        for record in read_rows(folder / "records.json", {"images": dict[str, str]})
     ]
 
 

@@ -1,11 +1,13 @@
 """Linear transforms: 4x4 matrices that map points of native to points of template space, both RAS mm."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import read_json, write_json
+from mlmi2023.core.files import write_json
+from mlmi2023.core.json_files import read_object
 
 CONVENTION = "point_template = matrix @ [point_native, 1]; both in RAS mm"
 
@@ -24,7 +26,7 @@ def read_xfm(path: str | Path) -> np.ndarray:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such transform; run the affine step again")
     try:
-        matrix = np.asarray(read_json(path)["matrix"], dtype=float)
+        matrix = np.asarray(read_object(path, {"matrix": list[Any]})["matrix"], dtype=float)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: holds no matrix; run the affine step again") from error
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-9:

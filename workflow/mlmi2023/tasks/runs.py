@@ -18,6 +18,9 @@ from mlmi2023.core.jobs import Job
 if TYPE_CHECKING:
     import torch
 
+#: what to do about a broken prediction
+AGAIN = "delete its folder and predict again"
+
 
 class Value(NamedTuple):
     """A measured value, as a paper's ``score`` yields it; the chain adds dataset, method, seed and fold.
@@ -153,10 +156,8 @@ def read_arrays(file: Path, shape: tuple[int, ...] | None = None) -> dict[str, n
             with content:
                 found = dict(content)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file}: cannot be read ({error}); delete its folder and predict again") from error
+        raise InputError(f"{file}: cannot be read ({error}); {AGAIN}") from error
     for array in found.values():
         if shape is not None and array.shape != tuple(shape):
-            raise InputError(
-                f"{file}: has shape {array.shape}, not {tuple(shape)}; delete its folder and predict again"
-            )
+            raise InputError(f"{file}: has shape {array.shape}, not {tuple(shape)}; {AGAIN}")
     return found

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from mlmi2023.core.errors import InputError
+
 
 class Match(NamedTuple):
     """One file that fits a pattern: what the placeholders stood for, and its path."""
@@ -57,12 +59,18 @@ def _walk(folder: str, parts: list[str], bound: dict[str, str]) -> Iterator[Matc
                 yield from _walk(path, rest, bound)
         elif os.path.isfile(path):
             yield Match(bound.get("subject", ""), bound.get("split", ""), path)
+        elif not os.access(folder, os.X_OK) and os.path.isdir(folder):
+            raise InputError(f"{folder}: cannot be entered (Permission denied); fix its permissions")
         return
     expression = _expression(name)
     try:
         names = sorted(os.listdir(folder), key=natural)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be read ({error.strerror}); fix its permissions, or set key 'root' to another"
+        ) from error
     for found in names:
         if found.startswith(".") and not name.startswith("."):
             continue

@@ -12,6 +12,7 @@ from typing import Any
 from mlmi2023.cohorts.forms.volumes.reader import Packed, open_packed
 from mlmi2023.core.files import read_json
 from mlmi2023.core.jobs import Job
+from mlmi2023.core.json_files import read_object
 from mlmi2023.papers.implicit_reg.candidates import Candidates, build_candidates, choose
 from mlmi2023.papers.implicit_reg.losses import WEIGHTS
 from mlmi2023.papers.implicit_reg.measures import MEASURES
@@ -21,7 +22,7 @@ from mlmi2023.tasks.registration.pairs import Pair, held_out_pairs
 from mlmi2023.tasks.registration.predict import Work, register_pairs
 from mlmi2023.tasks.registration.score import check_metrics, score_pairs
 from mlmi2023.tasks.registration.volumes import Volumes
-from mlmi2023.tasks.runs import Value, kind_of, ready, start
+from mlmi2023.tasks.runs import AGAIN, Value, kind_of, ready, start
 
 # the setting of a dataset whose weights are given and not searched for
 GIVEN: dict[str, dict[str, Any]] = {"": {}}
@@ -85,12 +86,12 @@ def score(job: Job, predictions: Path) -> Iterator[Value]:
         InputError: an unknown metric or label, or a broken prediction.
     """
     check_metrics(job, (*MEASURES, *BESIDE))
-    for setting, row in read_json(predictions / "chosen.json").items():
+    for setting, row in read_object(predictions / "chosen.json", {}, AGAIN).items():
         for value in score_pairs(job, predictions / str(row["number"]), MEASURES, BESIDE):
             yield value._replace(setting=setting)
         for name in WEIGHTS if "weights" in job.task["metrics"] else ():
             if name in row["regulariser"]:
                 yield Value(name, float(row["regulariser"][name]), "chosen", setting=setting)
     if (predictions / "iterations.json").is_file():
-        for number, value in enumerate(read_json(predictions / "iterations.json")):
+        for number, value in enumerate(read_json(predictions / "iterations.json", AGAIN)):
             yield Value("t_iter", float(value), f"iteration-{number}")

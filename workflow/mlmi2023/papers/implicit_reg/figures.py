@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import read_json
+from mlmi2023.core.json_files import read_object
 from mlmi2023.drawing.style import INK
 from mlmi2023.papers.implicit_reg.measures import MEASURES
 from mlmi2023.papers.implicit_reg.toy import PANELS, gradient, make_toy
@@ -14,7 +14,7 @@ from mlmi2023.tasks.registration.measures import Registered
 from mlmi2023.tasks.registration.pairs import Pair
 from mlmi2023.tasks.registration.score import measured
 from mlmi2023.tasks.registration.volumes import Volumes
-from mlmi2023.tasks.runs import Runs
+from mlmi2023.tasks.runs import AGAIN, Runs
 
 # Okabe and Ito's palette, by what regularises
 COLOURS = {"base": "#56B4E9", "diff": "#D55E00", "elas": "#009E73", "curv": "#CC79A7"}
@@ -24,7 +24,7 @@ NETWORKS = {"vxm": "VoxelMorph", "tm": "TransMorph"}
 def _folder(runs: Runs, method: str) -> str:
     """Return the folder of the fields of a method's first setting."""
     file = runs.predictions[method] / "chosen.json"
-    chosen = list(read_json(file).values())
+    chosen = list(read_object(file, {}, AGAIN).values())
     if not chosen:
         raise InputError(f"{file}: no candidate of '{method}' is smooth enough; raise task.settings' limits")
     return str(chosen[0]["number"])

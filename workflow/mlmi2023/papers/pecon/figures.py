@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import read_json
+from mlmi2023.core.json_files import read_object
 from mlmi2023.drawing.panels import bare, panels
 from mlmi2023.drawing.style import FAINT
 from mlmi2023.papers.pecon.inference import EMBEDDINGS
 from mlmi2023.tasks.classification import ABOUT, Stored, read_answers
-from mlmi2023.tasks.runs import Runs, read_arrays
+from mlmi2023.tasks.runs import AGAIN, Runs, read_arrays
 
 POSITIVE, NEGATIVE = "#D55E00", "#0072B2"  # safe for the colour-blind
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B")
@@ -161,7 +161,7 @@ def _lambda(runs: Runs) -> Any:
     """The supplement's ablation: validation scores over lambda."""
     figure, [[left, right]] = panels(1, 2, (7.2, 3.1), sharex=True)
     for colour, (method, folder) in zip(COLOURS, runs.predictions.items()):
-        found = read_json(folder / ABOUT)
+        found = read_object(folder / ABOUT, {"sweep": list[Any], "lambda": float}, AGAIN)
         sweep = np.array(found["sweep"])
         for axes, column in ((left, 2), (right, 3)):
             axes.plot(sweep[:, 0], sweep[:, column], color=colour, label=runs.names[method], linewidth=1.3)

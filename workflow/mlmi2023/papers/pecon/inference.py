@@ -9,8 +9,8 @@ import torch
 
 from mlmi2023.cohorts.forms.exams.reader import Exams
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import read_json
 from mlmi2023.core.jobs import Job
+from mlmi2023.core.json_files import read_object
 from mlmi2023.papers.pecon.branches import build_branches
 from mlmi2023.papers.pecon.checkpoint import load_release
 from mlmi2023.papers.pecon.examdata import load_exam_data
@@ -20,7 +20,7 @@ from mlmi2023.papers.pecon.outcome import Outcome
 from mlmi2023.papers.pecon.penet import PENet, build_penet
 from mlmi2023.papers.pecon.scans import Cut
 from mlmi2023.tasks.classification import ABOUT
-from mlmi2023.tasks.runs import ready, start
+from mlmi2023.tasks.runs import AGAIN, ready, start
 from mlmi2023.training.loop.weights import load_weights
 
 EMBEDDINGS = "embeddings.npz"
@@ -94,7 +94,8 @@ def _branches(job: Job, weights: Path | None, exams: Exams) -> Outcome:
 def used_backbone(job: Job) -> PENet:
     """Return the backbone that a method uses, as it was when it left its features."""
     used = job.used[job.method_options["backbone"]]
-    return load_penet(read_json(used.predictions / ABOUT)["backbone"], used.weights)
+    about = read_object(used.predictions / ABOUT, {"backbone": dict[str, Any]}, AGAIN)
+    return load_penet(about["backbone"], used.weights)
 
 
 def _points(job: Job, net: PENet, target: Target, exams: Exams, device: torch.device) -> np.ndarray:

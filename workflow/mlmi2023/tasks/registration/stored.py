@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import read_json
+from mlmi2023.core.json_files import read_rows
 from mlmi2023.tasks.registration.pairs import Pair
-from mlmi2023.tasks.runs import read_arrays
+from mlmi2023.tasks.runs import AGAIN, read_arrays
 
 CASES, SKIPPED = "cases.json", "skipped.json"
+#: of a row of the first: those of :class:`Pair`
+KEYS = {"case": str, "moving": int, "fixed": int, "label": str}
 
 
 def write_field(folder: Path, case: str, u: np.ndarray, method: str) -> None:
@@ -56,7 +58,7 @@ def read_field(folder: Path, case: str, shape: Sequence[int]) -> np.ndarray:
 def read_cases(folder: Path) -> list[tuple[Pair, dict[str, Any]]]:
     """Return the pairs of a folder, each with what else is known of it: ``seconds`` and ``peak_mb``."""
     found = []
-    for row in read_json(Path(folder) / CASES):
+    for row in read_rows(Path(folder) / CASES, KEYS, AGAIN):
         pair = Pair(**{key: row[key] for key in Pair._fields})
         found.append((pair, {key: value for key, value in row.items() if key not in Pair._fields}))
     return found

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import atomic, read_json, write_json
-from mlmi2023.tasks.runs import kind_of, read_arrays, ready
+from mlmi2023.core.files import atomic, write_json
+from mlmi2023.core.json_files import read_object
+from mlmi2023.tasks.runs import AGAIN, kind_of, read_arrays, ready
 from mlmi2023.tasks.segmentation.cases import Cases, many
 from mlmi2023.tasks.segmentation.module import decide
 from mlmi2023.tasks.segmentation.planning import Build, build_network
@@ -186,4 +187,4 @@ def read_case(folder: Path, cases: Cases, row: int) -> dict[str, np.ndarray]:
 
 def read_about(folder: Path) -> dict[str, Any]:
     """Return what is known of the run."""
-    return read_json(Path(folder) / ABOUT)
+    return read_object(Path(folder) / ABOUT, {}, AGAIN)

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from mlmi2023.cohorts.forms.scans.options import Group, Spacing, Word
-from mlmi2023.core.conditions import Amount, Count, Interval, Number, Positive, Share, filled
+from mlmi2023.core.conditions import Amount, Count, Interval, Name, Number, Positive, Share, filled
 from mlmi2023.core.options import Options
 
 
@@ -28,7 +28,7 @@ class Read(Options):
     """How scans are read and aligned."""
 
     groups: Annotated[list[Group], filled] | None = None
-    modality: Word = "CT"
+    modality: Name = "CT"
     window: Interval
     spacing: Spacing
     shape: tuple[Count, Count, Count]

@@ -20,7 +20,8 @@ from typing import Any
 from mlmi2023.cohorts.forms.ct_stacks.options import Read
 from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import atomic, file_hash, read_json
+from mlmi2023.core.files import atomic, file_hash
+from mlmi2023.core.json_files import read_rows
 from mlmi2023.core.options import options
 
 
@@ -54,7 +55,10 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     with atomic(out) as part:
         part.mkdir()
         if (root / "volumes.json").is_file():
-            rows = [_made(row, root, part) for row in read_json(root / "volumes.json")]
+            rows = [
+                _made(row, root, part)
+                for row in read_rows(root / "volumes.json", {}, "make the raw data again")
+            ]
         else:
             read = config.get("read") or {}
             rows = [

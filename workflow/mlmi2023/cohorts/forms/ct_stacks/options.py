@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from mlmi2023.core.conditions import Amount, Positive, filled
+from mlmi2023.core.conditions import Amount, Name, Positive, filled
 from mlmi2023.core.options import Options
 
 #: thickness and overlap, mm
@@ -12,7 +12,7 @@ Scan = tuple[Positive, Amount]
 class Read(Options):
     """How volumes are read."""
 
-    volumes: Annotated[dict[Any, Annotated[str, filled]], filled]
+    volumes: Annotated[dict[Name | int, Annotated[str, filled]], filled]
     splits: dict[Any, Literal["train", "all", "test"]] | None = None
     thickness: Positive | None = None
     pixel: Positive | None = None

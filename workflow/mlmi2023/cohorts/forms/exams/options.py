@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from mlmi2023.core.conditions import Count, filled
+from mlmi2023.core.conditions import Count, Name, filled
 from mlmi2023.core.options import Options
 
 
@@ -11,4 +11,4 @@ class Read(Options):
 
     hu_offset: float = 0.0
     size: tuple[Count, Count] | None = None
-    parts: Annotated[list[str], filled] | None = None
+    parts: Annotated[list[Name], filled] | None = None

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from mlmi2023.cohorts.forms.scans.options import Pattern, Spacing, Split, Word
-from mlmi2023.core.conditions import Count, Interval, Number, filled, matching
+from mlmi2023.core.conditions import Count, Interval, Name, Number, filled, matching
 from mlmi2023.core.options import Options
 
 Voxels = tuple[Count, Count, Count]
@@ -36,14 +36,14 @@ class Read(Options):
     landmarks: PhasedPatterns | None = None
     truth: Pattern | None = None
     landmark_index: Number | None = None
-    phases: list[Word]
+    phases: list[Name]
     inhale: Word = "T00"
     exhale: Word = "T50"
     split: Split = "all"
     offset: float = 0.0
     raw: Raw | None = None
     volumes: dict[Any, Volume] | None = None
-    modality: Word = "CT"
+    modality: Name = "CT"
     window: Interval
     spacing: Spacing
     shape: Voxels

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from mlmi2023.core.conditions import Count, Interval, Number, Positive, filled, matching
+from mlmi2023.core.conditions import Count, Interval, Name, Number, Positive, filled, matching
 from mlmi2023.core.options import Options
 from mlmi2023.core.schemas import suggest
 
@@ -21,9 +21,9 @@ class Group(Options):
 
     labels: Pattern
     image: Pattern | None = None
-    images: Annotated[dict[str, Pattern], filled] | None = None
+    images: Annotated[dict[Name, Pattern], filled] | None = None
     split: Split = "all"
-    site: str = ""
+    site: Name | Literal[""] = ""
 
     def wrong(self) -> str:
         """One image or several."""
@@ -36,7 +36,7 @@ class Read(Options):
     """How scans are read; ``window`` and ``scale`` hold for all images of a scan, or by the image's name."""
 
     groups: Annotated[list[Group], filled] | None = None
-    modality: Word = "image"
+    modality: Name = "image"
     spacing: Spacing | None = None
     window: Interval | dict[str, Interval] | None = None
     scale: Scale | dict[str, Scale] | None = None

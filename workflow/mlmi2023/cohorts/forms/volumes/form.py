@@ -12,7 +12,8 @@ from mlmi2023.cohorts.find.label_names import named
 from mlmi2023.cohorts.formats.volumes import check_same_grid, read_labels, read_volume
 from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import atomic, read_json
+from mlmi2023.core.files import atomic
+from mlmi2023.core.json_files import read_rows
 
 # what normalised intensities may stray from [0, 1] by rounding
 SLACK = 1e-3
@@ -71,7 +72,7 @@ def _records(batch: Path) -> list[dict[str, Any]]:
     if not file.is_file():
         raise InputError(f"{file}: no such file; run the grid step for this batch")
     records = []
-    for record in read_json(file):
+    for record in read_rows(file, {"subject": str, "images": dict[str, str]}):
         paths = {key: str(batch / record[key]) for key in ("labels", "landmarks") if record.get(key)}
         images = {modality: str(batch / path) for modality, path in record["images"].items()}
         records.append({**record, **paths, "images": images})
