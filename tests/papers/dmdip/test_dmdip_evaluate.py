@@ -23,6 +23,7 @@ from mlmi2023.reporting.read_reported import load_reported
 from mlmi2023.tasks.chain import draw, tidy, train
 from mlmi2023.tasks.restoration import score
 from mlmi2023.tasks.runs import read_arrays
+from reseal import reseal
 
 ROOT = Path(__file__).parents[3]
 
@@ -131,6 +132,7 @@ def test_the_ceiling_is_finite_for_a_slice_that_needs_no_scaling(tmp_path):
             np.save(tmp_path / file.name, images)
         else:
             (tmp_path / file.name).write_bytes(file.read_bytes())
+    reseal(tmp_path)
     work = job("truth", {"kind": "truth"}, data=tmp_path)
     predict(work, None, tmp_path / "truth")
     values = [row.value for row in score(work, tmp_path / "truth")]

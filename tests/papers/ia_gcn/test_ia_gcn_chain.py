@@ -21,6 +21,7 @@ from mlmi2023.tasks.classification import read_answers
 from mlmi2023.tasks.runs import settings
 from mlmi2023.training.data.tabular import folds, standardise
 from mlmi2023.training.loop.fit import fit
+from reseal import reseal
 
 OPTIONS = {
     "blocks": {
@@ -207,6 +208,7 @@ def other_labels(packed, tmp_path, rows_of):
     rows = rows_of(open_table(packed))
     targets[rows] = (targets[rows] + 1) % 3
     np.save(copy / "targets.npy", targets)
+    reseal(copy)
     return copy
 
 

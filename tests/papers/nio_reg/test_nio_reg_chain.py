@@ -12,7 +12,6 @@ import torch
 from test_nio_reg import ACROSS
 
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
-from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job, Used
 from mlmi2023.nets.registration.lapirn import LapIRN
@@ -22,6 +21,7 @@ from mlmi2023.papers.nio_reg.train import Training, phase_starts, plan
 from mlmi2023.tasks import chain
 from mlmi2023.tasks.registration.pairs import Pair
 from nio_reg_data import make_joined
+from reseal import reseal
 
 NET = {"kind": "lapirn", "channels": 4, "blocks": 1, "code": 8}
 TRAIN = {"steps": 8, "epoch_steps": 2, "level_steps": [2, 2], "freeze_steps": 1, "learning_rate": 0.003}
@@ -174,10 +174,10 @@ def test_test_pairs_know_nothing_of_labels_or_of_each_other(data, trained, tmp_p
     maps[tested] = 1002
     np.save(tmp_path / "bare/labels.npy", maps)
     rows = [*about["subjects"][:-2], *reversed(about["subjects"][-2:])]
-    seal(tmp_path / "bare", {**about, "subjects": rows}, "")
     images = np.load(data / "T1w.npy")
     images[[-2, -1]] = images[[-1, -2]]
     np.save(tmp_path / "bare/T1w.npy", images)
+    reseal(tmp_path / "bare", subjects=rows)
     evaluate.predict(job_of(tmp_path / "bare", "nio", **options), None, tmp_path / "nio-bare")
     first, second = fields(tmp_path / "nio"), fields(tmp_path / "nio-bare")
     assert len(first) == 2 and list(first) == list(second)

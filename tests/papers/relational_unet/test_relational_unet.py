@@ -16,6 +16,7 @@ from mlmi2023.tasks.chain import evaluate as run_evaluate
 from mlmi2023.tasks.chain import train as run_train
 from mlmi2023.tasks.segmentation import read_about
 from relational_unet_data import LESIONS, RUNET, TRAIN, cohort, job
+from reseal import reseal
 
 
 def masks(hit, wrong, missed, size):
@@ -188,6 +189,7 @@ def test_the_threshold_does_not_look_at_the_shifted_site(heads, tmp_path):
     place = slice(scans.offsets[3], scans.offsets[4])
     labels[place] = np.random.default_rng(0).permutation(labels[place])
     np.save(other / "labels.npy", labels)
+    reseal(other)
     kept = []
     for data in (heads, other):
         own = job(data, "brightness", {"kind": "brightness", "top": 5.0}, LESIONS)

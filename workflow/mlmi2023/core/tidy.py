@@ -88,15 +88,15 @@ def gather_scores(paths: Iterable[str | Path]) -> pd.DataFrame:
     Raises:
         InputError: one is not as its run wrote it: the record beside it has another hash.
     """
-    paths = [Path(path) for path in paths]
-    for path in paths:
+    files = [Path(path) for path in paths]
+    for path in files:
         fix = "delete it and run again"
         if not path.is_file():
             raise InputError(f"{path}: no such file; run again")
         record = read_object(path.with_suffix(".json"), {"scores_hash": str}, fix)
         if file_hash(path) != record["scores_hash"]:
             raise InputError(f"{path}: was changed after the run; {fix}")
-    return gather(paths)
+    return gather(files)
 
 
 def write_metrics(rows: pd.DataFrame | Iterable[Mapping[str, Any]], path: str | Path) -> None:
