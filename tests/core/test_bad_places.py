@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bad_inputs import said
+from mlmi2023.cohorts.find.folders import need_folder
 from mlmi2023.cohorts.find.patterns import find
 from mlmi2023.cohorts.forms.ct_stacks.options import Read as Stacks
 from mlmi2023.cohorts.forms.exams.options import Read as Exams
@@ -106,6 +107,21 @@ def test_a_folder_that_must_not_be_read_is_said_and_not_taken_for_empty(tmp_path
     assert list(find(tmp_path, "none/{subject}.nii.gz")) == []
     monkeypatch.setattr(os, "access", lambda folder, how: False)
     said(lambda: list(find(tmp_path / "ct", "mask.nii.gz")), "ct: cannot be entered", "fix its permissions")
+
+
+def test_a_root_below_a_closed_folder_is_said(tmp_path, monkeypatch):
+    def refuse(path, *args, **more):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(os, "stat", refuse)
+    said(lambda: list(find("closed/raw", "{subject}.nii.gz")), "closed/raw: cannot be reached", "permissions")
+    monkeypatch.setattr(os, "scandir", refuse)
+    said(lambda: need_folder("config of cohort 'c'", Path("closed/raw")), "'root'", "fix its permissions")
+
+
+def test_a_results_folder_below_a_closed_one_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda place, how: False)
+    said(lambda: check_results(tmp_path / "a/b"), "key 'results'", str(tmp_path), "choose another")
 
 
 CLIMBING = ["../../x", "a/b", "..", ".x", "", "a\\b", "a\nb", "x" * 200]

@@ -42,7 +42,7 @@ def check_results(folder: Path) -> None:
     """
     expand(str(folder))  # refuses names that no disk takes
     place = folder.absolute()
-    while not place.exists():
+    while not os.path.exists(place):  # false too below a folder that cannot be entered
         place = place.parent
     if not place.is_dir():
         raise InputError(f"config: key 'results' leads to {place}, which is a file; name a folder")

@@ -14,11 +14,17 @@ from mlmi2023.core.errors import InputError
 
 
 def need_folder(where: str, root: Path) -> None:
-    """Refuse a root that is no folder."""
-    if not root.is_dir():
+    """Refuse a root that is no folder, or that cannot be read."""
+    try:
+        os.scandir(root).close()
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             f"{where}: key 'root' is '{root}', which is no folder; set it to where the images are"
-        )
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{where}: key 'root' is '{root}', which cannot be read ({error.strerror}); fix its permissions"
+        ) from error
 
 
 def index_folder(where: str, config: dict[str, Any], root: Path) -> list[Record]:

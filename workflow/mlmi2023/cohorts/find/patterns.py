@@ -44,7 +44,18 @@ def find(root: Path | str, pattern: str) -> Iterator[Match]:
 
     Names that start with a dot are left out unless the pattern's name does (copies made on macOS are full of
     ``._*`` twins).
+
+    Raises:
+        InputError: a folder is there and cannot be read.
     """
+    try:
+        os.stat(root)
+    except PermissionError as error:
+        raise InputError(
+            f"{root}: cannot be reached ({error.strerror}); fix the permissions above it"
+        ) from error
+    except OSError:
+        return  # nothing there: nothing fits
     yield from _walk(str(root), [part for part in pattern.split("/") if part not in ("", ".")], {})
 
 
@@ -59,7 +70,7 @@ def _walk(folder: str, parts: list[str], bound: dict[str, str]) -> Iterator[Matc
                 yield from _walk(path, rest, bound)
         elif os.path.isfile(path):
             yield Match(bound.get("subject", ""), bound.get("split", ""), path)
-        elif not os.access(folder, os.X_OK) and os.path.isdir(folder):
+        if os.path.isdir(folder) and not os.access(folder, os.X_OK):
             raise InputError(f"{folder}: cannot be entered (Permission denied); fix its permissions")
         return
     expression = _expression(name)

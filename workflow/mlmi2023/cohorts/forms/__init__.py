@@ -5,9 +5,11 @@ opens a packed cohort. The top level of ``form`` imports the standard library an
 only, since ``raw_files`` is called whenever the DAG is built:
 
 ``pack(config, root, out, name)``
-    Read the raw root and write the packed folder ``out``, whole or not at all. ``cohort.json`` in it holds at
-    least ``name``, ``form``, ``subjects`` (rows of ``subject`` and ``split``; split ``all`` where folds
-    decide), ``facts`` (rows of what and text, for the page) and ``content_hash`` (of all that is packed).
+    Read the raw root and write the packed folder ``out``, whole or not at all. It ends with
+    :func:`~mlmi2023.cohorts.seal.seal`, which writes ``cohort.json``: at least ``name``, ``form``,
+    ``subjects`` (rows of ``subject`` and ``split``; split ``all`` where folds decide), ``facts`` (rows of
+    what and text, for the page), and what the seal adds, ``content_hash`` (of all that is packed) among it.
+    A reader begins with :func:`~mlmi2023.cohorts.about.about_packed`, which refuses what has changed since.
 ``draw_samples(packed, png)``
     Draw a picture of some samples.
 ``raw_files(config, root)``

@@ -14,6 +14,9 @@ A reference is ``metric[method, ...]``. The method stands first; after it come `
 datasets, labels and settings; words with blanks stand in double quotes. A list may be named instead of
 written out: ``datasets``, ``settings``, ``labels``, a factor, or the methods of a role (``proposed``,
 ``baseline``, ``ablation``, ``reference``, ``control``).
+
+A check that holds, or fails, whatever was measured is refused, and so is one that puts values of different
+units together (:mod:`mlmi2023.reporting.claims.sense`).
 """
 
 import re
