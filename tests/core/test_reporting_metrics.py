@@ -69,7 +69,7 @@ def test_missing_and_empty_files_have_one_line(tmp_path):
     with pytest.raises(InputError, match="no such file; run again"):
         read_metrics(tmp_path / "no.csv")
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(InputError, match=r"empty\.csv: is no table"):
+    with pytest.raises(InputError, match=r"empty\.csv: is empty"):
         read_metrics(tmp_path / "empty.csv")
 
 

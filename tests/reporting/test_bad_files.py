@@ -115,7 +115,16 @@ EDITS = {
         lambda f: f.write_text(f.read_text().replace("effect", "effekt", 1)),
         "columns must be",
     ),
-    "claims: long row": ("claims.csv", lambda f: f.write_text(f.read_text()[:-1] + ",1\n"), "longer than"),
+    "claims: long row": (
+        "claims.csv",
+        lambda f: f.write_text(f.read_text()[:-1] + ",1\n"),
+        "row 1 has 14 values",
+    ),
+    "claims: short row": (
+        "claims.csv",
+        lambda f: f.write_text(",".join(f.read_text().split(",")[:-2]) + "\n"),
+        "row 1 has 11 values",
+    ),
     "learned: unknown": ("learned.csv", cell("learned", "somewhat"), "learned is 'somewhat', none of"),
     "learned: count text": ("learned.csv", cell("trainings", "1.5"), "no whole number"),
     "table: mean text": ("table1.csv", cell("mean", "high"), "row 1: mean is 'high', no number"),

@@ -109,7 +109,7 @@ def test_bare_words_and_roles_are_looked_up():
         ("dice[a, q=3] > dice[b]", "unknown key 'q'"),
         ("dice[a, d1, d2] > dice[b]", "dataset is given twice"),
         ("dice[a] > dice[m] for m in others", "unknown or empty list 'others'"),
-        ("dice[a] > dice[x] for (x, y) in ((b, c), b)", "needs 2 names"),
+        ("dice[y] > dice[x] for (x, y) in ((b, c), b)", "needs 2 names"),
         ("2 > 1", "compares numbers only"),
     ],
 )

@@ -46,7 +46,7 @@ def change(*path, value):
         (change("methods", 0, "role", value="best"), "methods / a / role: 'best' is not one of"),
         (
             change("methods", 4, value={"id": "low", "name": "Low", "role": "control"}),
-            "'control' is a required",
+            "methods / low: lacks 'control'",
         ),
         (change("methods", 1, "id", value="a"), "methods: id 'a' is there twice"),
         (change("tables", 0, "dataset", value="d9"), "table1: unknown dataset 'd9'; known: d1, d2"),

@@ -89,13 +89,13 @@ def read_sealed(folder: Path) -> dict[str, Any]:
         size = state["files"][name][0]
         if size != packed["bytes"]:
             raise InputError(f"{folder / name}: has {size} bytes, {packed['bytes']} were packed; {fix}")
-    folder = folder.absolute()
-    if state not in (_right.get(folder), _stamped(folder)):
+    place = folder.absolute()
+    if state not in (_right.get(place), _stamped(folder)):
         for name, packed in about["files"].items():
             if _hash(folder / name, fix) != packed["sha256"]:
                 raise InputError(f"{folder / name}: its content has changed since it was packed; {fix}")
         stamp(folder, state)
-    _right[folder] = state
+    _right[place] = state
     return about
 
 

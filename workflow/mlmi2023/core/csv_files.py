@@ -1,5 +1,7 @@
 """Read tables of ours: what is wrong with one becomes one line that names file, row and column."""
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,23 +38,28 @@ def read_columns(
     """
     path = Path(path)
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-        ending = _ending(path)
+        text = path.read_bytes().decode("utf-8")
+        frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; {fix.removeprefix('delete it and ')}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); {fix}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no text in UTF-8; {fix}") from error
+        raise InputError(f"{path}: is no text in UTF-8 (byte {error.start}); {fix}") from error
+    except pd.errors.EmptyDataError as error:
+        raise InputError(f"{path}: is empty; {fix}") from error
     except ValueError as error:  # pandas' parser errors are ValueErrors
-        raise InputError(f"{path}: is no table ({' '.join(str(error).split())}); {fix}") from error
+        raise InputError(f"{path}: is no table (its lines do not fit its header); {fix}") from error
     if list(frame.columns) != list(columns):
         found = ",".join(map(str, frame.columns))
         found = repr(found if len(found) <= 60 else f"{found[:57]}...")
         raise InputError(f"{path}: columns must be {','.join(columns)}, not {found}; {fix}")
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise InputError(f"{path}: has rows that are longer than the header; {fix}")
-    if ending != b"\n":
+    for number, line in enumerate(csv.reader(io.StringIO(text))):
+        if line and len(line) != len(columns):
+            raise InputError(
+                f"{path}: row {number} has {len(line)} values, the header has {len(columns)}; {fix}"
+            )
+    if not text.endswith("\n"):
         raise InputError(f"{path}: is cut short (its last line has no end); {fix}")
     for column in (*numbers, *whole):
         frame[column] = _numbers(frame[column], f"{path}", column, fix, column in whole)
@@ -64,13 +71,6 @@ def read_columns(
             named = ", ".join(filter(None, known))
             raise InputError(f"{path}: row {row + 1}: {column} is {found!r}, none of {named}; {fix}")
     return frame
-
-
-def _ending(path: Path) -> bytes:
-    """Return the last byte of a file."""
-    with open(path, "rb") as stream:
-        stream.seek(-1, 2)
-        return stream.read()
 
 
 def _numbers(texts: pd.Series, where: str, column: str, fix: str, whole: bool) -> pd.Series:

@@ -109,7 +109,7 @@ def _said(error: Any, node: Any) -> str:
     """Return what a schema's mistake is, in words; ``node`` is where it was found."""
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"lacks {missing!r} (it is a required property); add it"
+        return f"lacks {missing!r}; add it"
     if error.validator is None:  # a key that only some may have, of which the schema gives the value alone
         key = next(key for key, value in node.items() if value is error.instance)
         return f"must not have the key {key!r}; take it out"
