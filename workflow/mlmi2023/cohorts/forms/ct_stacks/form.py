@@ -22,6 +22,9 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, content_hash, file_hash, read_json, write_json
 from mlmi2023.core.options import options
 
+#: how much finer than the file's own pixels may be
+FINER = 4
+
 
 def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     """Return the files that :func:`pack` reads; a folder that does not exist stands for its slices."""
@@ -91,14 +94,15 @@ def _real(subject: str, place: Path, read: dict[str, Any], part: Path) -> dict[s
     import numpy as np
 
     from mlmi2023.cohorts.formats.dicom import read_series
+    from mlmi2023.cohorts.formats.hounsfield import check_hounsfield
     from mlmi2023.cohorts.formats.volumes import read_volume
 
     if place.is_dir():
-        volume, affine, thickness = read_series(place)
+        volume, affine, thickness = read_series(place, read.get("thickness"))
     else:
         volume, affine = read_volume(place)
-        thickness = float(np.linalg.norm(affine[:3, 2]))
-    thickness = float(read.get("thickness") or thickness)
+        thickness = float(read.get("thickness") or np.linalg.norm(affine[:3, 2]))
+    check_hounsfield(volume, place, "convert the scan to Hounsfield units")
     across, up = np.linalg.norm(affine[:3, :2], axis=0), float(np.linalg.norm(affine[:3, 2]))
     if abs(across[0] - across[1]) > 1e-3 * across[0]:
         raise InputError(
@@ -119,7 +123,7 @@ def _real(subject: str, place: Path, read: dict[str, Any], part: Path) -> dict[s
             f"{place}: slices lie {up:g} mm apart, pixels are {pixel:g} mm: they serve no reference; "
             "remove read.acquisitions, or set read.pixel to the distance of slices"
         )
-    _form(slices, up, pixel, wanted, length, row, part)
+    _form(slices, up, pixel, wanted, length, row, part, place)
     return row
 
 
@@ -131,6 +135,11 @@ def _in_plane(slices: Any, pixel: float, wanted: float | None, place: Path) -> t
 
     if not wanted or abs(wanted - pixel) < 1e-6:
         return slices, pixel
+    if wanted < pixel / FINER:
+        raise InputError(
+            f"{place}: pixels are {pixel:g} mm; a read.pixel of {wanted:g} mm shows no more: raise it to "
+            f"{pixel / FINER:g} or above, or leave it out"
+        )
     found = torch.from_numpy(slices).float()
     for axis in (1, 2):
         count = slices.shape[axis]
@@ -144,7 +153,14 @@ def _in_plane(slices: Any, pixel: float, wanted: float | None, place: Path) -> t
 
 
 def _form(
-    slices: Any, up: float, pixel: float, wanted: list[Any], length: float, row: dict[str, Any], part: Path
+    slices: Any,
+    up: float,
+    pixel: float,
+    wanted: list[Any],
+    length: float,
+    row: dict[str, Any],
+    part: Path,
+    place: Path,
 ) -> None:
     """Form thick slices and the cubic reference from thin slices, along their own axis."""
     import numpy as np
@@ -159,7 +175,12 @@ def _form(
     np.save(part / row["reference"], _whole(reference.numpy()))
     for number, (thickness, overlap) in enumerate(wanted):
         spacing = thickness - overlap
-        centres = slice_centres(length, thickness, spacing)
+        try:
+            centres = slice_centres(length, thickness, spacing)
+        except InputError as error:
+            raise InputError(
+                f"{place}: read.acquisitions has [{thickness:g}, {overlap:g}]: {error}"
+            ) from error
         thick = integrate(len(slices), up, centres, thickness)(thin, 0)
         row["stacks"].append(_save(part, f"{name}_{number}.npy", _whole(thick.numpy()), pixel, thickness,
                                    spacing, float(centres[0]), length))  # fmt: skip

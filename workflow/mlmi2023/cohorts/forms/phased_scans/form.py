@@ -9,14 +9,14 @@ cohort needs none of the name patterns. Keys of ``read`` (a public dataset's lay
 ``landmarks``       the same, of text files with x, y, z per row, for full inhale and exhale; row k of both is
                     the same landmark
 ``landmark_index``  number of the first voxel, where landmarks are voxels of the scan (DIR-Lab: 1); without it
-                    they are mm (right, front, up)
+                    they are mm (right, front, up), and null says so of mm that are whole numbers
 ``phases``          names, in order
 ``inhale``, ``exhale``   two of them; default T00, T50
 ``split``           a word for all, counts in natural order ({train: 5, val: 1, test: 2}), or lists of
                     patients; default: ``patients.csv``, else ``all``
 ``offset``          added to intensities to make them Hounsfield units
-``raw``             scans without header: ``type`` (int16, uint16, float32; little-endian) and ``axes``,
-                    towards where they run (``LPI``: left, back, feet)
+``raw``             scans without header: ``type`` (int16, uint16, float32), ``byte_order`` (little, big;
+                    default little) and ``axes``, towards where they run (``LPI``: left, back, feet)
 ``volumes``         of those, ``size`` (voxels) and ``spacing`` (mm) by patient
 ``modality``        name of the image; default CT
 ``window``          [low, high] in Hounsfield units, which become 0 and 1; the rest is clipped

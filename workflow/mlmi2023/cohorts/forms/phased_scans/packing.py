@@ -197,6 +197,12 @@ def _landmarks(where: str, read: dict[str, Any], patient: Patient, scans: dict[s
     for phase, file in patient.landmarks.items():
         stored = stored_grid(patient.scans[phase], scans[phase], read)
         found[phase] = read_landmarks(file, *stored, read.get("landmark_index"))
+        own = found[phase]
+        if "landmark_index" not in read and (own >= 0).all() and (own == np.rint(own)).all():
+            raise InputError(
+                f"{file}: landmarks are whole numbers, as voxels are; set read.landmark_index to the number "
+                "of the first voxel (0 or 1), or to null where they are mm"
+            )
     if len({len(own) for own in found.values()}) > 1:
         counts = ", ".join(f"{file} has {len(found[phase])}" for phase, file in patient.landmarks.items())
         raise InputError(f"{where}: landmarks of patient {patient.patient} do not correspond: {counts}")
