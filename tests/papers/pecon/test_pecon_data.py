@@ -116,7 +116,9 @@ def release(root: Path, exams: int = 3) -> Path:
         pd.DataFrame(columns).to_csv(base / f"{name}.csv")
     for number in idx:
         size = (5 + number % 2, 8, 8)
-        np.save(base / str(number % 2) / f"{number}.npy", np.full(size, 1024 + number, np.int16))
+        scan = np.full(size, 1024 + number, np.int16)
+        scan[-1] = 24  # air
+        np.save(base / str(number % 2) / f"{number}.npy", scan)
     return base
 
 
@@ -129,7 +131,8 @@ def test_release_is_read(tmp_path):
         {"kind": "dataset", "read": {"hu_offset": -1024, "size": [6, 6]}}, tmp_path, tmp_path / "out", "c"
     )
     exams = open_exams(tmp_path / "out")
-    assert exams.scan(1).shape == (6, 6, 6) and (exams.scan(1) == 11).all() and exams.defects(0) is None
+    assert exams.scan(1).shape == (6, 6, 6) and exams.defects(0) is None
+    assert (exams.scan(1)[:-1] == 11).all() and (exams.scan(1)[-1] == -1000).all()
     # an exam whose scan is lost stays, without a scan
     (base / "0" / "10.npy").unlink()
     assert read_exams("c", tmp_path).scans[0] is None
