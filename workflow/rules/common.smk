@@ -4,6 +4,7 @@ from mlmi2023.cohorts.find.index import index_cohort
 from mlmi2023.core.config import JOINED, MADE, Settings, at_scale, merge, read_yaml
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
+from mlmi2023.core.own_data import own_data, own_table
 from mlmi2023.core.sources import cohort_sources
 from mlmi2023.core.yaml_files import read_config
 from mlmi2023.preflight.checks import check_paper, check_results

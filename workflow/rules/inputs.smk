@@ -227,9 +227,16 @@ def reported(slug):
     return SETTINGS.root / f"resources/papers/{slug}.yaml"
 
 
+def own_of(slug):
+    """Return the cohort of each of a paper's datasets that is the user's own data."""
+    return ask(own_data, SETTINGS, slug)
+
+
 def tables_of(slug):
-    """Return the ids of the tables that the paper reports."""
-    return ask(SETTINGS.tables, slug)
+    """Return the ids of the tables that the paper reports, and of those of datasets that it does not have."""
+    known = {dataset["id"] for dataset in SETTINGS.reported(slug)["datasets"]}
+    own = [own_table(dataset) for dataset in own_of(slug) if dataset not in known]
+    return ask(SETTINGS.tables, slug) + own
 
 
 def figures_of(slug):

@@ -64,4 +64,9 @@ def at_bench(wildcards):
             f"records are made of the scale bench, this run has scale {SETTINGS.scale}; "
             "add --config scale=bench"
         )
+    if own := own_of(wildcards.paper):
+        raise WorkflowError(
+            f"paper '{wildcards.paper}': {', '.join(own.values())} is your own data, of which no bench record "
+            "is made; leave it out of the config"
+        )
     return f"{RESULTS}/{wildcards.paper}/claims.csv"

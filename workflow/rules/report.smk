@@ -46,6 +46,8 @@ rule table:
     threads: config["resources"]["report"]["threads"]
     resources:
         **needs("report", together=of_a_report),
+    params:
+        own=lambda w: own_of(w.paper),
     message:
         "{wildcards.table} of {wildcards.paper}: reported and ours"
     script:
@@ -75,6 +77,7 @@ rule claims:
         **needs("report", together=of_a_report),
     params:
         judged=SETTINGS.scale != "demo",
+        own=lambda w: own_of(w.paper),
     message:
         "judge the claims of {wildcards.paper}"
     script:
@@ -160,6 +163,7 @@ rule page:
             for name in cohorts_of(w.paper)
         },
         record_today=lambda w: record_today(w.paper),
+        own=lambda w: own_of(w.paper),
     message:
         "write the page of {wildcards.paper}"
     script:
@@ -194,6 +198,7 @@ rule overview:
         scale=SETTINGS.scale,
         records_today=lambda w: {p: record_today(p) for p in recorded()},
         record_pages={p: record_page(p) for p in recorded()},
+        own=lambda w: {p: own_of(p) for p in SETTINGS.papers},
     message:
         "write the overview of all papers"
     script:
