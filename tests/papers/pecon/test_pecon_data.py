@@ -232,6 +232,28 @@ def test_selection_keeps_fewer_columns_and_says_when_none_is_left():
         fit_preparation(exams, {"selection": {"c": 1e-9}})
 
 
+def test_columns_are_chosen_before_they_are_scaled():
+    from sklearn.svm import LinearSVC
+
+    exams, task = open_exams(packed_cohort()), {"selection": {"c": 0.01}}
+    everything = fit_preparation(exams, {})
+    rows = exams.rows("train")
+    rows = rows[exams.has_ehr[rows]]
+    raw = np.where(np.isfinite(exams.record[rows]), exams.record[rows], everything.median)
+    scaled = everything.apply(exams.record)[rows]
+    picked = [
+        np.abs(
+            LinearSVC(C=0.01, penalty="l1", dual=False, random_state=0, max_iter=5000)
+            .fit(x, exams.labels[rows])
+            .coef_[0]
+        )
+        > 1e-5
+        for x in (raw[:, everything.chosen], scaled)
+    ]
+    assert np.array_equal(fit_preparation(exams, task).chosen[everything.chosen], picked[0])
+    assert picked[0].any() and not np.array_equal(*picked)
+
+
 # --- sub-volumes ----------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ Beside ``groups``, ``read`` takes what is done to every scan:
 
 ``modality``     name of the image; default ``image``
 ``spacing``      mm along X, Y, Z; without it scans keep their voxels
+``smooth``       false: interpolate alone; default: smooth first along axes that become coarser
 ``window``       [low, high], which become 0 and 1, the rest is clipped; Hounsfield units of CT
 ``scale``        instead: ``zscore`` over what is not 0 (stripped heads), or ``percentiles`` (1 and 99)
 ``missing``      an image that a scan lacks: ``refuse`` (default), or ``zero``, which packs zeros and says so
@@ -129,7 +130,8 @@ def _prepared(row: dict[str, Any], read: dict[str, Any]) -> tuple[dict[str, Any]
         inside, spacing = image != 0, np.linalg.norm(affine[:3, :3], axis=0)
         spacings.append(spacing)
         if new is not None:
-            image, inside = respaced(image, spacing, new), respaced(inside, spacing, new, nearest=True)
+            image = respaced(image, spacing, new, smooth=read.get("smooth", True))
+            inside = respaced(inside, spacing, new, nearest=True)
         images[name] = _scaled(image, inside, scaling(read, name), file)
     spacing = spacings[0]
     if new is not None:

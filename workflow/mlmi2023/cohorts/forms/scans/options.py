@@ -38,6 +38,7 @@ class Read(Options):
     groups: Annotated[list[Group], filled] | None = None
     modality: Word = "image"
     spacing: Spacing | None = None
+    smooth: bool = True
     window: Interval | dict[str, Interval] | None = None
     scale: Scale | dict[str, Scale] | None = None
     missing: Literal["refuse", "zero"] = "refuse"

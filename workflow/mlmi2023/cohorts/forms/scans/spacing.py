@@ -20,6 +20,7 @@ def respaced(
     old: Sequence[float] | np.ndarray,
     new: Sequence[float] | np.ndarray,
     nearest: bool = False,
+    smooth: bool = True,
 ) -> np.ndarray:
     """Return a volume with other voxel sizes.
 
@@ -27,8 +28,8 @@ def respaced(
         volume: (X, Y, Z).
         old: its voxel sizes, mm.
         new: wanted voxel sizes, mm.
-        nearest: labels: take the nearest voxel. Else interpolate linearly, after a smoothing along axes
-            that become coarser, so that fine detail does not alias.
+        nearest: labels: take the nearest voxel. Else interpolate linearly.
+        smooth: before that, smooth along axes that become coarser, so that fine detail does not alias.
 
     Returns:
         the type of ``volume`` where ``nearest``, else float32.
@@ -43,7 +44,7 @@ def respaced(
             found = np.take(found, np.clip(np.floor(where + 0.5), 0, count - 1).astype(int), axis)
             continue
         sigma = np.sqrt(max((after / before) ** 2 - 1, 0)) / FWHM
-        if sigma > 0.1:
+        if smooth and sigma > 0.1:
             found = ndimage.gaussian_filter1d(found, sigma, axis, mode="nearest")
         where = np.clip(where, 0, count - 1)
         lower = np.minimum(where.astype(int), max(count - 2, 0))
