@@ -224,13 +224,13 @@ def test_tables_inside_scikit_learn(tmp_path, module, shape, counts):
         "kind": "packaged",
         "form": "table",
         "dataset": module,
-        "read": {"classes": {"progression": ["low", "high"]}},
     }
     make_cohort(config, tmp_path / "raw", 1)
     pack(config, tmp_path / "raw", tmp_path / "packed", module)
     table = open_table(tmp_path / "packed")
     assert table.features.shape == shape
     assert np.bincount(table.labels(next(iter(table.classes)))).tolist() == counts
+    assert next(iter(table.classes.values()))[1] in ("malignant", "high")
 
 
 def test_preprocessing_belongs_to_volumes_alone():
