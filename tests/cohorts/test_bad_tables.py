@@ -1,4 +1,4 @@
-"""Tables with mistakes: each is one clear line, at load where it can be, and what can be read is read as meant."""
+"""Tables with mistakes: one clear line each, at load where it can be; what can be read is read as meant."""
 
 import gzip
 import json
@@ -114,9 +114,15 @@ def test_a_wrong_key_of_an_importer_is_one_line_at_load(case):
 
 @pytest.mark.parametrize(
     ("folds", "word"),
-    [({"count": 2, "seed": -1}, "folds.seed"), ({"count": 1}, "folds.count"), ({"count": 10**5}, "folds.count"),
-     ({"count": "3"}, "folds.count"), ({"count": 3, "sed": 1}, "folds.sed"), ({"seed": 1}, "folds.count")],
-)  # fmt: skip
+    [
+        ({"count": 2, "seed": -1}, "folds.seed"),
+        ({"count": 1}, "folds.count"),
+        ({"count": 10**5}, "folds.count"),
+        ({"count": "3"}, "folds.count"),
+        ({"count": 3, "sed": 1}, "folds.sed"),
+        ({"seed": 1}, "folds.count"),
+    ],
+)
 def test_wrong_folds_are_one_line_at_load(folds, word):
     config = {"kind": "folder", "form": "table", "root": "x", "folds": folds}
     said(lambda: check(config, SCHEMA, "cohort 'mine'"), word)
@@ -125,26 +131,68 @@ def test_wrong_folds_are_one_line_at_load(folds, word):
 # --- files ----------------------------------------------------------------------------------------
 
 FILES = {
-    "a longer row": (text([[*r, "x"] if n == 4 else r for n, r in enumerate(rows())]), {}, "line 6", "6 fields"),
+    "a longer row": (
+        text([[*r, "x"] if n == 4 else r for n, r in enumerate(rows())]),
+        {},
+        "line 6",
+        "6 fields",
+    ),
     "all rows longer": (text([["x", *r] for r in rows()]), {}, "line 2 has 6 fields, the header 5"),
     "trailing commas": (text([[*r, ""] for r in rows()]), {}, "line 2", "separators at the end"),
-    "trailing commas, header too": (text([[*r, ""] for r in rows()], [*HEAD, ""]), {}, "column 6 has no name", "'Unnamed: 5' in 'read.drop'"),
-    "a row cut short": (text([r[:3] if n == 4 else r for n, r in enumerate(rows())]), {}, "line 6 has 3", "cut short"),
+    "trailing commas, header too": (
+        text([[*r, ""] for r in rows()], [*HEAD, ""]),
+        {},
+        "column 6 has no name",
+        "'Unnamed: 5' in 'read.drop'",
+    ),
+    "a row cut short": (
+        text([r[:3] if n == 4 else r for n, r in enumerate(rows())]),
+        {},
+        "line 6 has 3",
+        "cut short",
+    ),
     "cut in the last row": (text()[:-8], {}, "ends in the middle of a row", "copy it again"),
-    "an index without a name": (text([[str(n), *r] for n, r in enumerate(rows())], ["", *HEAD]), {}, "column 1 has no name", "'Unnamed: 0' in 'read.drop'"),
-    "the target twice": (text([[*r, r[-1]] for r in rows()], [*HEAD, "dx"]), {}, "column dx stands twice", "(columns 5 and 6)"),
+    "an index without a name": (
+        text([[str(n), *r] for n, r in enumerate(rows())], ["", *HEAD]),
+        {},
+        "column 1 has no name",
+        "'Unnamed: 0' in 'read.drop'",
+    ),
+    "the target twice": (
+        text([[*r, r[-1]] for r in rows()], [*HEAD, "dx"]),
+        {},
+        "column dx stands twice",
+        "(columns 5 and 6)",
+    ),
     "a feature twice": (text([[*r, "1"] for r in rows()], [*HEAD, " age"]), {}, "column age stands twice"),
     "an open quote": (text().replace("s3,", '"s3,'), {}, "line", "not closed"),
     "text after a quote": (text().replace("s3,", '"s3"x,'), {}, "line 5", "quotes"),
     "semicolons": (text(separator=";"), {}, "'read.separator' to ';'"),
     "tabs": (text(separator="\t"), {}, r"'read.separator' to '\t'"),
     "commas in a tsv": (text(), {"separator": ";"}, "'read.separator' to ','"),
-    "decimal commas": (text([[c.replace(".", ",") for c in r] for r in rows()], separator=";"), {"separator": ";"}, "column volume", "'read.decimal' to ','"),
-    "points as thousands": (text([[c.replace(".25", ".250") for c in r] for r in rows()], separator=";"), {"separator": ";", "decimal": ","}, "is not a number"),
-    "latin-1": (text(with_umlaut := [[c.replace("ill", "krank ä") for c in r] for r in rows()]).encode("latin-1"), {}, "'read.encoding', perhaps to latin-1"),
+    "decimal commas": (
+        text([[c.replace(".", ",") for c in r] for r in rows()], separator=";"),
+        {"separator": ";"},
+        "column volume",
+        "'read.decimal' to ','",
+    ),
+    "points as thousands": (
+        text([[c.replace(".25", ".250") for c in r] for r in rows()], separator=";"),
+        {"separator": ";", "decimal": ","},
+        "is not a number",
+    ),
+    "latin-1": (
+        text(with_umlaut := [[c.replace("ill", "krank ä") for c in r] for r in rows()]).encode("latin-1"),
+        {},
+        "'read.encoding', perhaps to latin-1",
+    ),
     "utf-16": (text().encode("utf-16"), {}, "'read.encoding', perhaps to utf-16"),
     "utf-16 without its mark": (text().encode("utf-16-le"), {}, "'read.encoding', perhaps to utf-16"),
-    "another encoding than said": (text(with_umlaut).encode("latin-1"), {"encoding": "utf-8"}, "correct 'read.encoding'"),
+    "another encoding than said": (
+        text(with_umlaut).encode("latin-1"),
+        {"encoding": "utf-8"},
+        "correct 'read.encoding'",
+    ),
     "a workbook": (b"PK\x03\x04" + bytes(100), {}, "workbook", "save the table as CSV"),
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), {}, "is not UTF-8 text"),
     "nothing": (b"", {}, "is empty"),
@@ -152,7 +200,7 @@ FILES = {
     "a header alone": (text([]), {}, "no rows"),
     "a line above the header": ("my table\n" + text(), {}, "line 2 has 5 fields, the header 1"),
     "zeros in a block": (text().encode().replace(b"s3,43", b"\0\0\0\0\0"), {}, "text"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", FILES)
@@ -186,27 +234,60 @@ def test_damaged_files_are_read_or_refused_with_one_line(tmp_path):
 CONTENT = {
     "too large": (with_column(1, ["1e300", *range(11)]), {}, "column age holds 1e+300", "read.missing"),
     "text among numbers": (with_column(1, ["old", *range(11)]), {}, "column age, row 2", "read.categories"),
-    "names not listed": (text(), {"categories": []}, "column sex, row 2: 'F' is not a number", "'read.categories'"),
+    "names not listed": (
+        text(),
+        {"categories": []},
+        "column sex, row 2: 'F' is not a number",
+        "'read.categories'",
+    ),
     "a category that is no column": (text(), {"categories": ["site"]}, "column site is missing"),
-    "a category of subjects": (with_column(3, [f"n{i}" for i in range(12)]), {}, "column sex has 12 names", "read.drop"),
+    "a category of subjects": (
+        with_column(3, [f"n{i}" for i in range(12)]),
+        {},
+        "column sex has 12 names",
+        "read.drop",
+    ),
     "a category and a column alike": (with_column(1, range(12), "sex=M"), {}, "both called sex=M"),
     "codes of a column that is none": (text(), {"missing": {"agee": [-9]}}, "column agee is missing"),
-    "a code in the target": (with_column(4, ["-9", *(r[4] for r in rows()[1:])]), {"missing": -9}, "target dx holds '-9'", "by column"),
-    "a measure as target": (with_column(4, [i / 7 for i in range(12)]), {}, "12 different values", "read.binarise: {above: 0.785"),
+    "a code in the target": (
+        with_column(4, ["-9", *(r[4] for r in rows()[1:])]),
+        {"missing": -9},
+        "target dx holds '-9'",
+        "by column",
+    ),
+    "a measure as target": (
+        with_column(4, [i / 7 for i in range(12)]),
+        {},
+        "12 different values",
+        "read.binarise: {above: 0.785",
+    ),
     "text with binarise": (text(), {"binarise": "median"}, "target dx, row 2: 'ill' is not a number"),
     "nobody above": (with_column(4, range(12)), {"binarise": {"above": 11}}, "from 0 to 11"),
     "half at the largest": (with_column(4, [0] * 5 + [1] * 7), {"binarise": "median"}, "on one side of 1"),
-    "missing with binarise": (with_column(4, ["", *range(11)]), {"binarise": "median"}, "missing for 1 subjects, first s0"),
-    "one class in two spellings": (with_column(4, ["Ill", *(r[4] for r in rows()[1:])]), {}, "both 'Ill' and 'ill'"),
+    "missing with binarise": (
+        with_column(4, ["", *range(11)]),
+        {"binarise": "median"},
+        "missing for 1 subjects, first s0",
+    ),
+    "one class in two spellings": (
+        with_column(4, ["Ill", *(r[4] for r in rows()[1:])]),
+        {},
+        "both 'Ill' and 'ill'",
+    ),
     "one number in two spellings": (with_column(4, ["1.0", *[0, 1] * 6]), {}, "both '1' and '1.0'"),
     "one class": (with_column(4, ["ill"] * 12), {}, "'ill' for all subjects"),
     "classes of no target": (text(), {"classes": {"dxx": ["a"]}}, "read.classes.dxx", "did you mean 'dx'"),
     "a class listed twice": (text(), {"classes": {"dx": ["ill", "well", "ill"]}}, "names a class twice"),
-    "a rare class": (with_column(4, ["rare", *(r[4] for r in rows()[1:])]), {}, "class rare has 1 subjects", "folds.count"),
+    "a rare class": (
+        with_column(4, ["rare", *(r[4] for r in rows()[1:])]),
+        {},
+        "class rare has 1 subjects",
+        "folds.count",
+    ),
     "a feature of nothing": (with_column(1, ["-9"] * 12), {"missing": [-9]}, "column age has no value"),
     "a category of nothing": (with_column(3, [""] * 12), {}, "column sex has no value"),
     "no feature": (text(), {"drop": ["age", "volume", "sex"], "categories": []}, "no feature"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CONTENT)
@@ -249,12 +330,15 @@ def test_other_layouts_come_to_the_same_table(tmp_path):
     wanted = packed(tmp_path, text())
     german = [[c.replace(".", ",").replace("ill", "kränk") for c in r] for r in rows()]
     others = {
-        "semicolons": (text(german, separator=";").encode("latin-1"), dict(separator=";", decimal=",", encoding="latin-1")),
-        "tabs": (text(separator="\t"), dict(separator="\t")),
-        "utf-16": (text().encode("utf-16"), dict(encoding="utf-16")),
+        "semicolons": (
+            text(german, separator=";").encode("latin-1"),
+            {"separator": ";", "decimal": ",", "encoding": "latin-1"},
+        ),
+        "tabs": (text(separator="\t"), {"separator": "\t"}),
+        "utf-16": (text().encode("utf-16"), {"encoding": "utf-16"}),
         "byte order mark and Windows' ends": (text().replace("\n", "\r\n").encode("utf-8-sig"), {}),
         "quotes, blanks and blank lines": (text().replace("s3,", '"s3",  ').replace("s5", "\n\ns5"), {}),
-    }  # fmt: skip
+    }
     for name, (content, read) in others.items():
         (tmp_path / name).mkdir()
         table = packed(tmp_path / name, content, **read)
@@ -326,9 +410,12 @@ def test_a_measure_whose_classes_are_listed_is_none(tmp_path):
 
 NOTES = {
     "constant": (with_column(1, ["7"] * 12), "age: one value for all subjects"),
-    "the target as a number": (with_column(1, [int(r[4] == "ill") for r in rows()]), "age has one value for each class"),
+    "the target as a number": (
+        with_column(1, [int(r[4] == "ill") for r in rows()]),
+        "age has one value for each class",
+    ),
     "no end of the last line": (text()[:-1], "its last line has no end"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", NOTES)

@@ -43,8 +43,9 @@ def stratified_folds(
     for label in sorted(set(first.values())):
         members = sorted(subject for subject, own in first.items() if own == label)
         if len(members) < count:
+            name = names[label] if names else label
             raise InputError(
-                f"{where}: class {names[label] if names else label} has {len(members)} subjects, too few for {count} folds; "
+                f"{where}: class {name} has {len(members)} subjects, too few for {count} folds; "
                 "lower 'folds.count' or merge classes"
             )
         for subject in rng.permutation(members).tolist():

@@ -37,10 +37,13 @@ class Layout(NamedTuple):
     keys: bool = False
 
 
+PLAIN = Layout()
+
+
 def read_csv(
-    file: Path, where: str, columns: list[str] | None = None, layout: Layout = Layout()
+    file: Path, where: str, columns: list[str] | None = None, layout: Layout = PLAIN
 ) -> pd.DataFrame:
-    """Read a table as text, without blanks around values; a column without a name is ``Unnamed: 0`` and so on.
+    """Read a table as text without blanks around values; columns without a name are ``Unnamed: 0`` and so on.
 
     Args:
         file: the table; may be compressed (gz, bz2, xz).
@@ -83,14 +86,13 @@ def read_csv(
 def read_header(file: Path, where: str) -> list[str]:
     """Return the names of a table's columns alone; for what it raises see :func:`read_csv`."""
     try:
-        with _opened(file, Layout()) as stream:
-            return _names(
-                file, next(csv.reader(_lines(file, stream, Layout()), delimiter=separator_of(file)))
-            )
+        with _opened(file, PLAIN) as stream:
+            lines = _lines(file, stream, PLAIN, [""])
+            return _names(file, next(csv.reader(lines, delimiter=separator_of(file))))
     except FileNotFoundError as error:
         raise InputError(f"{where}: no such file: {file}; give its path") from error
     except UnicodeError as error:
-        raise InputError(f"{file}: {_encoding(file, Layout())}") from error
+        raise InputError(f"{file}: {_encoding(file, PLAIN)}") from error
     except (*BROKEN, StopIteration, csv.Error) as error:
         raise InputError(f"{file}: cannot be read as a table ({error}); save it as UTF-8 CSV") from error
 
@@ -106,7 +108,7 @@ def need_columns(file: Path, there: list[str], wanted: list[str]) -> None:
         )
 
 
-def separator_of(file: Path, layout: Layout = Layout()) -> str:
+def separator_of(file: Path, layout: Layout = PLAIN) -> str:
     """Return what stands between the fields of a file."""
     name = file.with_suffix("") if file.suffix in OPENERS else file
     return layout.separator or ("\t" if name.suffix in (".tsv", ".tab") else ",")
@@ -140,23 +142,19 @@ def _encoding(file: Path, layout: Layout) -> str:
     return f"is not UTF-8 text; save it as UTF-8{cure}"
 
 
-def _lines(file: Path, stream: TextIO, layout: Layout) -> Iterator[str]:
+def _lines(file: Path, stream: TextIO, layout: Layout, last: list[str]) -> Iterator[str]:
+    """Yield the lines of a text and keep the last one."""
     for line in stream:
         if "\0" in line:
             raise InputError(f"{file}: {_encoding(file, layout)}")
+        last[0] = line
         yield line
 
 
 def _header(file: Path, stream: TextIO, layout: Layout) -> list[str]:
     """Return the names of the columns, if all rows have as many fields as the header."""
-    separator, last = separator_of(file, layout), ""
-
-    def lines() -> Iterator[str]:
-        nonlocal last
-        for last in _lines(file, stream, layout):
-            yield last
-
-    rows = csv.reader(lines(), delimiter=separator, strict=True)
+    separator, read = separator_of(file, layout), [""]
+    rows = csv.reader(_lines(file, stream, layout, read), delimiter=separator, strict=True)
     try:
         head = next((row for row in rows if not _blank(row)), None)
         if head is None:
@@ -166,7 +164,7 @@ def _header(file: Path, stream: TextIO, layout: Layout) -> list[str]:
         names = _names(file, head)
         for row in rows:
             if len(row) != len(head) and not _blank(row):
-                whole = last.endswith(("\n", "\r"))
+                whole = read[0].endswith(("\n", "\r"))
                 raise InputError(f"{file}: {_odd_row(rows.line_num, row, len(head), whole)}")
     except csv.Error as error:
         if "end of data" in str(error) or "field limit" in str(error):

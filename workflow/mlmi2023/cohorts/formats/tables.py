@@ -98,7 +98,7 @@ def to_numbers(file: Path, frame: pd.DataFrame, decimal: str = ".") -> np.ndarra
         decimal: the decimal mark, point or comma; the other one is none.
 
     Raises:
-        InputError: text stands where a number belongs, a number is too large, or a column has no value at all.
+        InputError: text stands where a number belongs, a number is too large, or a column has no value.
     """
     out = np.empty(frame.shape, dtype=np.float32)
     for place, column in enumerate(frame.columns):

@@ -17,7 +17,7 @@
       decimal: ","                # optional: a point
       encoding: latin-1           # optional: UTF-8
 
-Without ``classes``, classes that are numbers come in their order, ``low`` before ``high``, all others by name.
+Without ``classes``, numbers come in their order, ``low`` before ``high``, all others by name.
 """
 
 from pathlib import Path
@@ -47,8 +47,8 @@ def read_own(where: str, read: Own, root: Path) -> RawTable:
     """Read the CSV that the key ``read`` describes.
 
     Raises:
-        InputError: the file is broken, a column is missing or has no name, a feature is not numeric, a subject
-            stands twice, a target is missing for some subject, the same for all, or a measure.
+        InputError: the file is broken, a column is missing or has no name, a feature is not numeric, a
+            subject stands twice, a target is missing for some subject, the same for all, or a measure.
     """
     file = root / read.file
     frame = read_csv(file, where, layout=Layout(read.separator, read.encoding, keys=True))
@@ -128,10 +128,10 @@ def _check_targets(
     for goal in goals:
         changed = np.flatnonzero((frame[goal] != blanked[goal]).to_numpy())
         if len(changed):
+            value, first = frame[goal].iloc[changed[0]], subjects[changed[0]]
             raise InputError(
-                f"{file}: target {goal} holds {frame[goal].iloc[changed[0]]!r}, a code of 'read.missing', for "
-                f"{len(changed)} subjects, first {subjects[changed[0]]}; drop these rows, or give the codes "
-                "by column"
+                f"{file}: target {goal} holds {value!r}, a code of 'read.missing', for {len(changed)} "
+                f"subjects, first {first}; drop these rows, or give the codes by column"
             )
 
 

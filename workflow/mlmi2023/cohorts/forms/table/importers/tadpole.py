@@ -23,8 +23,8 @@ STAGES = {"CN": "CN", "SMC": "CN", "EMCI": "MCI", "LMCI": "MCI", "AD": "AD"}
 MISSING = ("-4", "-4.0", "-1", "-1.0")
 #: bookkeeping, and whatever tells the diagnosis or the course after baseline
 NO_FEATURES = re.compile(
-    r"^(Unnamed: \d+|RID|PTID|VISCODE|SITE|D1|D2|COLPROT|ORIGPROT|EXAMDATE.*|DX.*|FLDSTRENG.*|FSVERSION.*|M|Month.*"
-    r"|Years_bl|update_stamp.*|PTETHCAT|PTRACCAT|PTMARRY)$"
+    r"^(Unnamed: \d+|RID|PTID|VISCODE|SITE|D1|D2|COLPROT|ORIGPROT|EXAMDATE.*|DX.*|FLDSTRENG.*|FSVERSION.*"
+    r"|M|Month.*|Years_bl|update_stamp.*|PTETHCAT|PTRACCAT|PTMARRY)$"
     r"|(EXAMDATE|VERSION|LONISID|LONIUID|IMAGEUID|RUNDATE|STATUS|update_stamp)_"
 )
 #: modality by a mark in the column's name; the first that fits

@@ -90,9 +90,8 @@ def read(where: str, keys: Ukbb, root: Path) -> "RawTable":
     plain = frame[[sex, age]].replace({"Female": "0", "Male": "1"})
     sexes, ages = rawtables.to_numbers(file, plain).astype(float).T
     if (odd := np.isfinite(sexes) & ~np.isin(sexes, (0, 1))).any():
-        raise InputError(
-            f"{file}: column {sex} holds {plain[sex][odd].iloc[0]!r}; UK Biobank has 0 and 1, or Female and Male"
-        )
+        value = plain[sex][odd].iloc[0]
+        raise InputError(f"{file}: column {sex} holds {value!r}; give 0 and 1, or Female and Male")
     decades = np.floor(ages / 10)
     values = frame[[column for _, column in chosen]]
     there = ~values.isin(rawtables.MISSING).all(axis=1).to_numpy()
