@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from bad_inputs import damaged, reads_or_says, said
+from mlmi2023.classical.classifiers import fit_predict
 from mlmi2023.cohorts.forms.table.form import pack, read_key
 from mlmi2023.cohorts.forms.table.reader import open_table
 from mlmi2023.core.schemas import check
 from mlmi2023.reporting.pages.cohorts import describe_cohort
+from mlmi2023.training.data.tabular import folds
+from preflight_root import ROOT, load
 
-SCHEMA = Path(__file__).parents[2] / "config/schemas/cohort.schema.yaml"
+SCHEMA = ROOT / "config/schemas/cohort.schema.yaml"
 HEAD = ["id", "age", "volume", "sex", "dx"]
 READ = {"file": "own.csv", "subject": "id", "target": "dx", "categories": ["sex"]}
 
@@ -113,7 +116,7 @@ def test_a_wrong_key_of_an_importer_is_one_line_at_load(case):
 
 
 @pytest.mark.parametrize(
-    ("folds", "word"),
+    ("given", "word"),
     [
         ({"count": 2, "seed": -1}, "folds.seed"),
         ({"count": 1}, "folds.count"),
@@ -123,9 +126,28 @@ def test_a_wrong_key_of_an_importer_is_one_line_at_load(case):
         ({"seed": 1}, "folds.count"),
     ],
 )
-def test_wrong_folds_are_one_line_at_load(folds, word):
-    config = {"kind": "folder", "form": "table", "root": "x", "folds": folds}
+def test_wrong_folds_are_one_line_at_load(given, word):
+    config = {"kind": "folder", "form": "table", "root": "x", "folds": given}
     said(lambda: check(config, SCHEMA, "cohort 'mine'"), word)
+
+
+PAPER = {
+    "misspelt drop": ({"read": {"drpo": ["site"]}}, {}, "config of cohort 'mine'", "did you mean 'drop'"),
+    "negative seed": ({"folds": {"count": 2, "seed": -1}}, {}, "cohort 'mine'", "folds.seed"),
+    "no folds": ({"folds": None}, {}, "'datasets.tadpole.cohort'", "has no key 'folds'"),
+    "another target": ({}, {"target": "diagnosis"}, "'datasets.tadpole.task.target'", "known: dx"),
+}
+
+
+@pytest.mark.parametrize("case", PAPER)
+def test_the_workflow_refuses_when_it_loads(case):
+    cohort, task, *words = PAPER[case]
+    read = {**READ, **cohort.get("read", {})}
+    mine = {"kind": "folder", "form": "table", "root": "x", "folds": {"count": 2}, **cohort, "read": read}
+    mine = {key: value for key, value in mine.items() if value is not None}
+    datasets = {"tadpole": {"cohort": "mine", "task": {"target": "dx", **task}}}
+    over = {"papers": ["ia_gcn"], "cohorts": {"mine": mine}, "overrides": {"ia_gcn": {"datasets": datasets}}}
+    said(lambda: load(ROOT, over), *words)
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -430,3 +452,17 @@ def test_what_looks_wrong_is_said_in_a_line_and_on_the_page(tmp_path, capsys, ca
 def test_nothing_is_said_of_a_good_table(tmp_path, capsys):
     packed(tmp_path, text())
     assert capsys.readouterr().out == "mine: dx: the positive class is 'well'\n"
+
+
+def test_a_fold_without_a_class_is_one_line(tmp_path):
+    rare = ["rare", "rare", *["well", "ill"] * 5]
+    table = packed(tmp_path, with_column(4, rare))
+    said(lambda: list(folds(table, {"target": "dx", "validation": 0.5})), "class rare", "task.validation")
+    assert len(list(folds(table, {"target": "dx"}))) == 2
+
+
+def test_too_few_for_logistic_regression_are_one_line():
+    x = np.arange(8.0).reshape(4, 2)
+    said(
+        lambda: fit_predict("logistic", x, np.array([0, 0, 1, 1]), x), "'logistic' needs 3 training subjects"
+    )

@@ -14,6 +14,7 @@ from mlmi2023.cohorts.forms.table.options import IMPORTERS, Own, Tidy
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, content_hash, file_hash, write_json
 from mlmi2023.core.options import Options, keys_of, options
+from mlmi2023.core.schemas import suggest
 
 if TYPE_CHECKING:
     from mlmi2023.cohorts.formats.tables import RawTable
@@ -46,6 +47,31 @@ def read_key(config: dict[str, Any], where: str = "config of the cohort") -> Opt
     if "file" in given or not single:
         return options(Own if "file" in given else Tidy, given, where, "read")
     raise InputError(f"{where}: key 'read.file' is missing, which 'read.{single[0]}' is about; add it")
+
+
+def check_task(config: dict[str, Any], task: dict[str, Any]) -> tuple[str, str] | None:
+    """Return a key of a dataset that this table cannot serve, and what the table has; None if it can.
+
+    Args:
+        config: the cohort's configuration.
+        task: the dataset's ``task``.
+    """
+    if not config.get("folds"):
+        return "cohort", "has no key 'folds', which says who is tested; give it {count: 5}, say"
+    known = _targets(config)
+    if known and "target" in task and task["target"] not in known:
+        return "task.target", f"has no target '{task['target']}'{suggest(str(task['target']), known)}"
+    return None
+
+
+def _targets(config: dict[str, Any]) -> list[str]:
+    """Return the targets as far as the configuration tells."""
+    if config["kind"] == "dataset":
+        return list(_importer(config).TARGETS)
+    read = read_key(config)
+    if isinstance(read, Own):
+        return [read.target] if isinstance(read.target, str) else list(read.target)
+    return [str(target) for target in (config.get("options") or {}).get("targets", ())]
 
 
 def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:

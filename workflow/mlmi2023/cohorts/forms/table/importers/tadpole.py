@@ -20,6 +20,7 @@ FILE = "TADPOLE_D1_D2.csv"
 NEEDED = ["RID", "VISCODE", "DX_bl", "AGE", "PTGENDER", "PTEDUCAT", "APOE4", "CDRSB", "MMSE", "ADAS13"]
 #: the five diagnoses of ADNI at baseline, as three stages
 STAGES = {"CN": "CN", "SMC": "CN", "EMCI": "MCI", "LMCI": "MCI", "AD": "AD"}
+TARGETS = ("diagnosis",)
 MISSING = ("-4", "-4.0", "-1", "-1.0")
 #: bookkeeping, and whatever tells the diagnosis or the course after baseline
 NO_FEATURES = re.compile(

@@ -22,6 +22,7 @@ from mlmi2023.core.errors import InputError
 if TYPE_CHECKING:
     from mlmi2023.cohorts.formats.tables import RawTable
 
+TARGETS = ("sex", "age")
 SEX, AGE = 31, 21003
 DECADES = {4: "40s", 5: "50s", 6: "60s", 7: "70s"}
 #: T1 volumes; means on the FA skeleton (TBSS) of FA, MD, MO and L1 to L3; task and resting fMRI summaries
