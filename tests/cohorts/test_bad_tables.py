@@ -81,6 +81,9 @@ KEYS = {
     "target twice": ({"target": ["dx", "dx"]}, "column dx has two uses"),
     "target is category": ({"categories": ["dx"]}, "column dx has two uses"),
     "no file": ({"file": None}, "'read.file' is missing", "add it"),
+    "misspelt file": ({"file": None, "fille": "own.csv"}, "unknown key 'read.fille'", "did you mean 'file'"),
+    "misspelt subject": ({"subject": None, "subjct": "id"}, "unknown key 'read.subjct'", "'subject'"),
+    "no target": ({"target": []}, "'read.target' is []", "must not be empty"),
     "file a number": ({"file": 3}, "'read.file' is 3", "give a text"),
     "max_missing of an importer": ({"max_missing": 0.5}, "unknown key 'read.max_missing'"),
 }
@@ -308,6 +311,11 @@ CONTENT = {
     ),
     "a feature of nothing": (with_column(1, ["-9"] * 12), {"missing": [-9]}, "column age has no value"),
     "a category of nothing": (with_column(3, [""] * 12), {}, "column sex has no value"),
+    "nothing varies": (
+        text([[*r[:1], "7", "7", "F", r[4]] for r in rows()]),
+        {},
+        "every feature has one value",
+    ),
     "no feature": (text(), {"drop": ["age", "volume", "sex"], "categories": []}, "no feature"),
 }
 
@@ -339,9 +347,10 @@ def test_codes_for_missing_values_are_numbers_or_texts(tmp_path, missing, lost):
 
 def test_a_text_is_one_code_and_codes_of_a_column_are_its_own(tmp_path):
     content = with_column(1, ["-4", "-4", "4", *range(40, 49)])
-    (tmp_path / "a").mkdir()
-    table = packed(tmp_path / "a", content, missing="-4")
-    assert np.flatnonzero(np.isnan(column(table, "age"))).tolist() == [0, 1]
+    for name, code in (("a", "-4"), ("c", -4)):
+        (tmp_path / name).mkdir()
+        table = packed(tmp_path / name, content, missing=code)
+        assert np.flatnonzero(np.isnan(column(table, "age"))).tolist() == [0, 1]
     (tmp_path / "b").mkdir()
     table = packed(tmp_path / "b", content, missing={"volume": [-4]})
     assert column(table, "age")[:3].tolist() == [-4, -4, 4] and not np.isnan(table.features).any()
@@ -436,6 +445,7 @@ NOTES = {
         with_column(1, [int(r[4] == "ill") for r in rows()]),
         "age has one value for each class",
     ),
+    "a positive class by name": (text(), "well is the positive class, being last by name"),
     "no end of the last line": (text()[:-1], "its last line has no end"),
 }
 
@@ -450,7 +460,7 @@ def test_what_looks_wrong_is_said_in_a_line_and_on_the_page(tmp_path, capsys, ca
 
 
 def test_nothing_is_said_of_a_good_table(tmp_path, capsys):
-    packed(tmp_path, text())
+    packed(tmp_path, text(), classes={"dx": ["ill", "well"]})
     assert capsys.readouterr().out == "mine: dx: the positive class is 'well'\n"
 
 

@@ -43,10 +43,8 @@ def read_key(config: dict[str, Any], where: str = "config of the cohort") -> Opt
     if config["kind"] == "dataset":
         _importer(config)
         return options(IMPORTERS[config["layout"]["importer"]], given, where, "read")
-    single = [key for key in given if key in keys_of(Own) and key not in keys_of(Tidy)]
-    if "file" in given or not single:
-        return options(Own if "file" in given else Tidy, given, where, "read")
-    raise InputError(f"{where}: key 'read.file' is missing, which 'read.{single[0]}' is about; add it")
+    # the tidy form has one key; all others, known or not, are about a table of one's own
+    return options(Tidy if set(given) <= set(keys_of(Tidy)) else Own, given, where, "read")
 
 
 def check_task(config: dict[str, Any], task: dict[str, Any]) -> tuple[str, str] | None:

@@ -36,7 +36,7 @@ from mlmi2023.cohorts.formats.delimited import (
 )
 from mlmi2023.cohorts.formats.tables import MISSING, Column, RawTable, parsed, to_numbers, unique_subjects
 from mlmi2023.cohorts.forms.table.options import Own
-from mlmi2023.cohorts.forms.table.targets import all_classes, binarised, check_names
+from mlmi2023.cohorts.forms.table.targets import LOW_HIGH, all_classes, binarised, check_names
 from mlmi2023.core.errors import InputError
 
 ALL = "all"
@@ -79,8 +79,9 @@ def read_own(where: str, read: Own, root: Path) -> RawTable:
     columns, features = _features(file, blanked[kept], read)
     if unseen:
         notes.append(("codes for missing values", f"{', '.join(unseen)} stand in no cell they are meant for"))
-    notes += _flat(columns, features)
+    notes += _flat(file, columns, features)
     notes += _tell_tales(columns, features, targets)
+    notes += [note for goal in goals for note in _by_name(goal, classes[goal], read)]
     positive = {goal: own[1] for goal, own in classes.items() if len(own) == 2}
     return RawTable(subjects, columns, features, targets, classes, positive=positive, notes=notes)
 
@@ -181,8 +182,21 @@ def _one_hot(file: Path, text: pd.Series, decimal: str) -> tuple[list[str], np.n
     return shown, own
 
 
-def _flat(columns: list[Column], features: np.ndarray) -> Notes:
+def _by_name(goal: str, classes: list[str], read: Own) -> Notes:
+    """Return a line on a positive class that nobody chose."""
+    numeric = np.isfinite(parsed(pd.Series(classes, dtype=str))).all()
+    if len(classes) != 2 or goal in (read.classes or {}) or classes == LOW_HIGH or numeric:
+        return []
+    return [(goal, f"{classes[1]} is the positive class, being last by name; 'read.classes.{goal}' sets it")]
+
+
+def _flat(file: Path, columns: list[Column], features: np.ndarray) -> Notes:
+    """Return a line on features of one value; a table must have others."""
     flat = np.nanmin(features, axis=0) == np.nanmax(features, axis=0)
+    if flat.all():
+        raise InputError(
+            f"{file}: every feature has one value for all subjects; there is nothing to learn from"
+        )
     names = [column.name for column, own in zip(columns, flat) if own]
     if not names:
         return []
