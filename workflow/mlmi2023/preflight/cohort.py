@@ -49,14 +49,15 @@ def check_tasks(settings: Settings, slug: str) -> None:
     for dataset, setup in settings.paper(slug)["datasets"].items():
         config = settings.cohort(setup["cohort"])
         name = form_of(dict(config))
-        form = None if name in (VOLUMES, JOINED) else load_form(name)
-        if hasattr(form, "check_task"):
-            said = form.check_task(config, setup["task"])
-            if said:
-                raise InputError(
-                    f"config of paper '{slug}': key 'datasets.{dataset}.{said[0]}': cohort "
-                    f"'{setup['cohort']}' {said[1]}"
-                )
+        if name in (VOLUMES, JOINED):
+            continue
+        form = load_form(name)
+        said = form.check_task(config, setup["task"]) if hasattr(form, "check_task") else None
+        if said:
+            raise InputError(
+                f"config of paper '{slug}': key 'datasets.{dataset}.{said[0]}': cohort "
+                f"'{setup['cohort']}' {said[1]}"
+            )
 
 
 def _check_read(where: str, config: Mapping[str, Any]) -> None:
