@@ -90,6 +90,15 @@ def test_a_task_that_does_not_fit_is_one_line(change, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("cohort", "ages"), [("tiny", [3, 12]), ("adults", [])])
+def test_ages_of_a_stand_in_are_no_other_cohorts(cohort, ages):
+    given = [{"cohorts": ["infants", cohort], "months": [3, 12]}, {"cohorts": ["tiny"], "months": [1, 2]}]
+    if cohort == "adults":
+        given = given[:1]
+    slices = load_slices(packed_cohort(), {**TASK, "ages": given})
+    assert [age for age in slices.ages if not np.isnan(age)] == ages
+
+
 def test_ages_are_read_from_sessions(tmp_path):
     about = read_yaml(packed_cohort() / "cohort.json")
     about["subjects"] = [{"subject": s, "split": "test"} for s in ("116056ses2wk", "116056ses12mo")]

@@ -40,6 +40,26 @@ def check_cohort(settings: Settings, name: str) -> None:
         _check_circle(settings, name, ())
 
 
+def check_tasks(settings: Settings, slug: str) -> None:
+    """Check that cohorts can serve the tasks of a paper, where their forms know that without data.
+
+    Raises:
+        InputError: one line with the key and what the cohort has.
+    """
+    for dataset, setup in settings.paper(slug)["datasets"].items():
+        config = settings.cohort(setup["cohort"])
+        name = form_of(dict(config))
+        if name in (VOLUMES, JOINED):
+            continue
+        form = load_form(name)
+        said = form.check_task(config, setup["task"]) if hasattr(form, "check_task") else None
+        if said:
+            raise InputError(
+                f"config of paper '{slug}': key 'datasets.{dataset}.{said[0]}': cohort "
+                f"'{setup['cohort']}' {said[1]}"
+            )
+
+
 def _check_read(where: str, config: Mapping[str, Any]) -> None:
     """Check the key ``read``; made cohorts of most forms need none."""
     if config["kind"] in MADE and "read" not in config:

@@ -8,7 +8,12 @@ from mlmi2023.core.errors import InputError
 
 
 def stratified_folds(
-    where: str, labels: Sequence[int], subjects: Sequence[str], count: int, seed: int
+    where: str,
+    labels: Sequence[int],
+    subjects: Sequence[str],
+    count: int,
+    seed: int,
+    names: Sequence[str] = (),
 ) -> np.ndarray:
     """Deal subjects into folds so that each fold has its share of every class.
 
@@ -21,6 +26,7 @@ def stratified_folds(
         subjects: (N,) subject of each row; rows of one subject go to one fold, by its first row's class.
         count: folds.
         seed: of the shuffle.
+        names: of the classes, for messages.
 
     Returns:
         (N,) fold of each row, 0 to ``count`` - 1.
@@ -37,8 +43,9 @@ def stratified_folds(
     for label in sorted(set(first.values())):
         members = sorted(subject for subject, own in first.items() if own == label)
         if len(members) < count:
+            name = names[label] if names else label
             raise InputError(
-                f"{where}: class {label} has {len(members)} subjects, too few for {count} folds; "
+                f"{where}: class {name} has {len(members)} subjects, too few for {count} folds; "
                 "lower 'folds.count' or merge classes"
             )
         for subject in rng.permutation(members).tolist():

@@ -12,6 +12,10 @@ only, since ``raw_files`` is called whenever the DAG is built:
     Draw a picture of some samples.
 ``raw_files(config, root)``
     Optional: the user's files that ``pack`` reads. Without it, every file below the root counts.
+``read_key(config, where)``
+    Optional: check the key ``read``, where the form's module ``options`` has more than one model ``Read``.
+``check_task(config, task)``
+    Optional: which key of a dataset the cohort cannot serve, and what it has; None if it can. Reads no data.
 
 ``config`` is the cohort's configuration, with the layout of a public dataset under the key ``layout``. What a
 form needs to know of the raw files stands in the cohort's key ``read``.
