@@ -30,6 +30,8 @@ def by_counts(
     Raises:
         InputError: a split has another name or no sensible count, or there are too few subjects.
     """
+    if not isinstance(counts, dict):
+        raise InputError(f"{where}: key 'split' is {counts!r}; give counts, as in {{train: 20, test: 5}}")
     order = sorted(subjects, key=natural)
     if seed is not None:
         order.sort(key=lambda subject: hashlib.sha256(f"{seed}:{subject}".encode()).digest())

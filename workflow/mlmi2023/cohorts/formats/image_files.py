@@ -6,7 +6,7 @@ Only :data:`FORMATS` are tried, whatever a file is called: PIL would hand others
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from mlmi2023.core.errors import InputError
 
@@ -52,7 +52,8 @@ def header_of(path: Path, page: int | None = None) -> Header:
     Raises:
         InputError: no such file, no image, too large, cut off, or of several pages without ``page``.
     """
-    with _opened(path, page) as image:
+    with _stream(path) as stream:
+        image = _opened(path, stream, page)
         turned = _turned(image)
         columns, rows = image.size
         if turned > 4 and image.format != "TIFF":  # PIL has turned the size of a TIFF
@@ -66,33 +67,44 @@ def load_image(path: Path, page: int | None = None) -> "Image.Image":
     """Decode an image file and turn it upright as its EXIF says; see :func:`header_of`."""
     from PIL import ImageOps
 
-    image = _opened(path, page)
-    turned = _turned(image)
-    try:
-        image.load()
-        late = image.getexif().get(_ORIENTATION, 1) if image.format != "TIFF" else turned
-        upright = image if late == 1 else ImageOps.exif_transpose(image)
-    except Exception as error:  # decoders raise errors of all kinds at damaged bytes
-        raise InputError(
-            f"{path}: the image is cut off or broken ({_reason(error)}); fetch it again"
-        ) from error
+    with _stream(path) as stream:
+        image = _opened(path, stream, page)
+        turned = _turned(image)
+        try:
+            image.load()
+            if image.format == "TIFF":  # PIL turns these as it decodes them
+                return image
+            late = image.getexif().get(_ORIENTATION, 1)
+            upright = image if late == 1 else ImageOps.exif_transpose(image)
+        except Exception as error:  # decoders raise errors of all kinds at damaged bytes
+            raise InputError(
+                f"{path}: the image is cut off or broken ({_reason(error)}); fetch it again"
+            ) from error
     if late in range(2, 9) and late != turned:
         raise InputError(f"{path}: says behind its pixels that it is turned; save it upright")
     return upright
 
 
-def _opened(path: Path, page: int | None) -> "Image.Image":
+def _stream(path: Path) -> BinaryIO:
+    """Open a file; PIL, given a path, may map it into memory, and then leaves a TIFF as it lies."""
+    try:
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; check the cohort's root and patterns") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); fetch it again") from error
+
+
+def _opened(path: Path, stream: BinaryIO, page: int | None) -> "Image.Image":
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=FORMATS)
+            image = Image.open(stream, formats=FORMATS)
         pages = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
         if page is not None and 1 < page <= pages:
             image.seek(page - 1)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; check the cohort's root and patterns") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: {_reason(error)}; cut it into smaller images") from error
     except UnidentifiedImageError as error:

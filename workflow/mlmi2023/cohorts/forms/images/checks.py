@@ -109,7 +109,7 @@ def check_packed(where: str, images: np.ndarray, masks: np.ndarray, read: Read, 
         raise InputError(
             f"{where}: no mask shows {' or '.join(names)}; say in '{rule}' what their values mean"
         )
-    if all(mask.all() for mask in masks):
+    if all(mask.all() and (mask == masks[0, 0, 0]).all() for mask in masks):
         raise InputError(
             f"{where}: every pixel of every mask is {' or '.join(names)}; say in '{rule}' what background is"
         )

@@ -69,6 +69,14 @@ def _source(where: str, given: Mapping[str, Any], root: Path) -> Source:
     claimed = {path for paths in masks.values() for path in paths}
     photos = [photo for photo in photos if photo.path not in claimed]
     masks = {photo.path: masks[photo.path] for photo in photos}
+    named: dict[tuple[str, ...], str] = {}
+    for photo in photos:
+        other = named.setdefault(tuple(photo.fields.values()), photo.path)
+        if other != photo.path:
+            raise InputError(
+                f"{where}: {other} and {photo.path} are both of '{photo.subject}'; make the pattern of the "
+                "images narrower or remove one"
+            )
     owner: dict[str, str] = {}
     for photo in photos:
         for path in masks[photo.path]:
@@ -142,8 +150,7 @@ def _named(where: str, source: Source, root: Path) -> dict[str, dict[str, tuple[
             name = subject if len(photos) == 1 else "_".join([subject, *others])
             if name in images:
                 raise InputError(
-                    f"{where}: {images[name][0].path} and {photo.path} are both the image of '{name}'; make "
-                    "the pattern narrower or remove one"
+                    f"{where}: '{name}' names {images[name][0].path} and {photo.path}; rename one"
                 )
             masks = [Path(path) for path in source.masks[photo.path]]
             if not masks:
