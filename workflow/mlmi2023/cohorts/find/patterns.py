@@ -8,8 +8,10 @@ Standard library only: this runs whenever the DAG is built.
 
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,10 +110,13 @@ def _names(
     start, expression = _expression(pieces, known)
     if folder not in listed:
         try:
-            listed[folder] = os.listdir(folder)
+            listed[folder] = sorted(os.listdir(folder))
         except OSError:
             listed[folder] = []
-    found = [(name, expression.fullmatch(name)) for name in listed[folder] if name.startswith(start)]
+    names = listed[folder]
+    first = bisect_left(names, start)
+    alike = takewhile(lambda name: name.startswith(start), islice(names, first, None))
+    found = [(name, expression.fullmatch(name)) for name in alike]
     for name, match in sorted((pair for pair in found if pair[1]), key=lambda pair: natural(pair[0])):
         if match and (not name.startswith(".") or part.startswith(".")):
             yield name, {**bound, **match.groupdict()}

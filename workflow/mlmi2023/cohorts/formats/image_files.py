@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from mlmi2023.core.errors import InputError
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, ImageFile
 
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "JPEG2000", "PPM")
 #: times that deflate can shrink anything at most
@@ -95,7 +95,7 @@ def _stream(path: Path) -> BinaryIO:
         raise InputError(f"{path}: cannot be read ({error.strerror}); fetch it again") from error
 
 
-def _opened(path: Path, stream: BinaryIO, page: int | None) -> "Image.Image":
+def _opened(path: Path, stream: BinaryIO, page: int | None) -> "ImageFile.ImageFile":
     from PIL import Image, UnidentifiedImageError
 
     try:

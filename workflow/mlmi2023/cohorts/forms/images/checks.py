@@ -40,7 +40,7 @@ def check_range(where: str, read: Read, items: Sequence[Item], headers: Sequence
             f"{list(DEEP)} if they fill that, else save with 8 bits"
         )
     if read.range is None:
-        low, high = _extremes([item.photo for item in wide[:SHOWN]], read.page)
+        low, high = _extremes([Path(item.photo) for item in wide[:SHOWN]], read.page)
         raise InputError(
             f"{where}: {wide[0].photo} has more than 8 bits; set 'read.range' to what becomes black and "
             f"white (the first {min(len(wide), SHOWN)} files hold {low:.6g} to {high:.6g})"

@@ -46,14 +46,14 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     Raises:
         InputError: all kinds of files are there, and they do not fit each other or the splits.
     """
-    where = "config of the cohort"
+    where, root = "config of the cohort", Path(root)
     read = read_key(config, where)
-    found = [path for source in search(where, read, Path(root)) for path in source.paths(Path(root))]
-    table = split_file(config, read, Path(root))
-    found += [table] if table else []
-    if all(path.is_file() for path in found):
-        items(where, config, read, Path(root))
-    return found
+    sources, table = search(where, read, root), split_file(config, read, root)
+    lost = [root / pattern for source in sources for pattern in source.lost]
+    if not lost and (table is None or table.is_file()):
+        items(where, config, read, root, sources)
+    found = [Path(path) for source in sources for path in source.files]
+    return [*lost, *found, *([table] if table else [])]
 
 
 def read_key(config: dict[str, Any], where: str = "config of the cohort") -> dict[str, Any]:
@@ -107,8 +107,8 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     where, root = f"config of cohort '{name}'", Path(root)
     given = read_key(config, where)
     read = options(Read, given, where, "read")
-    used = items(where, config, given, root)
-    headers = [header_of(item.photo, read.page) for item in used]
+    used = items(where, config, given, root, search(where, given, root))
+    headers = [header_of(Path(item.photo), read.page) for item in used]
     size = target_size(where, read, used, headers)
     check_range(where, read, used, headers)
     tiles = [tiles_of(item.image, header.shape, read.tiles) for item, header in zip(used, headers)]

@@ -4,7 +4,7 @@ Standard library only: this runs whenever the DAG is built.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,8 +23,8 @@ class Item(NamedTuple):
     image: str
     subject: str
     split: str
-    photo: Path
-    masks: list[Path]
+    photo: str
+    masks: list[str]
     fields: Mapping[str, str]
 
 
@@ -35,11 +35,18 @@ class Source(NamedTuple):
     photos: list[Match]
     masks: dict[str, list[str]]
 
-    def paths(self, root: Path) -> list[Path]:
-        """Return all files; a pattern that fits none stands for itself."""
-        photos = [Path(photo.path) for photo in self.photos] or [root / self.given["images"]]
-        masks = [Path(path) for paths in self.masks.values() for path in paths]
-        return photos + (masks or [root / text for text in masks_of(self.given["masks"])])
+    @property
+    def lost(self) -> list[str]:
+        """Patterns that fit no file at all."""
+        lost = [] if self.photos else [self.given["images"]]
+        return lost + ([] if any(self.masks.values()) else masks_of(self.given["masks"]))
+
+    @property
+    def files(self) -> list[str]:
+        """All files."""
+        return [photo.path for photo in self.photos] + [
+            path for paths in self.masks.values() for path in paths
+        ]
 
 
 def search(where: str, read: Mapping[str, Any], root: Path) -> list[Source]:
@@ -99,16 +106,25 @@ def split_file(config: Mapping[str, Any], read: Mapping[str, Any], root: Path) -
     return root / "splits.csv"
 
 
-def items(where: str, config: Mapping[str, Any], read: Mapping[str, Any], root: Path) -> list[Item]:
+def items(
+    where: str, config: Mapping[str, Any], read: Mapping[str, Any], root: Path, sources: Sequence[Source]
+) -> list[Item]:
     """Return all images that are used, in the order of splits and names.
+
+    Args:
+        where: how messages name the configuration.
+        config: the cohort's.
+        read: its key ``read``.
+        root: its raw root.
+        sources: what :func:`search` has found.
 
     Raises:
         InputError: files are missing or ambiguous, or the splits do not fit.
     """
-    found: dict[str, dict[str, tuple[Match, list[Path]]]] = {}
+    found: dict[str, dict[str, tuple[Match, list[str]]]] = {}
     splits: dict[str, str] = {}
     folders: list[tuple[str, str]] = []
-    for source in search(where, read, root):
+    for source in sources:
         if not source.photos:
             raise InputError(f"{where}: no file fits {root / source.given['images']}; check root and pattern")
         own = _named(where, source, root)
@@ -131,18 +147,18 @@ def items(where: str, config: Mapping[str, Any], read: Mapping[str, Any], root: 
     if not used:
         raise InputError(f"{where}: no image has a split; check 'split'")
     return [
-        Item(image, subject, splits[subject], Path(match.path), masks, match.fields)
+        Item(image, subject, splits[subject], match.path, masks, match.fields)
         for subject in used
         for image, (match, masks) in sorted(found[subject].items(), key=lambda pair: natural(pair[0]))
     ]
 
 
-def _named(where: str, source: Source, root: Path) -> dict[str, dict[str, tuple[Match, list[Path]]]]:
+def _named(where: str, source: Source, root: Path) -> dict[str, dict[str, tuple[Match, list[str]]]]:
     """Return the images of each subject by id: the subject's, with other fields if it has several."""
     by_subject: dict[str, list[Match]] = defaultdict(list)
     for photo in source.photos:
         by_subject[photo.subject].append(photo)
-    named: dict[str, dict[str, tuple[Match, list[Path]]]] = {}
+    named: dict[str, dict[str, tuple[Match, list[str]]]] = {}
     for subject, photos in by_subject.items():
         images = named[subject] = {}
         for photo in photos:
@@ -152,7 +168,7 @@ def _named(where: str, source: Source, root: Path) -> dict[str, dict[str, tuple[
                 raise InputError(
                     f"{where}: '{name}' names {images[name][0].path} and {photo.path}; rename one"
                 )
-            masks = [Path(path) for path in source.masks[photo.path]]
+            masks = source.masks[photo.path]
             if not masks:
                 lost = fill(masks_of(source.given["masks"])[0], subject, photo.split)
                 for key, value in photo.fields.items():

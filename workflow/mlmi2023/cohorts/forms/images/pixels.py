@@ -1,5 +1,7 @@
 """One image and its masks, as they are packed."""
 
+from pathlib import Path
+
 import numpy as np
 
 from mlmi2023.cohorts.formats.image_files import Header, header_of
@@ -26,13 +28,14 @@ def pixels_of(item: Item, header: Header, read: Read, labels: Labels) -> tuple[n
     Raises:
         InputError: a file cannot be used.
     """
-    photo, beyond = read_photo(item.photo, read.grey, read.range, read.page)
-    check_blank(item.photo, photo, read)
+    own = Path(item.photo)
+    photo, beyond = read_photo(own, read.grey, read.range, read.page)
+    check_blank(own, photo, read)
     mask = np.zeros(photo.shape[:2], np.uint8)
-    for path in item.masks:
-        check_pair(item.photo, header, path, header_of(path, read.page))
-        own = labels.read(path)
-        mask = np.where(own > 0, own, mask)
+    for path in map(Path, item.masks):
+        check_pair(own, header, path, header_of(path, read.page))
+        further = labels.read(path)
+        mask = np.where(further > 0, further, mask)
     if read.size:
         small = resized_labels(mask, read.size, labels.smooth)
         if mask.any() and not small.any():
