@@ -68,7 +68,7 @@ def load_image(path: Path, page: int | None = None) -> "Image.Image":
     from PIL import ImageOps
 
     with _stream(path) as stream:
-        image = _opened(path, stream, page)
+        image = _opened(path, stream, page, whole=True)
         turned = _turned(image)
         try:
             image.load()
@@ -95,13 +95,17 @@ def _stream(path: Path) -> BinaryIO:
         raise InputError(f"{path}: cannot be read ({error.strerror}); fetch it again") from error
 
 
-def _opened(path: Path, stream: BinaryIO, page: int | None) -> "ImageFile.ImageFile":
+def _opened(path: Path, stream: BinaryIO, page: int | None, whole: bool = False) -> "ImageFile.ImageFile":
+    """Open an image at its page; ``whole`` compares the check sums of a PNG, which PIL does on request."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(stream, formats=FORMATS)
+            if whole and image.format == "PNG":
+                image.verify()
+                image = Image.open(stream, formats=FORMATS)
         pages = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
         if page is not None and 1 < page <= pages:
             image.seek(page - 1)
