@@ -1,7 +1,9 @@
 """Photographs and masks that cannot be meant: one clear line; what is odd but right is read rightly."""
 
+import io
 import struct
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -69,6 +71,15 @@ def layers(*channels, mode):
     return Image.fromarray(np.stack(channels, -1).astype(np.uint8), mode)
 
 
+def inverted():
+    """Bytes of a TIFF of 16 bits whose 0 is white."""
+    stream = io.BytesIO()
+    Image.fromarray(numbers(0, 4095, np.uint16)).save(stream, "TIFF")
+    black = struct.pack("<HHIH", 262, 3, 1, 1)
+    assert black in stream.getvalue()
+    return stream.getvalue().replace(black, struct.pack("<HHIH", 262, 3, 1, 0))
+
+
 ZERO, FULL = np.zeros((20, 20)), np.full((20, 20), 255)
 HALVES = np.where(D, 1 + (np.arange(20) < 10), 0)
 TURNED = Image.Exif()
@@ -77,6 +88,7 @@ TURNED[0x0112] = 3
 # what is wrong, which files it is in, the picture, words of the line; read
 PICTURES = {
     "16-bit image holding 12 bits": ("p/*", numbers(0, 4095, np.uint16), ["read.range", "0 to 4095"]),
+    "16 bits from white to black": ("p/*", inverted(), ["p/s0.png", "white to black"]),
     "one image of 16 bits": ("p/s1", numbers(0, 4095, np.uint16), ["p/s1.png", "p/s0.png", "one range"]),
     "16 bits in colours": ("p/*", deep(), ["colours of 16 bits", "[0, 65535]"]),
     "float TIFF 0..1": ("p/*", {"array": numbers(0, 1, np.float32), "kind": "tif"}, ["read.range", "0 to 1"]),
@@ -282,6 +294,11 @@ def lost_link(root):
     (root / "p/s1.png").symlink_to("annex/objects/none")
 
 
+def other_id(root):
+    write(root / "p/s_7.png", P)
+    write(root / "m/s_7.png", D)
+
+
 def no_mask(root):
     (root / "m/s1.png").unlink()
 
@@ -296,6 +313,8 @@ FOLDERS = {
     "a link to nothing": (lost_link, {}, {}, ["p/s1.png", "git annex get"]),
     "a mask is missing": (no_mask, {}, {}, ["p/s1.png", "has no mask", "m/s1.*"]),
     "the mask is the image": (nothing, {"masks": "p/{subject}*.png"}, {}, ["p/s0.png is its own mask"]),
+    "an id that is left out": (other_id, {}, {}, ["p/s_7.png", "beside a *", "letters and digits"]),
+    "no split": (nothing, {}, {"split": None}, ["no splits", "set 'split'", "splits.csv"]),
     "split text": (nothing, {}, {"split": "train"}, ["'split' is 'train'", "{train: 20"]),
     "too many asked for": (nothing, {}, {"split": {"train": 5, "test": 5}}, ["asks for 10", "6 are there"]),
 }
@@ -353,3 +372,10 @@ def test_images_lie_as_their_exif_says_and_masks_beside_them(tmp_path, kind, ori
     )
     replace(tmp_path, "m/*", **turned(mask, orientation))
     assert np.array_equal(packed(tmp_path).masks[0] > 0, mask > 0)
+
+
+def test_arrays_that_the_disk_has_no_room_for_are_not_begun(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=9000))
+    said(lambda: packed(folder(tmp_path)), "are free", "read.size")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=9600))
+    assert len(packed(tmp_path)) == 6

@@ -57,6 +57,7 @@ def find(
     fields: Iterable[str] = KNOWN,
     bound: Mapping[str, str] | None = None,
     listed: dict[str, list[str]] | None = None,
+    plain: str = "[A-Za-z0-9]+",
 ) -> Iterator[Match]:
     """Yield the files below ``root`` that fit ``pattern``, in the order of their names.
 
@@ -69,27 +70,31 @@ def find(
         fields: what stands for a part of a name where it is in braces; other braces are themselves.
         bound: values of fields that are known already.
         listed: names by folder, filled on the way; spares many searches of the same folders.
+        plain: what a field takes beside a ``*``.
 
     Raises:
         InputError: a file that fits is a link to nothing.
     """
     parts = tuple(part for part in pattern.split("/") if part not in ("", "."))
-    yield from _walk(str(root), parts, dict(bound or {}), tuple(fields), {} if listed is None else listed)
+    how = _How(tuple(fields), {} if listed is None else listed, plain)
+    yield from _walk(str(root), parts, dict(bound or {}), how)
 
 
-def _walk(
-    folder: str,
-    parts: tuple[str, ...],
-    bound: dict[str, str],
-    fields: tuple[str, ...],
-    listed: dict[str, list[str]],
-) -> Iterator[Match]:
+class _How(NamedTuple):
+    """What a search keeps to on its way: see :func:`find`."""
+
+    fields: tuple[str, ...]
+    listed: dict[str, list[str]]
+    plain: str
+
+
+def _walk(folder: str, parts: tuple[str, ...], bound: dict[str, str], how: _How) -> Iterator[Match]:
     rest = parts[1:]
-    for name, now in _names(folder, parts[0], bound, fields, listed):
+    for name, now in _names(folder, parts[0], bound, how):
         path = os.path.join(folder, name)
         if rest:
             if os.path.isdir(path):
-                yield from _walk(path, rest, now, fields, listed)
+                yield from _walk(path, rest, now, how)
         elif os.path.isfile(path):
             yield Match(now.get("subject", ""), now.get("split", ""), path, now)
         elif os.path.islink(path) and not os.path.exists(path):
@@ -98,16 +103,15 @@ def _walk(
             )
 
 
-def _names(
-    folder: str, part: str, bound: dict[str, str], fields: tuple[str, ...], listed: dict[str, list[str]]
-) -> Iterator[tuple[str, dict[str, str]]]:
+def _names(folder: str, part: str, bound: dict[str, str], how: _How) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the names in ``folder`` that fit one part of a pattern, with all fields that are known then."""
+    fields, listed, plain = how
     pieces = _pieces(part, fields)
     known = tuple((key, bound[key]) for key in dict.fromkeys(fields) if key in bound)
     if "*" not in pieces and all(piece[1:-1] in bound for piece in pieces[1::2]):
         yield "".join(bound[p[1:-1]] if n % 2 else p for n, p in enumerate(pieces)), bound
         return
-    start, expression = _expression(pieces, known)
+    start, expression = _expression(pieces, known, plain if "*" in pieces else "[^/]+")
     if folder not in listed:
         try:
             listed[folder] = sorted(os.listdir(folder))
@@ -129,10 +133,11 @@ def _pieces(part: str, fields: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _expression(pieces: tuple[str, ...], known: tuple[tuple[str, str], ...]) -> tuple[str, re.Pattern[str]]:
+def _expression(
+    pieces: tuple[str, ...], known: tuple[tuple[str, str], ...], plain: str
+) -> tuple[str, re.Pattern[str]]:
     """Return how names begin that can fit, and what they match."""
     values = dict(known)
-    plain = "[A-Za-z0-9]+" if "*" in pieces else "[^/]+"
     seen: set[str] = set()
     start: list[str] = []
     out = ""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "JPEG2000", "PPM")
 #: times that deflate can shrink anything at most
 DEFLATE = 1032
-_ORIENTATION = 0x0112
+_ORIENTATION, _PHOTOMETRIC = 0x0112, 0x0106
 
 
 class Header(NamedTuple):
@@ -70,6 +70,8 @@ def load_image(path: Path, page: int | None = None) -> "Image.Image":
     with _stream(path) as stream:
         image = _opened(path, stream, page, whole=True)
         turned = _turned(image)
+        if image.format == "TIFF" and image.mode[0] in "IF" and image.getexif().get(_PHOTOMETRIC) == 0:
+            raise InputError(f"{path}: counts from white to black; save it with 0 as black")
         try:
             image.load()
             if image.format == "TIFF":  # PIL turns these as it decodes them

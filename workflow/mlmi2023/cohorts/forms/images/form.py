@@ -50,7 +50,7 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     read = read_key(config, where)
     sources, table = search(where, read, root), split_file(config, read, root)
     lost = [root / pattern for source in sources for pattern in source.lost]
-    if not lost and (table is None or table.is_file()):
+    if not lost:
         items(where, config, read, root, sources)
     found = [Path(path) for source in sources for path in source.files]
     return [*lost, *found, *([table] if table else [])]

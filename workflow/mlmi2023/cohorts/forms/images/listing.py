@@ -74,6 +74,8 @@ def _source(where: str, given: Mapping[str, Any], root: Path) -> Source:
         masks[photo.path] = list(dict.fromkeys(found))
     # where masks lie beside images, the images' pattern finds them too
     claimed = {path for paths in masks.values() for path in paths}
+    if "*" in given["images"]:
+        _refuse_missed(where, given["images"], root, claimed | set(masks), listed)
     photos = [photo for photo in photos if photo.path not in claimed]
     masks = {photo.path: masks[photo.path] for photo in photos}
     named: dict[tuple[str, ...], str] = {}
@@ -94,6 +96,18 @@ def _source(where: str, given: Mapping[str, Any], root: Path) -> Source:
                 )
             owner[path] = photo.path
     return Source(given, photos, masks)
+
+
+def _refuse_missed(
+    where: str, pattern: str, root: Path, found: set[str], listed: dict[str, list[str]]
+) -> None:
+    """Refuse a file that a pattern with ``*`` leaves out only since ids beside one are plain."""
+    for match in find(root, pattern, fields_of(pattern), listed=listed, plain="[^/]+"):
+        if match.path not in found:
+            raise InputError(
+                f"{where}: {match.path} does not fit '{pattern}', where beside a * ids have letters and "
+                "digits only; write out what the * stands for, or rename the file"
+            )
 
 
 def split_file(config: Mapping[str, Any], read: Mapping[str, Any], root: Path) -> Path | None:
