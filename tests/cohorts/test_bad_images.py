@@ -309,7 +309,7 @@ def nothing(root):
 
 # what is done to the folder, keys of read and of the cohort, words
 FOLDERS = {
-    "s1.png and s1.jpg": (two_files, {}, {}, ["p/s1.jpg", "p/s1.png", "'s1'"]),
+    "s1.png and s1.jpg": (two_files, {}, {}, ["p/s1.jpg", "p/s1.png", "two files of subject s1"]),
     "a link to nothing": (lost_link, {}, {}, ["p/s1.png", "git annex get"]),
     "a mask is missing": (no_mask, {}, {}, ["p/s1.png", "has no mask", "m/s1.*"]),
     "the mask is the image": (nothing, {"masks": "p/{subject}*.png"}, {}, ["p/s0.png is its own mask"]),

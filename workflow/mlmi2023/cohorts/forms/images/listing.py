@@ -83,8 +83,8 @@ def _source(where: str, given: Mapping[str, Any], root: Path) -> Source:
         other = named.setdefault(tuple(photo.fields.values()), photo.path)
         if other != photo.path:
             raise InputError(
-                f"{where}: {other} and {photo.path} are both of '{photo.subject}'; make the pattern of the "
-                "images narrower or remove one"
+                f"{where}: '{given['images']}' finds two files of subject {photo.subject}: {other} and "
+                f"{photo.path}; make the pattern narrower or remove one"
             )
     owner: dict[str, str] = {}
     for photo in photos:
