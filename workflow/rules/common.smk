@@ -1,7 +1,10 @@
 # What all rules share: settings, wildcards, resources.
+from snakemake.logging import logger
+
 from mlmi2023.cohorts.forms import VOLUMES, form_of, raw_files
 from mlmi2023.cohorts.find.index import index_cohort
-from mlmi2023.core.config import JOINED, MADE, Settings, at_scale, merge, read_yaml
+from mlmi2023.core.config import JOINED, MADE, Settings, at_scale, read_yaml
+from mlmi2023.core.merging import merge
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
 from mlmi2023.core.sources import cohort_sources
@@ -19,6 +22,8 @@ try:
         check_results(SETTINGS.results)
     for slug in SETTINGS.papers:
         SETTINGS.paper(slug)
+    for line in SETTINGS.left_out.values() if CHECKED else ():
+        logger.info(line)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from mlmi2023.cohorts.forms.images.options import Read
-from mlmi2023.core.config import expand, merge
+from mlmi2023.core.config import expand
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, content_hash, file_hash, write_json
+from mlmi2023.core.merging import merge
 from mlmi2023.core.options import options
 from mlmi2023.core.schemas import suggest
 
