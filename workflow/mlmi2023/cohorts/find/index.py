@@ -15,6 +15,7 @@ Kinds of cohort:
       label_names: {1: CSF, 2: grey matter, 3: white matter}
       split: {train: 20, val: 4, test: 5}    # in natural order; or split_file: table with subject, split
       split_seed: 1                          # optional: draw instead of taking them in order
+      group: "{group}_*"                     # optional: who stays on one side (:mod:`.groups`)
       atlas: "12"                            # optional: this subject is the atlas
 
   Images sorted into folders by split: ``images: {T1w: "{split}/{subject}.nii.gz"}`` with

@@ -13,7 +13,10 @@ from mlmi2023.cohorts.find.patterns import fill, find
 from mlmi2023.core.errors import InputError
 
 # keys of a cohort that take the place of the variant's own
-OWN_KEYS = ("split", "split_file", "split_seed", "atlas", "atlas_image", "atlas_labels", "modalities")
+OWN_KEYS = (
+    *("split", "split_file", "split_seed", "group"),
+    *("atlas", "atlas_image", "atlas_labels", "modalities"),
+)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 import csv
 import hashlib
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ SPLITS = ("train", "val", "test", "atlas")
 
 
 def by_counts(
-    where: str, subjects: Iterable[str], counts: dict[str, Any], seed: int | None
+    where: str,
+    subjects: Iterable[str],
+    counts: dict[str, Any],
+    seed: int | None,
+    groups: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Give the first subjects to ``train``, the next to ``val``, the next to ``test``.
 
@@ -23,6 +28,8 @@ def by_counts(
         counts: number of subjects per split; ``rest`` takes all that the others leave.
         seed: None keeps natural order; a number orders by a hash of seed and id instead, which depends
             neither on the machine nor on which other subjects are there.
+        groups: of subjects that stay together (:mod:`mlmi2023.cohorts.find.groups`); they are then ordered
+            and counted in the place of subjects.
 
     Returns:
         split of each subject that has one; subjects beyond the counts have none.
@@ -30,9 +37,12 @@ def by_counts(
     Raises:
         InputError: a split has another name or no sensible count, or there are too few subjects.
     """
-    order = sorted(subjects, key=natural)
+    units: dict[str, list[str]] = {}
+    for subject in sorted(subjects, key=natural):
+        units.setdefault(groups[subject] if groups else subject, []).append(subject)
+    order, what = sorted(units, key=natural), "groups" if groups else "subjects"
     if seed is not None:
-        order.sort(key=lambda subject: hashlib.sha256(f"{seed}:{subject}".encode()).digest())
+        order.sort(key=lambda unit: hashlib.sha256(f"{seed}:{unit}".encode()).digest())
     _check_names(where, counts)
     for split, count in counts.items():
         if count != "rest" and (not isinstance(count, int) or isinstance(count, bool) or count < 0):
@@ -43,14 +53,15 @@ def by_counts(
     asked = sum(count for count in counts.values() if count != "rest")
     if asked > len(order):
         raise InputError(
-            f"{where}: key 'split' asks for {asked} subjects but {len(order)} are there; "
+            f"{where}: key 'split' asks for {asked} {what} but {len(order)} are there; "
             "lower the counts or add the missing subjects"
         )
     splits: dict[str, str] = {}
     start = 0
     for split in sorted(counts, key=SPLITS.index):
         count = len(order) - asked if counts[split] == "rest" else counts[split]
-        splits.update(dict.fromkeys(order[start : start + count], split))
+        members = (subject for unit in order[start : start + count] for subject in units[unit])
+        splits.update(dict.fromkeys(members, split))
         start += count
     return splits
 
@@ -110,6 +121,12 @@ def by_folder(where: str, found: Iterable[tuple[str, str]], folders: dict[str, A
             )
     named = {str(folder): split for split, folder in folders.items()}
     return {subject: named[folder] for subject, folder in found if folder in named}
+
+
+def table_place(root: Path, file: str) -> Path:
+    """Return where a table lies that a cohort names: below its root if it is there, else as it is written."""
+    place = Path(os.path.expanduser(file))
+    return place if place.is_absolute() or not (root / place).exists() else root / place
 
 
 def read_table(file: Path, where: str) -> list[dict[str, str]]:

@@ -12,8 +12,8 @@ The key ``read`` says how the raw files lie below the root:
 ``size``     [rows, columns] that everything is brought to; needed if sizes differ
 ``grey``     true: one channel instead of three
 
-Splits come from the cohort's ``split`` (numbers, or ``rest``), ``split_seed`` and ``split_file``, as for
-volumes.
+Splits come from the cohort's ``split`` (numbers, or ``rest``), ``split_seed``, ``split_file`` and ``group``,
+as for volumes.
 Without ``read`` the layout is that of the simulators: ``images/{subject}.png``, ``masks/{subject}.png`` and
 ``splits.csv``. A public dataset brings the patterns of its layout (``variant`` chooses one).
 """
@@ -43,6 +43,8 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
             files = [Path(match.path) for match in find(root, source[key])]
             found += files or [root / source[key]]
     table = _split_file(config, root)
+    if config.get("group") and all(file.exists() for file in found):
+        _items("config of the cohort", config, root)  # a group that is torn apart is said at once
     return found + ([table] if table else [])
 
 
@@ -131,11 +133,14 @@ Item = tuple[str, str, Path, list[Path]]
 
 def _items(where: str, config: dict[str, Any], root: Path) -> list[Item]:
     """Return id, split, image and masks of all images that are used, in the order of splits and names."""
+    from mlmi2023.cohorts.find.groups import groups_of, keep_together
     from mlmi2023.cohorts.find.patterns import find, natural
     from mlmi2023.cohorts.find.splits import SPLITS, by_counts
 
     found: dict[str, tuple[Path, list[Path]]] = {}
+    groups: dict[str, str] = {}
     splits: dict[str, str] = {}
+    file = _split_file(config, root)
     for source in _sources(where, config):
         photos = {match.subject: Path(match.path) for match in find(root, source["images"])}
         masks: dict[str, list[Path]] = {}
@@ -150,13 +155,16 @@ def _items(where: str, config: dict[str, Any], root: Path) -> list[Item]:
                 missing = root / source["masks"].replace("{subject}", subject)
                 raise InputError(f"{photo}: has no mask {missing}; add it or move the image away")
             found[subject] = photo, masks[subject]
+        if not file:
+            groups |= groups_of(where, config, root, list(photos))
         if "split" in source:
-            splits |= by_counts(where, list(photos), source["split"], source.get("split_seed"))
-    file = _split_file(config, root)
+            splits |= by_counts(where, list(photos), source["split"], source.get("split_seed"), groups)
     if file:
         splits = _by_table(where, file, found)
+        groups = groups_of(where, config, root, list(splits))
     elif config.get("split"):
-        splits = by_counts(where, list(found), config["split"], config.get("split_seed"))
+        splits = by_counts(where, list(found), config["split"], config.get("split_seed"), groups)
+    keep_together(where, splits, groups)
     used = sorted(splits, key=lambda subject: (SPLITS.index(splits[subject]), natural(subject)))
     if not used:
         raise InputError(f"{where}: no image has a split; check 'split'")
