@@ -1,7 +1,8 @@
 # What all rules share: settings, wildcards, resources.
 from snakemake.logging import logger
 
-from mlmi2023.cohorts.forms import VOLUMES, form_of, raw_files
+from mlmi2023.cohorts.forms import VOLUMES, form_of, patterns_of, raw_files
+from mlmi2023.cohorts.find import unused
 from mlmi2023.cohorts.find.index import index_cohort
 from mlmi2023.core.config import JOINED, MADE, Settings, at_scale, read_yaml
 from mlmi2023.core.merging import merge
@@ -58,6 +59,17 @@ def ask(getter, *args):
         raise WorkflowError(str(error)) from None
 
 
+_said = set()
+
+
+def say(lines):
+    """Print lines of what the user should know, each once."""
+    for line in lines:
+        if line not in _said:
+            _said.add(line)
+            logger.warning(line)
+
+
 _records = {}
 
 
@@ -65,7 +77,11 @@ def records(cohort):
     """Return the records of a cohort, indexed once per workflow."""
     if cohort not in _records:
         setup = ask(SETTINGS.cohort, cohort)
-        _records[cohort] = ask(index_cohort, cohort, setup, SETTINGS.root_of(cohort))
+        root = SETTINGS.root_of(cohort)
+        _records[cohort] = ask(index_cohort, cohort, setup, root)
+        if CHECKED:
+            where = f"config of cohort '{cohort}'"
+            say(ask(unused.of_volumes, where, setup, root, _records[cohort]))
     return _records[cohort]
 
 

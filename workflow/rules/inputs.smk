@@ -59,7 +59,12 @@ def pack_input(wildcards):
         return expand(f"{COHORTS}/packed", cohort=parts)
     if setup["kind"] in MADE:
         return str(root)
-    return [str(file) for file in ask(raw_files, name, setup, root)]
+    files = ask(raw_files, name, setup, root)
+    if CHECKED and setup["kind"] == "folder":
+        where = f"config of cohort '{name}'"
+        for key, pattern in patterns_of(setup).items():
+            say(ask(unused.of_pattern, where, key, root, pattern))
+    return [str(file) for file in files]
 
 
 def qc_records(wildcards):

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlmi2023.cohorts.find import splits
 from mlmi2023.cohorts.find.groups import groups_of, keep_together
-from mlmi2023.cohorts.find.patterns import clean, find, natural
+from mlmi2023.cohorts.find.patterns import broken_link, clean, find, is_broken_link, natural
 from mlmi2023.cohorts.find.subject import Record
 from mlmi2023.core.errors import InputError
 
@@ -62,6 +62,9 @@ def index_folder(where: str, config: dict[str, Any], root: Path) -> list[Record]
                 _complain(where, subject, modality, patterns[modality], root)
         if label_files is not None and subject not in label_files:
             _complain(where, subject, "label", config["labels"], root)
+        own = [found[subject][0] for found in [*files.values(), *([label_files] if label_files else [])]]
+        if lost := next(filter(is_broken_link, own), None):
+            raise broken_link(lost)
         truth = root / f"derivatives/truth/sub-{subject}/anat"
         records.append(
             Record(

@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mlmi2023.cohorts.find.patterns import clean
-from mlmi2023.cohorts.find.splits import read_table, table_place
+from mlmi2023.cohorts.find.splits import SUBJECT_COLUMNS, read_table, table_place
 from mlmi2023.core.errors import InputError
-
-SUBJECT = ("subject", "participant_id")
 
 
 def check_group(where: str, group: Any) -> None:
@@ -150,7 +148,7 @@ def _own_table(where: str, config: Mapping[str, Any], root: Path, column: str) -
 def _by_column(where: str, file: Path, key: str, column: str, names: Mapping[str, str]) -> dict[str, str]:
     rows = read_table(file, where)
     columns = list(rows[0]) if rows else []
-    key = next((c for c in ([key] if key else SUBJECT) if c in columns), "")
+    key = next((c for c in ([key] if key else SUBJECT_COLUMNS) if c in columns), "")
     if not key or column not in columns:
         raise InputError(
             f"{file}: needs the columns {key or 'subject'} and {column} for the groups, has "

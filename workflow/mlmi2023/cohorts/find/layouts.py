@@ -56,6 +56,17 @@ def choose(where: str, config: dict[str, Any], root: Path) -> Choice:
     raise InputError(missing(where, layout, names, root))
 
 
+def variants_at(config: dict[str, Any], root: Path) -> list[str]:
+    """Return the variants of a dataset that have files below the root."""
+    found = []
+    for name, variant in config["layout"]["variants"].items():
+        bases = [root / folder for folder in [*variant.get("folders", []), "."]]
+        patterns = variant["images"].values()
+        if any(next(find(base, pattern), None) for base in bases for pattern in patterns):
+            found.append(name)
+    return found
+
+
 def missing(where: str, layout: dict[str, Any], variants: list[str], root: Path) -> str:
     """Return the line that tells how to get a dataset."""
     looked = " or ".join(

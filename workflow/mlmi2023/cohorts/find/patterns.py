@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from mlmi2023.core.errors import InputError
+
 
 class Match(NamedTuple):
     """One file that fits a pattern: what the placeholders stood for, and its path."""
@@ -41,9 +43,45 @@ def find(root: Path | str, pattern: str) -> Iterator[Match]:
     """Yield the files below ``root`` that fit ``pattern``, in the order of their names.
 
     Names that start with a dot are left out unless the pattern's name does (copies made on macOS are full of
-    ``._*`` twins).
+    ``._*`` twins). A link to a file that is not there counts: whose file it is must not vanish unnoticed.
+
+    Raises:
+        InputError: a link to a folder leads nowhere.
     """
     yield from _walk(str(root), [part for part in pattern.split("/") if part not in ("", ".")], {})
+
+
+def find_each(where: str, root: Path | str, pattern: str) -> dict[str, str]:
+    """Return the file of each subject.
+
+    Raises:
+        InputError: a subject has two.
+    """
+    found: dict[str, str] = {}
+    for match in find(root, pattern):
+        if match.subject in found:
+            raise InputError(
+                f"{where}: '{pattern}' finds two files of subject {match.subject}: {found[match.subject]} "
+                f"and {match.path}; make the pattern narrower or remove one"
+            )
+        found[match.subject] = match.path
+    return found
+
+
+def is_broken_link(path: str | Path) -> bool:
+    """Whether a path is a link to what is not there."""
+    return os.path.islink(path) and not os.path.exists(path)
+
+
+def broken_link(path: str | Path) -> InputError:
+    """Return the line that names a link to what is not there."""
+    return InputError(
+        f"{path}: a link to what is not there (of git-annex or datalad?); get the file or remove the link"
+    )
+
+
+def _is_file(path: str) -> bool:
+    return os.path.isfile(path) or is_broken_link(path)
 
 
 def _walk(folder: str, parts: list[str], bound: dict[str, str]) -> Iterator[Match]:
@@ -55,7 +93,7 @@ def _walk(folder: str, parts: list[str], bound: dict[str, str]) -> Iterator[Matc
         if rest:
             if os.path.isdir(path):
                 yield from _walk(path, rest, bound)
-        elif os.path.isfile(path):
+        elif _is_file(path):
             yield Match(bound.get("subject", ""), bound.get("split", ""), path)
         return
     expression = _expression(name)
@@ -74,7 +112,9 @@ def _walk(folder: str, parts: list[str], bound: dict[str, str]) -> Iterator[Matc
         if rest:
             if os.path.isdir(path):
                 yield from _walk(path, rest, now)
-        elif os.path.isfile(path):
+            elif is_broken_link(path):
+                raise broken_link(path)
+        elif _is_file(path):
             yield Match(now.get("subject", ""), now.get("split", ""), path)
 
 
@@ -83,9 +123,11 @@ def _expression(name: str) -> re.Pattern[str]:
     plain = "[A-Za-z0-9]+" if "*" in name else "[^/]+"
     seen: set[str] = set()
     out = ""
-    for piece in re.split(r"(\{subject\}|\{split\}|\*)", name):
+    for piece in re.split(r"(\{[^{}]*\}|\*)", name):
         if piece == "*":
             out += "[^/]*"
+        elif endings := re.fullmatch(r"\{(.*\|.*)\}", piece):
+            out += rf"\.(?i:{endings[1]})"
         elif piece in ("{subject}", "{split}"):
             key = piece[1:-1]
             out += f"(?P={key})" if key in seen else f"(?P<{key}>{plain})"

@@ -11,6 +11,8 @@ from mlmi2023.cohorts.find.patterns import clean, natural
 from mlmi2023.core.errors import InputError
 
 SPLITS = ("train", "val", "test", "atlas")
+#: what a table may call its column of subjects
+SUBJECT_COLUMNS = ("subject", "participant_id")
 
 
 def by_counts(
@@ -78,7 +80,7 @@ def by_file(where: str, file: Path, subjects: Iterable[str]) -> dict[str, str]:
     rows = read_table(file, where)
     known = set(subjects)
     columns = list(rows[0]) if rows else []
-    name = next((c for c in ("subject", "participant_id") if c in columns), None)
+    name = next((c for c in SUBJECT_COLUMNS if c in columns), None)
     if name is None or "split" not in columns:
         raise InputError(
             f"{file}: needs the columns subject and split, has {', '.join(columns) or 'no rows'}; "
@@ -130,7 +132,11 @@ def table_place(root: Path, file: str) -> Path:
 
 
 def read_table(file: Path, where: str) -> list[dict[str, str]]:
-    """Read a small table: tab-separated if its name ends with tsv or its first line has a tab, else CSV."""
+    """Read a small table: tab-separated if its name ends with tsv or its first line has a tab, else CSV.
+
+    Raises:
+        InputError: the file cannot be read, or a line has fewer or more cells than the header.
+    """
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -139,7 +145,21 @@ def read_table(file: Path, where: str) -> list[dict[str, str]]:
         raise InputError(f"{file}: cannot be read as a table ({error}); save it as UTF-8 CSV") from error
     lines = text.splitlines()
     tabs = file.suffix == ".tsv" or (bool(lines) and "\t" in lines[0])
-    return list(csv.DictReader(lines, delimiter="\t" if tabs else ",", skipinitialspace=True))
+    reader = csv.DictReader(lines, delimiter="\t" if tabs else ",", skipinitialspace=True)
+    rows = []
+    for row in reader:
+        # columns without a name, as of a comma at the end of a line, hold nothing
+        lacking = [column for column, cell in row.items() if column and cell is None]
+        more: Any = row.pop(None, [])  # type: ignore[call-overload]
+        if lacking or any(cell.strip() for cell in more):
+            first = next(iter(row.values())) or ""
+            wrong = f"ends before column {lacking[0]}" if lacking else "has more cells than the header"
+            raise InputError(
+                f"{file}: line {reader.line_num} ({first[:40]}) {wrong}; correct the line, n/a stands for "
+                "what is not known"
+            )
+        rows.append(row)
+    return rows
 
 
 def _check_names(where: str, splits: Iterable[str]) -> None:

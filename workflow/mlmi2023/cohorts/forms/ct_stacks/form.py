@@ -31,7 +31,7 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     _groups("config of the cohort", config, root)  # one that is torn apart is said before anything runs
     for place in volumes.values():
         path = root / str(place)
-        files += sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        files += sorted(p for p in path.iterdir() if not p.is_dir()) if path.is_dir() else [path]
     return files
 
 

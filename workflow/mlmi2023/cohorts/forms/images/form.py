@@ -134,7 +134,7 @@ Item = tuple[str, str, Path, list[Path]]
 def _items(where: str, config: dict[str, Any], root: Path) -> list[Item]:
     """Return id, split, image and masks of all images that are used, in the order of splits and names."""
     from mlmi2023.cohorts.find.groups import groups_of, keep_together
-    from mlmi2023.cohorts.find.patterns import find, natural
+    from mlmi2023.cohorts.find.patterns import find, find_each, natural
     from mlmi2023.cohorts.find.splits import SPLITS, by_counts
 
     found: dict[str, tuple[Path, list[Path]]] = {}
@@ -142,7 +142,7 @@ def _items(where: str, config: dict[str, Any], root: Path) -> list[Item]:
     splits: dict[str, str] = {}
     file = _split_file(config, root)
     for source in _sources(where, config):
-        photos = {match.subject: Path(match.path) for match in find(root, source["images"])}
+        photos = {name: Path(path) for name, path in find_each(where, root, source["images"]).items()}
         masks: dict[str, list[Path]] = {}
         for match in find(root, source["masks"]):
             masks.setdefault(match.subject, []).append(Path(match.path))

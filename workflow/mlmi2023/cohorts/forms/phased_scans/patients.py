@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmi2023.cohorts.find.groups import groups_of, keep_together
-from mlmi2023.cohorts.find.patterns import find, natural
+from mlmi2023.cohorts.find.patterns import find_each, natural
 from mlmi2023.cohorts.find.splits import read_table
 from mlmi2023.cohorts.forms.scans.listing import split_scans
 from mlmi2023.core.errors import InputError
@@ -57,16 +57,16 @@ def list_patients(where: str, config: dict[str, Any], read: dict[str, Any], root
     for end in ends:
         if end not in phases:
             raise InputError(f"{where}: '{end}' is not among read.phases ({', '.join(phases)}); add it")
-    scans = {phase: _found(root, read["scans"], phase) for phase in phases}
+    scans = {phase: _found(where, root, read["scans"], phase) for phase in phases}
     everybody = sorted({patient for own in scans.values() for patient in own}, key=natural)
     if not everybody:
         from mlmi2023.cohorts.forms import _how_to_get
 
         pattern = _list(read["scans"])[0]
         raise InputError(f"{where}: no file in {root} is named like '{pattern}'; {_how_to_get(config)}")
-    labels = {phase: _found(root, read["labels"], phase) for phase in phases} if read.get("labels") else {}
-    landmarks = {end: _found(root, read["landmarks"], end) for end in ends} if read.get("landmarks") else {}
-    truth = _found(root, read["truth"], read["inhale"]) if read.get("truth") else {}
+    labels = {p: _found(where, root, read["labels"], p) for p in phases} if read.get("labels") else {}
+    landmarks = {e: _found(where, root, read["landmarks"], e) for e in ends} if read.get("landmarks") else {}
+    truth = _found(where, root, read["truth"], read["inhale"]) if read.get("truth") else {}
     groups = groups_of(where, config, root, everybody)
     splits = _splits(where, read, root, everybody, groups)
     keep_together(where, splits, groups)
@@ -94,12 +94,12 @@ def _splits(
     return split_scans(f"{where}: read", read.get("split", "all"), everybody, groups)
 
 
-def _found(root: Path, patterns: str | Sequence[str], phase: str) -> dict[str, str]:
+def _found(where: str, root: Path, patterns: str | Sequence[str], phase: str) -> dict[str, str]:
     """Return the file of each patient; the first pattern that fits counts."""
     found: dict[str, str] = {}
     for pattern in reversed(_list(patterns)):
-        matches = find(root, pattern.replace("{phase}", phase))
-        found |= {match.subject: os.path.abspath(match.path) for match in matches}
+        files = find_each(where, root, pattern.replace("{phase}", phase))
+        found |= {patient: os.path.abspath(path) for patient, path in files.items()}
     return found
 
 

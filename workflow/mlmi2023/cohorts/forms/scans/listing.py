@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmi2023.cohorts.find.groups import groups_of, keep_together
-from mlmi2023.cohorts.find.patterns import find, natural
+from mlmi2023.cohorts.find.patterns import find_each, natural
 from mlmi2023.cohorts.forms.scans.keys import modalities, read_key
 from mlmi2023.cohorts.forms.scans.raw import read_scan_rows
 from mlmi2023.core.errors import InputError
@@ -53,8 +53,8 @@ def _group(
     where: str, group: dict[str, Any], patterns: dict[str, str], root: Path, config: dict[str, Any]
 ) -> list[dict[str, Any]]:
     site = str(group.get("site", ""))
-    labels = {m.subject: m.path for m in find(root, group["labels"])}
-    files = {name: {m.subject: m.path for m in find(root, text)} for name, text in patterns.items()}
+    labels = find_each(where, root, group["labels"])
+    files = {name: find_each(where, root, text) for name, text in patterns.items()}
     for name, pattern in patterns.items():
         if not files[name]:
             from mlmi2023.cohorts.forms import _how_to_get
