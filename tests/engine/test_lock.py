@@ -14,12 +14,16 @@ from mlmi2023.engine import lock
 
 #: takes a lock in a process of its own, says so, and waits
 HOLDER = """
+import os
 import sys
 from pathlib import Path
 from mlmi2023.engine.lock import hold, hold_as_job
 
-{hold, hold_as_job}  # both are there
-globals()[sys.argv[1]](Path(sys.argv[2]))
+if sys.argv[1] == "hold":
+    hold(Path(sys.argv[2]))
+else:
+    os.environ["MLMI2023_RESULTS"] = sys.argv[2]
+    hold_as_job()
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -48,7 +52,9 @@ def other():
 
 
 @pytest.fixture(autouse=True)
-def nothing_held():
+def nothing_held(monkeypatch):
+    monkeypatch.setenv(lock.RESULTS, "")  # so that what a test sets is taken back
+    monkeypatch.delenv(lock.RESULTS)
     yield
     while lock._held:
         os.close(lock._held.pop())
@@ -92,7 +98,8 @@ def test_a_file_system_without_locks_is_said_and_no_hindrance(number, monkeypatc
 
     monkeypatch.setattr(fcntl, "flock", none)
     assert "its file system has no locks" in lock.hold(tmp_path)
-    lock.hold_as_job(tmp_path)
+    monkeypatch.setenv(lock.RESULTS, str(tmp_path))
+    lock.hold_as_job()
 
 
 def test_a_file_that_is_in_the_way_is_named(tmp_path):

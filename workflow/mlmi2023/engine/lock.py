@@ -18,6 +18,8 @@ from pathlib import Path
 from mlmi2023.core.errors import InputError
 
 RUN, JOBS = ".lock", ".jobs"
+#: the environment variable by which a run tells its jobs where they work
+RESULTS = "MLMI2023_RESULTS"
 #: what a file system says that has no locks
 NONE = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 #: seconds that jobs have to end after their run was killed
@@ -53,16 +55,20 @@ def hold(results: Path) -> str:
         if error.errno in NONE:
             return f"{results}: its file system has no locks; see to it that no other run works here"
         raise InputError(f"{results / RUN}: cannot be written ({error.strerror}); fix permissions") from error
+    os.environ[RESULTS] = str(results.absolute())
     started = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     os.ftruncate(run, 0)
     os.pwrite(run, f"process {os.getpid()} on {socket.gethostname()}, started {started}\n".encode(), 0)
     return ""
 
 
-def hold_as_job(results: Path) -> None:
-    """Let it be known that a job works on a folder of results, until this process ends."""
+def hold_as_job() -> None:
+    """Let it be known until this process ends that a job of a run works on that run's folder of results."""
+    results = os.environ.get(RESULTS)
+    if results is None:
+        return
     try:
-        _take(results / JOBS, fcntl.LOCK_SH)
+        _take(Path(results) / JOBS, fcntl.LOCK_SH)
     except OSError as error:
         if error.errno not in (*NONE, errno.ENOENT, errno.EROFS, errno.EACCES):
             raise
