@@ -13,6 +13,7 @@ from bad_inputs import damaged, reads_or_says, said
 from image_folders import READ, disc, folder, packed, photo, replace, write
 from mlmi2023.cohorts.formats.masks import mask_values
 from mlmi2023.cohorts.formats.photographs import read_photo
+from mlmi2023.cohorts.forms import raw_files
 from mlmi2023.cohorts.forms.images import form
 
 D = disc()
@@ -310,7 +311,7 @@ def nothing(root):
 # what is done to the folder, keys of read and of the cohort, words
 FOLDERS = {
     "s1.png and s1.jpg": (two_files, {}, {}, ["p/s1.jpg", "p/s1.png", "two files of subject s1"]),
-    "a link to nothing": (lost_link, {}, {}, ["p/s1.png", "git annex get"]),
+    "a link to nothing": (lost_link, {}, {}, ["p/s1.png", "get the file or remove the link"]),
     "a mask is missing": (no_mask, {}, {}, ["p/s1.png", "has no mask", "m/s1.*"]),
     "the mask is the image": (nothing, {"masks": "p/{subject}*.png"}, {}, ["p/s0.png is its own mask"]),
     "an id that is left out": (other_id, {}, {}, ["p/s_7.png", "beside a *", "letters and digits"]),
@@ -324,8 +325,8 @@ FOLDERS = {
 def test_files_that_do_not_fit_each_other_are_said_before_anything_is_read(tmp_path, case):
     spoil, read, more, words = FOLDERS[case]
     spoil(folder(tmp_path))
-    config = {"read": {**READ, **read}, "split": {"train": 4, "test": 2}, **more}
-    said(lambda: form.raw_files(config, tmp_path), *words)
+    config = {"form": "images", "read": {**READ, **read}, "split": {"train": 4, "test": 2}, **more}
+    said(lambda: raw_files("mine", config, tmp_path), *words)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from image_folders import disc, folder, packed, photo, replace, write
 from mlmi2023.cohorts.find.patterns import find
 from mlmi2023.cohorts.forms.images import form
 from mlmi2023.cohorts.forms.images.reader import open_images
-from mlmi2023.core.config import merge
 from mlmi2023.core.files import read_json
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]

@@ -62,7 +62,7 @@ def find(
     """Yield the files below ``root`` that fit ``pattern``, in the order of their names.
 
     Names that start with a dot are left out unless the pattern's name does (copies made on macOS are full of
-    ``._*`` twins).
+    ``._*`` twins). A link to a file that is not there counts: whose file it is must not vanish unnoticed.
 
     Args:
         root: the folder that the pattern starts from.
@@ -73,11 +73,44 @@ def find(
         plain: what a field takes beside a ``*``.
 
     Raises:
-        InputError: a file that fits is a link to nothing.
+        InputError: a link to a folder leads nowhere.
     """
     parts = tuple(part for part in pattern.split("/") if part not in ("", "."))
     how = _How(tuple(fields), {} if listed is None else listed, plain)
     yield from _walk(str(root), parts, dict(bound or {}), how)
+
+
+def find_each(where: str, root: Path | str, pattern: str) -> dict[str, str]:
+    """Return the file of each subject.
+
+    Raises:
+        InputError: a subject has two.
+    """
+    found: dict[str, str] = {}
+    for match in find(root, pattern):
+        if match.subject in found:
+            raise InputError(
+                f"{where}: '{pattern}' finds two files of subject {match.subject}: {found[match.subject]} "
+                f"and {match.path}; make the pattern narrower or remove one"
+            )
+        found[match.subject] = match.path
+    return found
+
+
+def is_broken_link(path: str | Path) -> bool:
+    """Whether a path is a link to what is not there."""
+    return os.path.islink(path) and not os.path.exists(path)
+
+
+def broken_link(path: str | Path) -> InputError:
+    """Return the line that names a link to what is not there."""
+    return InputError(
+        f"{path}: a link to what is not there (of git-annex or datalad?); get the file or remove the link"
+    )
+
+
+def _is_file(path: str) -> bool:
+    return os.path.isfile(path) or is_broken_link(path)
 
 
 class _How(NamedTuple):
@@ -95,12 +128,10 @@ def _walk(folder: str, parts: tuple[str, ...], bound: dict[str, str], how: _How)
         if rest:
             if os.path.isdir(path):
                 yield from _walk(path, rest, now, how)
-        elif os.path.isfile(path):
+            elif is_broken_link(path):
+                raise broken_link(path)
+        elif _is_file(path):
             yield Match(now.get("subject", ""), now.get("split", ""), path, now)
-        elif os.path.islink(path) and not os.path.exists(path):
-            raise InputError(
-                f"{path}: is a link to nothing; fetch the file (git annex get, say) or remove the link"
-            )
 
 
 def _names(folder: str, part: str, bound: dict[str, str], how: _How) -> Iterator[tuple[str, dict[str, str]]]:
@@ -128,8 +159,9 @@ def _names(folder: str, part: str, bound: dict[str, str], how: _How) -> Iterator
 
 @lru_cache(maxsize=256)
 def _pieces(part: str, fields: tuple[str, ...]) -> tuple[str, ...]:
-    """Return plain texts (even places) and ``*`` or fields in braces (odd places)."""
-    return tuple(re.split("(" + "|".join([*(rf"\{{{field}\}}" for field in fields), r"\*"]) + ")", part))
+    """Return plain texts (even places) and ``*``, fields or choices of endings in braces (odd places)."""
+    marks = [*(rf"\{{{field}\}}" for field in fields), r"\{[^{}]*\|[^{}]*\}", r"\*"]
+    return tuple(re.split("(" + "|".join(marks) + ")", part))
 
 
 @lru_cache(maxsize=256)
@@ -152,6 +184,8 @@ def _expression(
             left = pieces[place - 2][1:-1] if place > 1 and not pieces[place - 1] else ""
             right = pieces[place + 2][1:-1] if place + 2 < len(pieces) and not pieces[place + 1] else ""
             out += _star(left in values, values.get(right, ""), bool(right) and right not in values)
+        elif "|" in key:
+            out += rf"\.(?i:{key})"
         else:
             out += f"(?P={key})" if key in seen else f"(?P<{key}>{plain})"
             seen.add(key)

@@ -42,7 +42,7 @@ def folds(table: Table, task: Mapping[str, Any]) -> Iterator[Fold]:
     labels = table.labels(target)
     for number in range(table.fold_count):
         train, test = table.split(target, number)
-        train, val = hold_out(labels, train, float(task.get("validation", 0.0)), number)
+        train, val = hold_out(labels, train, float(task.get("validation", 0.0)), number, table.groups)
         known = np.full(len(table), -1)
         known[train] = labels[train]
         yield Fold(number, standardise(table.features, train), known, train, val, test)

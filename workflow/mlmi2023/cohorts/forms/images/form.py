@@ -22,7 +22,7 @@ The key ``read`` says how the raw files lie below the root:
 ``grey``       true: one channel instead of three
 
 Splits come from the cohort's ``split`` (numbers, or ``rest``; names of folders where patterns have
-``{split}``), ``split_seed`` and ``split_file``, as for volumes.
+``{split}``), ``split_seed``, ``split_file`` and ``group``, as for volumes.
 Without ``read`` the layout is that of the simulators: ``images/{subject}.png``, ``masks/{subject}.png`` and
 ``splits.csv``. A public dataset brings the patterns of its layout (``variant`` chooses one).
 Images lie as their EXIF says.
@@ -33,9 +33,9 @@ from typing import Any
 
 from mlmi2023.cohorts.forms.images.listing import items, search, split_file
 from mlmi2023.cohorts.forms.images.options import Read
-from mlmi2023.core.config import merge
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, content_hash, file_hash, write_json
+from mlmi2023.core.merging import merge
 from mlmi2023.core.options import options
 from mlmi2023.core.schemas import suggest
 
@@ -128,7 +128,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             for tile in own:
                 place = slice(tile.top, tile.top + size[0]), slice(tile.left, tile.left + size[1])
                 images[len(rows)], masks[len(rows)] = photo[place], mask[place]
-                group = {} if tile.name == item.subject else {"group": item.subject}
+                group = {} if tile.name == item.group else {"group": item.group}
                 rows.append({"subject": tile.name, "split": item.split, **group})
         images.flush()
         masks.flush()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mlmi2023.cohorts.find.groups import groups_of, keep_together
 from mlmi2023.cohorts.find.patterns import Match, clean, fields_of, fill, find, natural
 from mlmi2023.cohorts.find.splits import SPLITS, by_counts, by_file, by_folder
 from mlmi2023.cohorts.forms.images.options import masks_of
@@ -18,10 +19,10 @@ DEFAULT = {"images": "images/{subject}.png", "masks": "masks/{subject}.png"}
 
 
 class Item(NamedTuple):
-    """One image: its id, of which subject, in which split, and its files."""
+    """One image: its id, of which subject or group of them, in which split, and its files."""
 
     image: str
-    subject: str
+    group: str
     split: str
     photo: str
     masks: list[str]
@@ -136,8 +137,10 @@ def items(
         InputError: files are missing or ambiguous, or the splits do not fit.
     """
     found: dict[str, dict[str, tuple[Match, list[str]]]] = {}
+    groups: dict[str, str] = {}
     splits: dict[str, str] = {}
     folders: list[tuple[str, str]] = []
+    file = split_file(config, read, root)
     for source in sources:
         if not source.photos:
             raise InputError(f"{where}: no file fits {root / source.given['images']}; check root and pattern")
@@ -148,20 +151,24 @@ def items(
                 raise InputError(f"{where}: '{subject}' names {files[0]} and {files[1]}; rename one")
         found |= own
         folders += [(p.subject, p.split) for p in source.photos if "split" in p.fields]
+        if not file:
+            groups |= groups_of(where, config, root, list(own))
         if source.given.get("split"):
-            splits |= by_counts(where, list(own), source.given["split"], source.given.get("split_seed"))
-    file = split_file(config, read, root)
+            seed = source.given.get("split_seed")
+            splits |= by_counts(where, list(own), source.given["split"], seed, groups)
     if file:
         splits = _by_table(where, file, found)
+        groups = groups_of(where, config, root, list(splits))
     elif folders:
         splits = by_folder(where, _one_folder(where, folders), config.get("split") or {})
     elif config.get("split"):
-        splits = by_counts(where, list(found), config["split"], config.get("split_seed"))
+        splits = by_counts(where, list(found), config["split"], config.get("split_seed"), groups)
+    keep_together(where, splits, groups)
     used = sorted(splits, key=lambda subject: (SPLITS.index(splits[subject]), natural(subject)))
     if not used:
         raise InputError(f"{where}: no image has a split; check 'split'")
     return [
-        Item(image, subject, splits[subject], match.path, masks, match.fields)
+        Item(image, groups.get(subject, subject), splits[subject], match.path, masks, match.fields)
         for subject in used
         for image, (match, masks) in sorted(found[subject].items(), key=lambda pair: natural(pair[0]))
     ]

@@ -52,8 +52,9 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     table = (
         _importer(config).read(where, config, root)
         if config["kind"] == "dataset"
-        else read_raw(where, config, root)
+        else read_raw(where, _without_group(config), root)
     )
+    groups = _groups(where, config, Path(root), table.subjects)
     codes = {t: [table.classes[t].index(value) for value in own] for t, own in table.targets.items()}
     folds = config.get("folds") or {}
     with atomic(out) as part:
@@ -63,7 +64,8 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
         if folds:
             seed = int(folds.get("seed", 0))
             dealt = [
-                stratified_folds(where, own, table.subjects, folds["count"], seed) for own in codes.values()
+                stratified_folds(where, own, groups or table.subjects, folds["count"], seed)
+                for own in codes.values()
             ]
             np.save(part / "folds.npy", np.array(dealt, dtype=np.int16).T)
         if table.truth:
@@ -72,7 +74,10 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
         about: dict[str, Any] = {
             "name": name,
             "form": "table",
-            "subjects": [{"subject": subject, "split": "all"} for subject in table.subjects],
+            "subjects": [
+                {"subject": subject, "split": "all", **({"group": groups[row]} if groups else {})}
+                for row, subject in enumerate(table.subjects)
+            ],
             "columns": [vars(column) for column in table.columns],
             "targets": list(table.targets),  # their order; JSON keeps none of the keys
             "classes": table.classes,
@@ -82,6 +87,26 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
         hashes = {file.name: file_hash(file) for file in sorted(part.iterdir())}
         about["content_hash"] = content_hash([about, hashes])
         write_json(part / "cohort.json", about)
+
+
+def _without_group(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration with the column of groups among those that are no features."""
+    from mlmi2023.cohorts.find.groups import is_column
+
+    read, group = dict(config.get("read") or {}), config.get("group")
+    if "file" not in read or not is_column(group) or group in read.get("drop", ()):
+        return config
+    return {**config, "read": {**read, "drop": [*read.get("drop", ()), group]}}
+
+
+def _groups(where: str, config: dict[str, Any], root: Path, subjects: list[str]) -> list[str]:
+    """Return the group of each subject; empty without the key ``group``."""
+    from mlmi2023.cohorts.find.groups import groups_of
+
+    read = config.get("read") or {}
+    own = (root / str(read["file"]), str(read.get("subject", "subject"))) if "file" in read else None
+    found = groups_of(where, config, root, subjects, own)
+    return [found[subject] for subject in subjects] if found else []
 
 
 def _importer(config: dict[str, Any]) -> ModuleType:
