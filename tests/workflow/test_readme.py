@@ -82,12 +82,26 @@ REAL = [f"brain_t1_slabs/{what}list{n}.nii.gz" for n in range(1, 31) for what in
 REAL += ["body_ct/example_ct_sm.nii.gz"]
 REAL += [f"lung_mri/ProtonImages/{n}H1.nii.gz" for n in range(5)]
 REAL += [f"lung_mri/ProtonLobeMasks/{n}Lobes.nii.gz" for n in range(5)]
-DRIVE = "data/fundus_drive"
+DRIVE, KINDS = "data/fundus_drive", ("benign", "malignant", "normal")
 HERE = [f"{DRIVE}/training/images/{n}_training.tif" for n in range(21, 41)]
 HERE += [f"{DRIVE}/training/1st_manual/{n}_manual1.gif" for n in range(21, 41)]
 HERE += [f"{DRIVE}/testing/images/{n:02d}_test.tif" for n in range(1, 21)]
 HERE += [f"{DRIVE}/testing/1st_manual/{n:02d}_manual1.gif" for n in range(1, 21)]
 HERE += [f"data/nuclei_dsb96/{place}/{n}.png" for n in range(670) for place in ("images", "masks/0")]
+HERE += [
+    f"data/chase_db1/Image_{n:02d}{e}{end}"
+    for n in range(1, 15)
+    for e in "LR"
+    for end in (".jpg", "_1stHO.png")
+]
+HERE += [
+    f"data/busi/{kind}/{kind} ({n}){end}.png"
+    for kind in KINDS
+    for n in range(1, 241)
+    for end in ("", "_mask")
+]
+HERE += [f"data/busi/benign/benign ({n})_mask_1.png" for n in (4, 25)]
+HERE += [f"data/histology/{place}/TCGA-{n}.png" for n in range(30) for place in ("images", "masks")]
 #: those that can be planned in one run: no two change one paper alike
 TOGETHER = {
     "fundus": [
@@ -108,6 +122,9 @@ TOGETHER = {
             "sklearn_tables",
         )
     ],
+    "eyes": ["retina_eyes"],
+    "ultrasound": ["breast_ultrasound"],
+    "histology": ["histology_tiles"],
 }
 
 
