@@ -15,9 +15,10 @@ import numpy as np
 import torch
 import yaml
 
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.files import write_json
 from mlmi2023.core.jobs import Job
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.tasks.chain import part
 from mlmi2023.training.loop.device import describe, make_deterministic, peak_memory_mb, pick_device

@@ -9,8 +9,9 @@ from mlmi2023.cohorts.formats.volumes import write_volume
 from mlmi2023.cohorts.forms import raw_files
 from mlmi2023.cohorts.forms.aligned_scans.form import draw_samples, pack
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.metrics.overlap import dice_per_label
 

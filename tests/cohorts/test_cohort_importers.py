@@ -10,8 +10,9 @@ from mlmi2023.cohorts.forms.table.form import pack
 from mlmi2023.cohorts.forms.table.importers import ukbb
 from mlmi2023.cohorts.forms.table.importers.tadpole import group_of
 from mlmi2023.cohorts.forms.table.reader import open_table
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]

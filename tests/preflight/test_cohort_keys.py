@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mlmi2023.core.config import merge
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_config, read_yaml
 from mlmi2023.preflight.checks import check_results
 from preflight_root import ROOT, load

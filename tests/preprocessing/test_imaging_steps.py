@@ -8,8 +8,9 @@ import pytest
 
 from mlmi2023.cohorts.find.index import index_cohort
 from mlmi2023.cohorts.sources.simulators.brain.cohort import simulate
-from mlmi2023.core.config import at_scale, merge
+from mlmi2023.core.config import at_scale
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.preprocessing import xfm
 from mlmi2023.preprocessing.brainmask import roundness

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.preflight.checks import check_paper
 

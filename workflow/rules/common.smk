@@ -1,13 +1,18 @@
 # What all rules share: settings, wildcards, resources.
-from mlmi2023.cohorts.forms import VOLUMES, form_of, raw_files
+from snakemake.logging import logger
+
+from mlmi2023.cohorts.forms import VOLUMES, form_of, patterns_of, raw_files
+from mlmi2023.cohorts.find import unused
 from mlmi2023.cohorts.find.index import index_cohort
-from mlmi2023.core.config import JOINED, MADE, Settings, at_scale, merge, read_yaml
+from mlmi2023.core.config import JOINED, MADE, Settings, at_scale, read_yaml
+from mlmi2023.core.merging import merge
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
 from mlmi2023.core.own_data import own_data, own_table
 from mlmi2023.core.sources import cohort_sources
 from mlmi2023.core.yaml_files import read_config
 from mlmi2023.preflight.checks import check_paper, check_results
+from mlmi2023.preflight.sizes import other_sizes
 
 # a job that the engine starts in a process of its own was checked before
 CHECKED = workflow.is_main_process
@@ -20,6 +25,11 @@ try:
         check_results(SETTINGS.results)
     for slug in SETTINGS.papers:
         SETTINGS.paper(slug)
+    for line in SETTINGS.left_out.values() if CHECKED else ():
+        logger.info(line)
+    for slug in SETTINGS.papers if CHECKED else ():
+        for line in other_sizes(SETTINGS, slug):
+            logger.warning(line)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -54,6 +64,17 @@ def ask(getter, *args):
         raise WorkflowError(str(error)) from None
 
 
+_said = set()
+
+
+def say(lines):
+    """Print lines of what the user should know, each once."""
+    for line in lines:
+        if line not in _said:
+            _said.add(line)
+            logger.warning(line)
+
+
 _records = {}
 
 
@@ -61,7 +82,11 @@ def records(cohort):
     """Return the records of a cohort, indexed once per workflow."""
     if cohort not in _records:
         setup = ask(SETTINGS.cohort, cohort)
-        _records[cohort] = ask(index_cohort, cohort, setup, SETTINGS.root_of(cohort))
+        root = SETTINGS.root_of(cohort)
+        _records[cohort] = ask(index_cohort, cohort, setup, root)
+        if CHECKED:
+            where = f"config of cohort '{cohort}'"
+            say(ask(unused.of_volumes, where, setup, root, _records[cohort]))
     return _records[cohort]
 
 

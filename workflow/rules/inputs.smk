@@ -59,7 +59,12 @@ def pack_input(wildcards):
         return expand(f"{COHORTS}/packed", cohort=parts)
     if setup["kind"] in MADE:
         return str(root)
-    return [str(file) for file in ask(raw_files, name, setup, root)]
+    files = ask(raw_files, name, setup, root)
+    if CHECKED and setup["kind"] == "folder":
+        where = f"config of cohort '{name}'"
+        for key, pattern in patterns_of(setup).items():
+            say(ask(unused.of_pattern, where, key, root, pattern))
+    return [str(file) for file in files]
 
 
 def qc_records(wildcards):
@@ -247,10 +252,28 @@ def cohorts_of(slug):
     return ask(SETTINGS.cohorts_of, slug)
 
 
+def figure_of(wildcards):
+    """Return what a paper's config says of a figure."""
+    figures = ask(SETTINGS.paper, wildcards.paper).get("figures", {})
+    if wildcards.figure not in figures:
+        why = SETTINGS.left_out.get(wildcards.paper) or (
+            f"it has {', '.join(figures) or 'none'}"
+        )
+        raise WorkflowError(
+            f"paper '{wildcards.paper}' has no figure '{wildcards.figure}' here; {why}"
+        )
+    return figures[wildcards.figure]
+
+
+def figure_setup(wildcards):
+    """Return what a paper's config says of a figure's dataset."""
+    paper = ask(SETTINGS.paper, wildcards.paper)
+    return paper["datasets"][figure_of(wildcards)["dataset"]]
+
+
 def figure_runs(wildcards):
     """Return the runs of a figure's methods, first seed and fold."""
-    paper = ask(SETTINGS.paper, wildcards.paper)
-    figure = paper["figures"][wildcards.figure]
+    figure, paper = figure_of(wildcards), SETTINGS.paper(wildcards.paper)
     first = dict(dataset=figure["dataset"], seed=paper["seeds"][0], fold=0)
     return {method: dict(first, method=method) for method in figure["methods"]}
 

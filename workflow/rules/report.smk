@@ -86,7 +86,7 @@ rule claims:
 
 rule figure:
     input:
-        data=lambda w: f"{RESULTS}/cohorts/{SETTINGS.paper(w.paper)['datasets'][SETTINGS.paper(w.paper)['figures'][w.figure]['dataset']]['cohort']}/packed",
+        data=lambda w: f"{RESULTS}/cohorts/{figure_setup(w)['cohort']}/packed",
         weights=figure_weights,
         predictions=lambda w: [
             f"{PAPER}/predictions/{RUN}".format(paper=w.paper, **run)
@@ -106,9 +106,7 @@ rule figure:
     resources:
         **needs("figure"),
     params:
-        task=lambda w: SETTINGS.paper(w.paper)["datasets"][
-            SETTINGS.paper(w.paper)["figures"][w.figure]["dataset"]
-        ]["task"],
+        task=lambda w: figure_setup(w)["task"],
         methods=lambda w: {
             method: SETTINGS.options(w.paper, run["dataset"], method)
             for method, run in figure_runs(w).items()

@@ -11,9 +11,10 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.fields.displacement import warp
 from mlmi2023.losses.mind import MINDSSC

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from dmdip_data import ALONE, TASK, TOGETHER, job, packed_cohort
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import write_json
 from mlmi2023.core.jobs import Used
+from mlmi2023.core.merging import merge
 from mlmi2023.core.tidy import write_metrics
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.metrics.image import psnr

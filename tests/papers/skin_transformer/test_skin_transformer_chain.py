@@ -8,9 +8,10 @@ from scipy.ndimage import binary_dilation, binary_erosion, binary_fill_holes
 
 from mlmi2023.cohorts.forms.images import form
 from mlmi2023.cohorts.sources.make import make_cohort
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
+from mlmi2023.core.merging import merge
 from mlmi2023.core.tidy import read_metrics
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.metrics.segmentation import count, pooled

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlmi2023.core import left_out
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import content_hash
+from mlmi2023.core.merging import merge
 from mlmi2023.core.schemas import check, suggest
 from mlmi2023.core.sharing import Training, check_alike, share_of
 from mlmi2023.core.yaml_files import read_yaml
@@ -24,25 +26,6 @@ PLACES = {"config/papers": "how the paper runs", "resources/papers": "what the p
 MADE = ("simulated", "packaged")
 # the kind that puts other cohorts side by side
 JOINED = "joined"
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``over`` laid on it, mapping by mapping; other values are replaced.
-
-    A mapping in ``over`` that has another ``kind`` than the one below replaces it whole, since the keys of
-    one kind mean nothing to another. A null in ``over`` removes what is below.
-    """
-    merged = dict(copy.deepcopy(dict(base)))
-    for key, value in over.items():
-        below = merged.get(key)
-        if value is None and key in merged:
-            del merged[key]
-        elif isinstance(value, Mapping) and isinstance(below, Mapping):
-            same_kind = value.get("kind", below.get("kind")) == below.get("kind")
-            merged[key] = merge(below, value) if same_kind else copy.deepcopy(dict(value))
-        else:
-            merged[key] = copy.deepcopy(value)
-    return merged
 
 
 def at_scale(config: Mapping[str, Any], scale: str) -> dict[str, Any]:
@@ -95,6 +78,8 @@ class Settings:
         results: folder of all results at this scale.
         papers: slugs to make, in the order of the config.
         known: slugs of all papers that have a config and a file of reported numbers.
+        left_out: by slug, the line that tells which figures the paper goes without; filled as papers are
+            read.
     """
 
     def __init__(
@@ -133,6 +118,7 @@ class Settings:
                 if any(slug in slugs for slugs in kept.values()) and slug not in kept[kind]:
                     raise InputError(f"{kind}/{slug}.yaml: no such file; {what} belongs there")
             raise InputError(f"config: unknown paper '{slug}'{suggest(slug, self.known)}")
+        self.left_out: dict[str, str] = {}
         self._papers: dict[str, dict[str, Any]] = {}
         self._cohorts: dict[str, dict[str, Any]] = {}
         self._reported: dict[str, dict[str, Any]] = {}
@@ -156,10 +142,16 @@ class Settings:
                 raise InputError(
                     f"config: key 'overrides.{slug}.like' is {start!r}; choose {', '.join(SCALES)}"
                 )
-            merged = merge(_scale_of(self.paper_file(slug), start, file), over)
+            base, where = _scale_of(self.paper_file(slug), start, file), f"config of paper '{slug}'"
+            merged = merge(base, over)
             if self.raw["seeds"]:
                 merged["seeds"] = self.raw["seeds"]
-            check(merged, self.root / "config/schemas/paper.schema.yaml", f"config of paper '{slug}'")
+            left_out.check_some_left(base, merged, where)
+            check(merged, self.root / "config/schemas/paper.schema.yaml", where)
+            left_out.hand_on_trainings(base, merged, where)
+            if lost := left_out.figures_left_out(base, merged, over):
+                merged["figures"] = {k: v for k, v in merged["figures"].items() if k not in lost}
+                self.left_out[slug] = left_out.say(slug, lost)
             for dataset in merged["datasets"].values():
                 for method in dataset["methods"]:
                     if method not in merged["methods"]:
@@ -316,8 +308,9 @@ class Settings:
         return self._reported[paper]
 
     def tables(self, paper: str) -> list[str]:
-        """Return the ids of the tables that a paper reports."""
-        return [table["id"] for table in self.reported(paper)["tables"]]
+        """Return the ids of the tables that a paper reports on datasets that run here."""
+        run = self.paper(paper)["datasets"]
+        return [table["id"] for table in self.reported(paper)["tables"] if table["dataset"] in run]
 
     def fingerprint(self, paper: str) -> str:
         """Return a hash of all configuration that decides a paper's numbers at this scale.

@@ -8,6 +8,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
+from mlmi2023.cohorts.find.groups import check_group
 from mlmi2023.cohorts.forms import VOLUMES, form_of, load_form
 from mlmi2023.core.config import JOINED, MADE, Settings
 from mlmi2023.core.errors import InputError
@@ -18,6 +19,8 @@ from mlmi2023.preprocessing.options import STEPS
 #: splits on which nothing is scored
 UNTESTED = {"train", "val", "atlas"}
 SOURCES = "mlmi2023.cohorts.sources"
+#: forms whose splits and folds keep groups together
+GROUPED = {VOLUMES, "aligned_scans", "ct_stacks", "images", "phased_scans", "scans", "table"}
 
 
 def check_cohort(settings: Settings, name: str) -> None:
@@ -32,6 +35,7 @@ def check_cohort(settings: Settings, name: str) -> None:
         options(STEPS[step], given, where, f"preprocess.{step}")
     _check_tested(where, config)
     _check_names(where, config)
+    _check_group(where, config)
     if config["kind"] == "simulated":
         _check_simulator(where, config)
     elif config["kind"] == "packaged":
@@ -101,6 +105,17 @@ def _check_names(where: str, config: Mapping[str, Any]) -> None:
             )
     if config.get("atlas") is True and config["kind"] not in MADE:
         raise InputError(f"{where}: key 'atlas' is true; name the subject that is the atlas, in quotes")
+
+
+def _check_group(where: str, config: Mapping[str, Any]) -> None:
+    """Who belongs together is said of real data, in forms that are split or dealt into folds."""
+    if "group" not in config:
+        return
+    form = form_of(dict(config))
+    if form not in GROUPED or config["kind"] in MADE:
+        what = f"the form {form}" if form not in GROUPED else f"kind {config['kind']}"
+        raise InputError(f"{where}: key 'group' has no meaning for {what}; take it out")
+    check_group(where, config["group"])
 
 
 def _find(where: str, place: str, key: str, name: str) -> ModuleSpec:

@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import Any
 
 from mlmi2023.cohorts.about import about_packed
+from mlmi2023.cohorts.find.patterns import broken_link, is_broken_link
 from mlmi2023.core.errors import InputError
 
 VOLUMES = "volumes"
@@ -96,11 +97,28 @@ def raw_files(name: str, config: dict[str, Any], root: Path) -> list[Path]:
     if hasattr(form, "raw_files"):
         files = form.raw_files(config, root)
     else:
-        files = sorted(p for p in root.rglob("*") if p.is_file()) or [root]
+        files = sorted(p for p in root.rglob("*") if p.is_file() or p.is_symlink()) or [root]
     lost = [file for file in files if not file.exists()]
+    if lost and is_broken_link(lost[0]):
+        raise broken_link(lost[0])
     if lost:
         raise InputError(f"config of cohort '{name}': no such file: {lost[0]}; {_how_to_get(config)}")
     return files
+
+
+def patterns_of(config: dict[str, Any]) -> dict[str, str]:
+    """Return the name patterns of a cohort's images by their key, of forms that find subjects by them."""
+    read, found = config.get("read") or {}, {}
+    if "images" in read and isinstance(read["images"], str):
+        found["read.images"] = read["images"]
+    for kind in ("sources", "groups"):
+        for number, group in enumerate(read.get(kind) or ()):
+            for key in ("image", "images"):
+                given = group.get(key)
+                several = given if isinstance(given, dict) else {"": given} if given else {}
+                for name, pattern in several.items():
+                    found[f"read.{kind}[{number}].{key}{'.' * bool(name)}{name}"] = pattern
+    return found
 
 
 def _how_to_get(config: dict[str, Any]) -> str:

@@ -46,7 +46,7 @@ def folds(table: Table, task: Mapping[str, Any]) -> Iterator[Fold]:
     labels = table.labels(target)
     for number in range(table.fold_count):
         train, test = table.split(target, number)
-        train, val = hold_out(labels, train, float(task.get("validation", 0.0)), number)
+        train, val = hold_out(labels, train, float(task.get("validation", 0.0)), number, table.groups)
         lost = np.setdiff1d(labels, labels[train])
         if len(lost):
             name = table.classes[target][lost[0]]

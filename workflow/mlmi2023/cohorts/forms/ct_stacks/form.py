@@ -3,7 +3,8 @@
 A made cohort brings scans and references. Of any other, the key ``read`` says:
 
 ``volumes``       id -> NIfTI file or folder of DICOM slices, below the root
-``splits``        id -> train, all or test; without it all are ``all``
+``splits``        id -> train, all or test; without it all are ``all``: tested by what has learned on others,
+                  which are never of the same ``group`` (a key of the cohort)
 ``thickness``     of a slice in mm; without it the DICOM header's, or the distance of slices in NIfTI
 ``pixel``         mm; slices are brought to such pixels by averaging; without it they stay as they are
 ``acquisitions``  [thickness, overlap] of scans to be formed from each volume along its own slice axis, the
@@ -29,9 +30,11 @@ FINER = 4
 def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     """Return the files that :func:`pack` reads; a folder that does not exist stands for its slices."""
     files: list[Path] = []
-    for place in _read_key(config).values():
+    volumes = _read_key(config)
+    _groups("config of the cohort", config, root)  # one that is torn apart is said before anything runs
+    for place in volumes.values():
         path = root / str(place)
-        files += sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        files += sorted(p for p in path.iterdir() if not p.is_dir()) if path.is_dir() else [path]
     return files
 
 
@@ -59,13 +62,26 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             rows = [_made(row, root, part) for row in read_json(root / "volumes.json")]
         else:
             read = config.get("read") or {}
+            groups = _groups(f"config of cohort '{name}'", config, root)
             rows = [
-                _real(subject, root / str(place), read, part) for subject, place in _read_key(config).items()
+                {**_real(subject, root / str(place), read, part), **groups.get(str(subject), {})}
+                for subject, place in _read_key(config).items()
             ]
         about: dict[str, Any] = {"name": name, "form": "ct_stacks", "subjects": rows, "facts": _facts(rows)}
         hashes = {file.name: file_hash(file) for file in sorted(part.iterdir())}
         about["content_hash"] = content_hash([about, hashes])
         write_json(part / "cohort.json", about)
+
+
+def _groups(where: str, config: dict[str, Any], root: Path) -> dict[str, dict[str, str]]:
+    """Return by volume the entry ``group``; empty if the cohort has no groups."""
+    from mlmi2023.cohorts.find.groups import groups_of, keep_together
+
+    read = config.get("read") or {}
+    found = groups_of(where, config, root, map(str, read.get("volumes") or ()))
+    apart = {str(name): split for name, split in (read.get("splits") or {}).items() if split != "all"}
+    keep_together(where, apart, found)
+    return {name: {"group": group} for name, group in found.items()}
 
 
 def _made(row: dict[str, Any], root: Path, part: Path) -> dict[str, Any]:

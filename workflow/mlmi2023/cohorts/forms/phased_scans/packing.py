@@ -137,16 +137,15 @@ def _folds(where: str, config: dict[str, Any], patients: list[Patient]) -> list[
     if not dealt:
         return []
     count = int(dealt["count"])
-    if count > len(patients):
-        raise InputError(
-            f"{where}: key 'folds.count' is {count}, there are {len(patients)} patients; lower it"
-        )
-    order = np.arange(len(patients))
+    groups = list(dict.fromkeys(patient.group for patient in patients))
+    if count > len(groups):
+        raise InputError(f"{where}: key 'folds.count' is {count}, there are {len(groups)} patients; lower it")
+    order = np.arange(len(groups))
     if "seed" in dealt:
         order = np.random.default_rng(int(dealt["seed"])).permutation(order)
-    found = np.empty(len(patients), int)
-    found[order] = np.arange(len(patients)) % count
-    return [int(f) for f in found]
+    found = np.empty(len(groups), int)
+    found[order] = np.arange(len(groups)) % count
+    return [int(found[groups.index(patient.group)]) for patient in patients]
 
 
 def _lungs(patient: Patient, phase: str, scan: Volume) -> Volume:

@@ -6,7 +6,8 @@ says where files lie, in one or more ``groups`` (a public dataset's layout may h
 ``image``        name pattern with {subject}, below the root
 ``images``       instead: patterns by name ({T1: ..., FLAIR: ...}), which become a scan's channels
 ``labels``       the same, of the label map
-``split``        a word for all (``train``), counts in natural order ({train: 20, val: 4}), or lists of ids
+``split``        a word for all (``train``), counts in natural order ({train: 20, val: 4, test: rest}), or
+                 lists of ids
 ``site``         a word for all; optional
 
 Beside ``groups``, ``read`` takes what is done to every scan:
@@ -23,7 +24,7 @@ Beside ``groups``, ``read`` takes what is done to every scan:
 With several images, ``window`` and ``scale`` may be given by name ({CT: [-100, 250]}, {PET: zscore}). All of
 a scan's images lie on the grid of its labels.
 
-The cohort's key ``folds`` deals scans into folds by subject.
+The cohort's key ``folds`` deals scans into folds by subject, or by the cohort's key ``group``.
 """
 
 from pathlib import Path
@@ -68,7 +69,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     channels, dealt = modalities(read), config.get("folds")
     folds = []
     if dealt:
-        ids = [row["subject"] for row in rows]
+        ids = [row.get("together", row["subject"]) for row in rows]
         folds = stratified_folds(
             where, [0] * len(rows), ids, dealt["count"], int(dealt.get("seed", 0))
         ).tolist()

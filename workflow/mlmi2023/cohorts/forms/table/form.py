@@ -90,7 +90,8 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     from mlmi2023.cohorts.find.folds import stratified_folds
 
     where = f"config of cohort '{name}'"
-    table = _read(where, config, root)
+    table = _read(where, _without_group(config), root)
+    groups = _groups(where, config, Path(root), table.subjects)
     for what, text in table.notes:
         print(f"{name}: {what}: {text}", flush=True)
     for target, positive in table.positive.items():
@@ -104,7 +105,9 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
         if folds:
             seed = int(folds.get("seed", 0))
             dealt = [
-                stratified_folds(where, own, table.subjects, folds["count"], seed, table.classes[target])
+                stratified_folds(
+                    where, own, groups or table.subjects, folds["count"], seed, table.classes[target]
+                )
                 for target, own in codes.items()
             ]
             np.save(part / "folds.npy", np.array(dealt, dtype=np.int16).T)
@@ -114,7 +117,10 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
         about: dict[str, Any] = {
             "name": name,
             "form": "table",
-            "subjects": [{"subject": subject, "split": "all"} for subject in table.subjects],
+            "subjects": [
+                {"subject": subject, "split": "all", **({"group": groups[row]} if groups else {})}
+                for row, subject in enumerate(table.subjects)
+            ],
             "columns": [vars(column) for column in table.columns],
             "targets": list(table.targets),  # their order; JSON keeps none of the keys
             "classes": table.classes,
@@ -139,6 +145,31 @@ def _read(where: str, config: dict[str, Any], root: Path) -> "RawTable":
         return read_own(where, read, root)
     assert isinstance(read, Tidy)
     return read_tidy(where, read.classes, root)
+
+
+def _without_group(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration with the column of groups among those that are no features."""
+    from mlmi2023.cohorts.find.groups import is_column
+
+    read, group = dict(config.get("read") or {}), config.get("group")
+    if "file" not in read or not is_column(group) or group in read.get("drop", ()):
+        return config
+    return {**config, "read": {**read, "drop": [*read.get("drop", ()), group]}}
+
+
+def _groups(where: str, config: dict[str, Any], root: Path, subjects: list[str]) -> list[str]:
+    """Return the group of each subject; empty without the key ``group``."""
+    from mlmi2023.cohorts.find.groups import groups_of
+    from mlmi2023.cohorts.formats.delimited import Layout, read_csv
+
+    read = config.get("read") or {}
+    layout = Layout(read.get("separator"), read.get("encoding"), keys=True)
+    own = (root / str(read["file"]), str(read.get("subject", "subject"))) if "file" in read else None
+    found = groups_of(
+        where, config, root, subjects, own,
+        lambda file, text: read_csv(file, text, layout=layout).to_dict("records"),
+    )  # fmt: skip
+    return [found[subject] for subject in subjects] if found else []
 
 
 def _importer(config: dict[str, Any]) -> ModuleType:
