@@ -9,7 +9,8 @@ The key ``read`` says how the raw files lie below the root:
 ``classes``  name by pixel value of the masks: ``{255: lesion}``; they become 1, 2, ... in this order, 0 is
              background. Without it masks have one class, ``foreground``: what is brighter than half of the
              brightest value that a mask of this kind can have (any colour or palette)
-``size``     [rows, columns] that everything is brought to; needed if sizes differ
+``size``     [rows, columns] that everything is stored at; needed if sizes differ. Networks see images at
+             the size of the paper's ``task.size``
 ``grey``     true: one channel instead of three
 
 Splits come from the cohort's ``split`` (numbers, or ``rest``), ``split_seed``, ``split_file`` and ``group``,
