@@ -12,6 +12,7 @@ import pytest
 from bad_inputs import said
 from mlmi2023.core.tidy import COLUMNS
 from mlmi2023.core.yaml_files import read_yaml
+from mlmi2023.preflight.remarks import remarks
 from mlmi2023.reporting.claims.checks import comparisons
 from mlmi2023.reporting.claims.results import evaluate_claims
 from mlmi2023.reporting.read_reported import load_reported
@@ -113,3 +114,20 @@ def test_the_first_dataset_that_took_a_training_of_one_left_out_has_it():
 def test_a_paper_without_any_dataset_is_refused():
     over = {"datasets": {"radfusion": None}}
     said(lambda: changed("pecon", over), "config of paper 'pecon'", "every dataset is left out", "keep one")
+
+
+@pytest.mark.parametrize(("seen", "lines"), [([64, 64], 1), ([224, 224], 0)])
+def test_images_that_are_stored_at_one_size_and_seen_at_another_are_said(seen, lines):
+    read = {"images": "i/{subject}.png", "masks": "m/{subject}.png", "size": [224, 224]}
+    cohort = {"kind": "folder", "form": "images", "root": "x", "read": read, "split": {"train": 3, "test": 1}}
+    over = {"datasets": {"isic2017": None, "isic2018": {"cohort": "mine", "task": {"size": seen}}}}
+    found = remarks(changed("skin_transformer", over, cohorts={"mine": cohort}), "skin_transformer")
+    assert len(found) == lines
+    for line in found:
+        assert "networks see 64 x 64 (task.size) of images that cohort 'mine' keeps at 224 x 224" in line
+
+
+@pytest.mark.parametrize("scale", ["demo", "bench", "paper"])
+def test_there_is_nothing_to_say_of_what_is_shipped(scale):
+    shipped = load(ROOT, {"papers": "all", "scale": scale})
+    assert [line for slug in shipped.papers for line in remarks(shipped, slug)] == []

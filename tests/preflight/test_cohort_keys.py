@@ -182,8 +182,16 @@ CONFIGS = {
         {"papers": ["sr4zct"], "overrides": {"sr4zct": {"methods": {"saint": {"stages": {"first": {}}}}}}},
         "unknown stage 'methods.saint.stages.first'; known: none",
     ),
-    "figure of a dataset that is left out": (
-        {"papers": ["ia_gcn"], "overrides": {"ia_gcn": {"datasets": {"tadpole": None}}}},
+    "figure that is asked for, of a dataset that is left out": (
+        {
+            "papers": ["ia_gcn"],
+            "overrides": {
+                "ia_gcn": {
+                    "datasets": {"tadpole": None},
+                    "figures": {"fig_mask_tadpole": {"methods": ["ia_gcn"]}},
+                }
+            },
+        },
         "key 'figures.fig_mask_tadpole.dataset' is 'tadpole', which is none of the datasets",
     ),
 }

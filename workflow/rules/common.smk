@@ -12,7 +12,7 @@ from mlmi2023.core.own_data import own_data, own_table
 from mlmi2023.core.sources import cohort_sources
 from mlmi2023.core.yaml_files import read_config
 from mlmi2023.preflight.checks import check_paper, check_results
-from mlmi2023.preflight.sizes import other_sizes
+from mlmi2023.preflight.remarks import remarks
 
 # a job that the engine starts in a process of its own was checked before
 CHECKED = workflow.is_main_process
@@ -25,11 +25,9 @@ try:
         check_results(SETTINGS.results)
     for slug in SETTINGS.papers:
         SETTINGS.paper(slug)
-    for line in SETTINGS.left_out.values() if CHECKED else ():
-        logger.info(line)
     for slug in SETTINGS.papers if CHECKED else ():
-        for line in other_sizes(SETTINGS, slug):
-            logger.warning(line)
+        for line in remarks(SETTINGS, slug):
+            logger.info(line)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

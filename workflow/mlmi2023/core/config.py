@@ -14,6 +14,7 @@ from mlmi2023.core import left_out
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import content_hash
 from mlmi2023.core.merging import merge
+from mlmi2023.core.order import in_order
 from mlmi2023.core.schemas import check, suggest
 from mlmi2023.core.sharing import Training, check_alike, share_of
 from mlmi2023.core.yaml_files import read_yaml
@@ -221,7 +222,7 @@ class Settings:
                 over = {key: value for key, value in own.items() if key != "like"}
                 own = merge(self._known_cohort(own["like"]), over)
             check(own, self.root / "config/schemas/cohort.schema.yaml", f"config of cohort '{name}'")
-            own = dict(own)
+            own = in_order(own)
             if own["kind"] == "dataset":
                 own["layout"] = read_yaml(self.root / f"resources/datasets/{own['dataset']}.yaml")
             self._cohorts[name] = own

@@ -17,6 +17,7 @@ WITHOUT_EFFECT = (
     "core/errors.py",
     "core/left_out.py",
     "core/merging.py",
+    "core/order.py",
     "core/provenance.py",
 )
 
