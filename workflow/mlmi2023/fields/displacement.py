@@ -98,9 +98,10 @@ def warp_labels(labels: Tensor, displacement: Tensor, mode: Mode = "nearest") ->
         return warp(labels, displacement, mode="nearest")
     best = warp((labels == 0).float(), displacement)
     result = torch.zeros_like(best, dtype=labels.dtype)
-    for label in labels.unique().tolist():
-        if label != 0:
-            share = warp((labels == label).float(), displacement)
+    found = labels.unique()
+    for some in found[found != 0].split(4):  # few masks at a time, for memory; together, for their places
+        masks = (labels == some.view(1, -1, *[1] * (labels.ndim - 2))).float()
+        for label, share in zip(some.tolist(), warp(masks, displacement).split(1, dim=1)):
             result[share > best] = label
             best = torch.maximum(best, share)
     return result
