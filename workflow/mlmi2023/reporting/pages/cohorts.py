@@ -11,6 +11,7 @@ import pandas as pd
 from mlmi2023.cohorts.about import about_packed
 from mlmi2023.cohorts.forms import VOLUMES, form_of
 from mlmi2023.core.errors import InputError
+from mlmi2023.preprocessing.doubts import read_doubts
 
 COLUMNS = ["subject", "step", "metric", "value"]
 
@@ -110,6 +111,7 @@ def describe_cohort(
         ("subjects", counts),
         *(_volume_facts(config, about) if form_of(dict(config)) == VOLUMES else about["facts"]),
         ("data hash", about["content_hash"]),
+        *(("look at this", line) for line in read_doubts(qc)),
     ]
     return Cohort(name, tuple((what, text) for what, text in lines), qc, tuple(datasets))
 

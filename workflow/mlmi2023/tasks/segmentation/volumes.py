@@ -44,7 +44,7 @@ class Volumes(Cases):
         self.channels = len(self.modalities)
         if max(scans.label_names) > MOST:
             raise InputError(
-                f"cohort '{scans.name}' has label {max(scans.label_names)}, and networks answer up to {MOST}; "
+                f"cohort '{scans.name}' has label {max(scans.label_names)}, networks answer up to {MOST}; "
                 "renumber those to learn by the cohort's key read.labels_kept, such as {1001: 1, 2001: 2}"
             )
         #: label values may have gaps, so there are as many classes as the largest says

@@ -20,6 +20,7 @@ simulator, or name patterns under ``read.groups``. They are packed as volumes on
 Labels take no part in the alignment. The grid's middle is the middle of what is above 0 in the reference.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,17 @@ def _facts(rows: list[dict[str, Any]], aligner: Any, values: set[int]) -> list[t
     ]
 
 
+def looks(packed: Path) -> Iterator[Any]:
+    """Yield every scan for the search of near-twins, by its first image."""
+    from mlmi2023.cohorts.forms.volumes.reader import open_packed
+    from mlmi2023.preprocessing.twins import Look
+
+    cohort = open_packed(packed)
+    images = cohort.images(cohort.modalities[0])
+    for subject, split, image in zip(cohort.subjects, cohort.splits, images):
+        yield Look(subject, split, image)
+
+
 def draw_samples(packed: Path, png: Path) -> None:
     """Draw slices of some scans on the common grid, structures coloured."""
     import matplotlib
@@ -133,7 +145,7 @@ def draw_samples(packed: Path, png: Path) -> None:
     import numpy as np
 
     from mlmi2023.cohorts.forms.volumes.reader import open_packed
-    from mlmi2023.drawing.slices import label_colours, paint
+    from mlmi2023.drawing.slices import label_colours, name_edges, paint
 
     cohort = open_packed(packed)
     firsts = {split: cohort.indices(split) for split in dict.fromkeys(cohort.splits)}
@@ -156,6 +168,7 @@ def draw_samples(packed: Path, png: Path) -> None:
                     axes.imshow(paint(labels[cut].T, colours, 0.6), origin="lower", aspect=aspect,
                                 interpolation="nearest")  # fmt: skip
                 axes.axis("off")
+                name_edges(axes, ("axial", "coronal")[k])
         column[0].set_title(f"{cohort.subjects[row]} · {cohort.splits[row]}", fontsize=8, color="white")
     figure.savefig(png, dpi=100, facecolor="black")
     plt.close(figure)

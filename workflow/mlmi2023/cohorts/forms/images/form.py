@@ -19,6 +19,7 @@ Without ``read`` the layout is that of the simulators: ``images/{subject}.png``,
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,16 @@ def _facts(images: Any, masks: Any, splits: list[str], classes: list[str]) -> li
         ],
         ("same image in two splits", f"{across} images" if across else "none"),
     ]  # fmt: skip
+
+
+def looks(packed: Path) -> Iterator[Any]:
+    """Yield every image for the search of near-twins."""
+    from mlmi2023.cohorts.forms.images.reader import open_images
+    from mlmi2023.preprocessing.twins import Look
+
+    cohort = open_images(packed)
+    for subject, split, image in zip(cohort.subjects, cohort.splits, cohort.images):
+        yield Look(subject, split, image, channels=True)
 
 
 def draw_samples(packed: Path, png: Path) -> None:

@@ -26,6 +26,7 @@ a scan's images lie on the grid of its labels.
 The cohort's key ``folds`` deals scans into folds by subject.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,17 @@ def _facts(about: list[dict[str, Any]], values: set[int], read: dict[str, Any]) 
     return facts + ([("sites", ", ".join(f"{n} {s}" for s, n in sorted(sites.items())))] if sites else [])
 
 
+def looks(packed: Path) -> Iterator[Any]:
+    """Yield every scan for the search of near-twins, by its first image."""
+    from mlmi2023.cohorts.forms.scans.reader import open_scans
+    from mlmi2023.preprocessing.twins import Look
+
+    scans = open_scans(packed)
+    sides = [f"fold {fold}" for fold in scans.folds] or scans.splits
+    for row, (subject, side) in enumerate(zip(scans.subjects, sides)):
+        yield Look(subject, side, scans.image(row))
+
+
 def draw_samples(packed: Path, png: Path) -> None:
     """Draw slices of some scans, structures coloured."""
     import matplotlib
@@ -188,7 +200,7 @@ def draw_samples(packed: Path, png: Path) -> None:
     import numpy as np
 
     from mlmi2023.cohorts.forms.scans.reader import open_scans
-    from mlmi2023.drawing.slices import label_colours, paint
+    from mlmi2023.drawing.slices import label_colours, name_edges, paint
 
     scans = open_scans(packed)
     firsts = {split: scans.rows(split) for split in dict.fromkeys(scans.splits)}
@@ -211,6 +223,7 @@ def draw_samples(packed: Path, png: Path) -> None:
                     axes.imshow(paint(labels[cut].T, colours, 0.6), origin="lower", aspect=aspect,
                                 interpolation="nearest")  # fmt: skip
                 axes.axis("off")
+                name_edges(axes, ("axial", "coronal")[k])
         about = " · ".join(filter(None, [scans.subjects[row], scans.splits[row], scans.sites[row]]))
         column[0].set_title(about, fontsize=8, color="white")
     figure.savefig(png, dpi=100, facecolor="black")

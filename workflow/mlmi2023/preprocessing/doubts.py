@@ -1,0 +1,68 @@
+"""What to look at first in a cohort's quality control: a line for each subject or pair that is in doubt."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlmi2023.cohorts.formats.header_checks import two_places
+from mlmi2023.core.files import atomic
+
+FILE = "warnings.txt"
+#: a subject that fits the template less than this share of the cohort's median is in doubt, from FEW on
+SHARE, FEW = 0.5, 4
+
+
+def misregistered(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a line for each subject that does not lie as the template does.
+
+    Args:
+        rows: scores of :func:`mlmi2023.preprocessing.truth.score_batch`.
+    """
+    scores: dict[str, dict[str, float]] = {"template_match": {}, "turned_match": {}}
+    for row in rows:
+        if row["metric"] in scores:
+            scores[row["metric"]][row["subject"]] = row["value"]
+    match, turned = scores.values()
+    usual = float(np.median(list(match.values()))) if match else 0.0
+    found = []
+    for subject, own in match.items():
+        if turned[subject] > own:
+            why = (
+                f"fits the template better turned by 90 or 180 degrees ({turned[subject]:.3f}, not {own:.3f})"
+            )
+        elif len(match) >= FEW and own < SHARE * usual:
+            why = f"fits the template far less than others do ({own:.3f}, half of them above {usual:.3f})"
+        else:
+            continue
+        found.append(
+            f"sub-{subject}: {why}, so its registration is in doubt: look at sub-{subject}.png, repair its "
+            "header or leave it out"
+        )
+    return found
+
+
+def in_two_places(files: Iterable[str | Path]) -> list[str]:
+    """Return a line for each NIfTI whose sform and qform disagree; other files have none."""
+    import nibabel as nib
+
+    found = []
+    for file in dict.fromkeys(map(str, files)):
+        if file.endswith((".nii", ".nii.gz")) and (apart := two_places(nib.load(file))):
+            found.append(f"{file}: {apart}")
+    return found
+
+
+def read_doubts(folder: Path) -> list[str]:
+    """Return the lines of ``warnings.txt``; none without the file."""
+    file = folder / FILE
+    return file.read_text().splitlines() if file.is_file() else []
+
+
+def write_doubts(folder: Path, lines: Sequence[str]) -> None:
+    """Write ``warnings.txt`` and repeat it in the log; an empty file says that there is nothing to say."""
+    for line in lines:
+        print(f"warning: {line}", flush=True)
+    with atomic(folder / FILE) as part:
+        part.write_text("".join(f"{line}\n" for line in lines))
