@@ -147,6 +147,17 @@ def test_twins_need_a_correlation_of_0_99_and_may_differ_in_brightness():
     assert near_twins([]) == []
 
 
+def test_cases_that_look_alike_by_nature_are_no_twins():
+    """One shape in all, as lungs on a grid have it, and a little that is each patient's own."""
+    shape = 20 * image(0)
+    looks = [Look(str(n), "train" if n % 2 else "test", shape + image(n)) for n in range(1, 7)]
+    pair = [look.image.astype(float).ravel() for look in looks[:2]]
+    assert np.corrcoef(*pair)[0, 1] > 0.99 and near_twins(looks) == []
+    again = [*looks, Look("again", "test", nearly(looks[0].image))]
+    (line,) = near_twins(again)
+    assert line.startswith("1 (train) and again (test)")
+
+
 def test_many_twins_are_counted():
     looks = [Look(str(n), "train" if n % 2 else "test", image(0)) for n in range(8)]
     lines = near_twins(looks)
