@@ -7,7 +7,7 @@ import numpy as np
 
 #: correlation from which on two images count as one
 ALIKE = 0.99
-#: the same of what sets them off from the cohort's mean, which says more where all look alike, from FEW cases on
+#: the same of what sets them off from the mean of all, from FEW cases on
 PECULIAR, FEW = 0.9, 4
 #: places along each axis at which images are compared, by number of axes
 PLACES = {2: 32, 3: 20}

@@ -16,8 +16,15 @@ def write_xfm(path: str | Path, matrix: np.ndarray, kind: str, target: str) -> N
 
 
 def target_of(path: str | Path) -> str:
-    """Return the template that a matrix of :func:`write_xfm` leads to."""
-    return str(read_json(path)["target"])
+    """Return the template that a matrix of :func:`write_xfm` leads to.
+
+    Raises:
+        InputError: the file does not say, as those of earlier versions.
+    """
+    target = read_json(path).get("target")
+    if not target:
+        raise InputError(f"{path}: does not name its template; run the affine step again")
+    return str(target)
 
 
 def read_xfm(path: str | Path) -> np.ndarray:

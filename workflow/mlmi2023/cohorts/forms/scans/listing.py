@@ -89,10 +89,7 @@ def _split(where: str, given: Any, subjects: list[str]) -> dict[str, str]:
         return dict.fromkeys(subjects, given)
     assigned: dict[str, str] = {}
     start = 0
-    counted = sum(own for own in given.values() if isinstance(own, int))
     for split, own in given.items():
-        if own == "rest":
-            own = max(0, len(subjects) - counted)
         if isinstance(own, int):
             members = subjects[start : start + own]
             start += own

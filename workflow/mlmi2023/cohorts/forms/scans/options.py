@@ -30,7 +30,7 @@ def split_word(value: str) -> str:
 def file_name(value: str) -> str:
     """Accept names of images, which become names of files beside those of labels and landmarks."""
     if value.lower() in ("labels", "landmarks", "truth"):
-        return f"an image cannot be called '{value}'; rename it"
+        return "an image cannot be called so; rename it"
     if not re.fullmatch(r"\w[\w .+-]*", value):
         return "it becomes a file's name; use letters, digits, _ + - . and spaces"
     return ""
