@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlmi2023.cohorts.forms.scans import form as scans
-from mlmi2023.preprocessing.doubts import in_two_places, misregistered, read_doubts, write_doubts
+from mlmi2023.preprocessing.doubts import doubts_of, in_two_places, misregistered, read_doubts, write_doubts
 from mlmi2023.preprocessing.match import shared, template_match, turns
 from mlmi2023.preprocessing.templates import load_template
 from mlmi2023.preprocessing.twins import NAMED, Look, near_twins
@@ -180,6 +180,15 @@ def test_twins_of_packed_scans_are_found_whatever_their_size(tmp_path):
         "scale": "zscore",
         "groups": [{"image": "s{subject}.nii.gz", "labels": "l{subject}.nii.gz", "split": split}],
     }
-    scans.pack({"kind": "folder", "read": read}, tmp_path, tmp_path / "out", "mine")
-    (line,) = near_twins(scans.looks(tmp_path / "out"))
+    config = {"kind": "folder", "read": read}
+    scans.pack(config, tmp_path, tmp_path / "out", "mine")
+    (line,) = doubts_of(scans, config, tmp_path, tmp_path / "out")
     assert line.startswith("0 (train) and 2 (test)")
+    for name in ("s1", "l1"):
+        header = nib.load(tmp_path / f"{name}.nii.gz")
+        header.set_qform(np.diag([1.0, -1.0, -1.0, 1.0]), 1)
+        header.set_sform(np.eye(4), 1)
+        header.to_filename(tmp_path / f"{name}.nii.gz")
+    lines = doubts_of(scans, config, tmp_path, tmp_path / "out")
+    assert len(lines) == 3 and sum("sform and qform" in line for line in lines) == 2
+    assert len(doubts_of(scans, {**config, "kind": "simulated"}, tmp_path, tmp_path / "out")) == 1

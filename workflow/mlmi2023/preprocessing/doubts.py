@@ -1,13 +1,15 @@
 """What to look at first in a cohort's quality control: a line for each subject or pair that is in doubt."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mlmi2023.cohorts.formats.header_checks import two_places
+from mlmi2023.core.config import MADE
 from mlmi2023.core.files import atomic
+from mlmi2023.preprocessing.twins import near_twins
 
 FILE = "warnings.txt"
 #: a subject that fits the template less than this share of the cohort's median is in doubt, from FEW on
@@ -58,6 +60,20 @@ def read_doubts(folder: Path) -> list[str]:
     """Return the lines of ``warnings.txt``; none without the file."""
     file = folder / FILE
     return file.read_text().splitlines() if file.is_file() else []
+
+
+def doubts_of(form: Any, config: Mapping[str, Any], root: Path, packed: Path) -> list[str]:
+    """Return the lines of a cohort of another form than volumes.
+
+    Args:
+        form: the form's module (:mod:`mlmi2023.cohorts.forms`).
+        config: the cohort's configuration.
+        root: its raw root; headers of files that the workflow made are not looked at.
+        packed: its packed folder.
+    """
+    own = hasattr(form, "raw_files") and config["kind"] not in MADE
+    twins = near_twins(form.looks(packed)) if hasattr(form, "looks") else []
+    return [*(in_two_places(form.raw_files(dict(config), root)) if own else []), *twins]
 
 
 def write_doubts(folder: Path, lines: Sequence[str]) -> None:

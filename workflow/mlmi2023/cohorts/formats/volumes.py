@@ -154,7 +154,8 @@ def _load_image(path: Path) -> tuple[np.ndarray, Any]:
             promised = check_size(path, image)
             if path.name.endswith((".nii.gz", ".mgz")):
                 # unpacked whole, since only then its checksum is compared
-                image = type(image).from_bytes(unpack(path, image, promised))
+                kind: Any = type(image)
+                image = kind.from_bytes(unpack(path, image, promised))
         if apart := two_places(image):
             warnings.warn(f"{path}: {apart}", stacklevel=4)
         return np.asarray(image.dataobj), np.asarray(image.affine, dtype=float)

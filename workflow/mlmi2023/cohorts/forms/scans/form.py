@@ -13,8 +13,8 @@ Beside ``groups``, ``read`` takes what is done to every scan:
 
 ``modality``     name of the image; default ``image``
 ``spacing``      mm along X, Y, Z; without it scans keep their voxels
-``window``       [low, high], which become 0 and 1, the rest is clipped; Hounsfield units of CT, so that a scan
-                 without any value below 0 is refused where low is
+``window``       [low, high], which become 0 and 1, the rest is clipped; Hounsfield units of CT, so that where
+                 low is below 0, a scan without any value there is refused
 ``scale``        instead: ``zscore`` over what is not 0 (stripped heads), or ``percentiles`` (1 and 99)
 ``missing``      an image that a scan lacks: ``refuse`` (default), or ``zero``, which packs zeros and says so
 ``crop``         true: cut to the box of what is above 0 after scaling, as a CT's air is

@@ -58,7 +58,7 @@ class Group(Options):
         """One image or several."""
         if (self.image is None) == (self.images is None):
             return "give one of 'image' and 'images'"
-        for name, pattern in (self.images or {"image": self.image}).items():
+        for name, pattern in (self.images or {"image": self.image or ""}).items():
             if pattern == self.labels:
                 return f"labels is '{pattern}', as {name} is; name the label maps"
         if isinstance(self.split, dict) and list(self.split.values()).count("rest") > 1:
