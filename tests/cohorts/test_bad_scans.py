@@ -17,6 +17,7 @@ from mlmi2023.cohorts.forms.scans.keys import read_key
 from mlmi2023.cohorts.forms.scans.reader import open_scans
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
 from mlmi2023.preprocessing.batch import step_options
+from mlmi2023.tasks.registration.volumes import Volumes as Pairs
 from mlmi2023.tasks.segmentation import Slices, Volumes
 from segmentation_data import job
 
@@ -100,6 +101,14 @@ def test_wide_labels_are_segmented_by_slices_and_refused_where_values_are_classe
     said(lambda: Volumes(job(folder / "out")), "cohort 'mine' has label 2034", "read.labels_kept")
     cases = Slices(job(folder / "out", task={"organs": {"second": 2034}}))
     assert np.array_equal(cases.truth(1), ct(1)[1].transpose(2, 1, 0) == 2)
+
+
+def test_labels_that_registration_cannot_hold_are_refused(folder):
+    for n in range(3):
+        save(folder / f"l{n}.nii.gz", ct(n)[1].astype(np.int32) * 17000)
+    cohort = pack(folder, aligned)
+    said(lambda: Pairs(cohort, "CT", "CT"), "cohort 'mine' has label 34000", "read.labels_kept")
+    Pairs(pack(folder, aligned, labels_kept={17000: 1, 34000: 2}), "CT", "CT")
 
 
 def test_empty_maps_are_cases_in_any_container(folder):

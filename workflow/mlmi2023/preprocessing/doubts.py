@@ -11,7 +11,6 @@ from mlmi2023.core.config import MADE
 from mlmi2023.core.files import atomic
 from mlmi2023.preprocessing.twins import near_twins
 
-FILE = "warnings.txt"
 #: a subject that fits the template less than this share of the cohort's median is in doubt, from FEW on
 SHARE, FEW = 0.5, 4
 
@@ -56,12 +55,6 @@ def in_two_places(files: Iterable[str | Path]) -> list[str]:
     return found
 
 
-def read_doubts(folder: Path) -> list[str]:
-    """Return the lines of ``warnings.txt``; none without the file."""
-    file = folder / FILE
-    return file.read_text().splitlines() if file.is_file() else []
-
-
 def doubts_of(form: Any, config: Mapping[str, Any], root: Path, packed: Path) -> list[str]:
     """Return the lines of a cohort of another form than volumes.
 
@@ -80,5 +73,5 @@ def write_doubts(folder: Path, lines: Sequence[str]) -> None:
     """Write ``warnings.txt`` and repeat it in the log; an empty file says that there is nothing to say."""
     for line in lines:
         print(f"warning: {line}", flush=True)
-    with atomic(folder / FILE) as part:
+    with atomic(folder / "warnings.txt") as part:
         part.write_text("".join(f"{line}\n" for line in lines))

@@ -11,7 +11,6 @@ import pandas as pd
 from mlmi2023.cohorts.about import about_packed
 from mlmi2023.cohorts.forms import VOLUMES, form_of
 from mlmi2023.core.errors import InputError
-from mlmi2023.preprocessing.doubts import read_doubts
 
 COLUMNS = ["subject", "step", "metric", "value"]
 
@@ -111,9 +110,15 @@ def describe_cohort(
         ("subjects", counts),
         *(_volume_facts(config, about) if form_of(dict(config)) == VOLUMES else about["facts"]),
         ("data hash", about["content_hash"]),
-        *(("look at this", line) for line in read_doubts(qc)),
+        *(("look at this", line) for line in _doubts(qc)),
     ]
     return Cohort(name, tuple((what, text) for what, text in lines), qc, tuple(datasets))
+
+
+def _doubts(qc: Path) -> list[str]:
+    """Return what the quality control warns of, a line each."""
+    file = qc / "warnings.txt"
+    return file.read_text().splitlines() if file.is_file() else []
 
 
 def _volume_facts(config: Mapping[str, Any], about: Mapping[str, Any]) -> list[tuple[str, str]]:
