@@ -40,7 +40,7 @@ class Volumes:
         largest = torch.iinfo(torch.int16).max
         if (label := max(packed.label_names, default=0)) > largest:
             raise InputError(
-                f"cohort '{packed.name}' has label {label}, registration takes them up to {largest}; renumber "
+                f"cohort '{packed.name}' has label {label}, registration takes up to {largest}; renumber "
                 "its label maps (form aligned_scans: key read.labels_kept)"
             )
         self._stores: dict[str, VolumeStore] = {}
