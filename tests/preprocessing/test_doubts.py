@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 
 from mlmi2023.cohorts.forms.scans import form as scans
-from mlmi2023.preprocessing.doubts import doubts_of, in_two_places, misregistered, write_doubts
-from mlmi2023.preprocessing.match import shared, template_match, turns
+from mlmi2023.preprocessing.doubts import (
+    doubts_of,
+    in_two_places,
+    misregistered,
+    turned_scans,
+    write_doubts,
+)
+from mlmi2023.preprocessing.match import others_match, shared, template_match, turns
 from mlmi2023.preprocessing.templates import load_template
 from mlmi2023.preprocessing.twins import NAMED, Look, near_twins
 from mlmi2023.reporting.pages.cohorts import describe_cohort
@@ -73,6 +79,20 @@ def test_one_that_fits_far_less_than_the_others_is_named():
     assert line.startswith("sub-1: ") and "0.050" in line
     assert misregistered(rows([0.15, 0.09, 0.12, 0.16])) == [] and misregistered(rows([0.15, 0.05])) == []
     assert misregistered([]) == []
+
+
+def test_a_scan_that_lies_turned_among_aligned_ones_is_named():
+    """Bodies of an ellipse with an organ at one side: none is turned, then one by each of some turns."""
+    x, y, z = np.meshgrid(*[np.linspace(-1, 1, n) for n in (40, 30, 20)], indexing="ij")
+    body = np.where(x**2 + y**2 < 0.8, 0.5, 0) + 0.4 * (((x - 0.4) ** 2 + y**2 + (z - 0.3) ** 2) < 0.1)
+    draw = np.random.default_rng(0)
+    scans = [body + draw.normal(0, 0.05, body.shape) for _ in range(4)]
+    assert turned_scans(list("abcd"), others_match(scans, (5.0, 5.0, 8.0))) == []
+    for change in (lambda a: a[::-1, ::-1], lambda a: a[:, ::-1, ::-1], lambda a: a[::-1, :, ::-1]):
+        found = others_match([*scans[:2], change(scans[2]), scans[3]], (5.0, 5.0, 8.0))
+        (line,) = turned_scans(list("abcd"), found)
+        assert line.startswith("c: ")
+    assert turned_scans(["a", "b"], [(0.1, 0.9)] * 2) == []
 
 
 def test_headers_that_contradict_themselves_are_named(tmp_path):

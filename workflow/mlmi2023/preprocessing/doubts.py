@@ -13,6 +13,8 @@ from mlmi2023.preprocessing.twins import near_twins
 
 #: a subject that fits the template less than this share of the cohort's median is in doubt, from FEW on
 SHARE, FEW = 0.5, 4
+#: of correlations; a trunk is nearly the same from in front and from behind
+MARGIN = 0.01
 
 
 def misregistered(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -44,6 +46,22 @@ def misregistered(rows: Sequence[dict[str, Any]]) -> list[str]:
     return found
 
 
+def turned_scans(names: Sequence[str], matches: Sequence[tuple[float, float]]) -> list[str]:
+    """Return a line for each aligned scan that fits the others better turned.
+
+    Args:
+        names: of the scans.
+        matches: of :func:`mlmi2023.preprocessing.match.others_match`; of fewer than three scans it cannot be
+            said which one is turned.
+    """
+    return [
+        f"{name}: fits the other scans better turned by 90 or 180 degrees ({turned:.3f}, not {own:.3f}), so "
+        "its alignment is in doubt: look at it, repair its header or leave it out"
+        for name, (own, turned) in zip(names, matches)
+        if turned > own + MARGIN and len(names) > 2
+    ]
+
+
 def in_two_places(files: Iterable[str | Path]) -> list[str]:
     """Return a line for each NIfTI whose sform and qform disagree; other files have none."""
     import nibabel as nib
@@ -65,8 +83,10 @@ def doubts_of(form: Any, config: Mapping[str, Any], root: Path, packed: Path) ->
         packed: its packed folder.
     """
     own = hasattr(form, "raw_files") and config["kind"] not in MADE
+    headers = in_two_places(form.raw_files(dict(config), root)) if own else []
+    lies = form.turned(packed) if hasattr(form, "turned") else []
     twins = near_twins(form.looks(packed)) if hasattr(form, "looks") else []
-    return [*(in_two_places(form.raw_files(dict(config), root)) if own else []), *twins]
+    return [*lies, *headers, *twins]
 
 
 def write_doubts(folder: Path, lines: Sequence[str]) -> None:

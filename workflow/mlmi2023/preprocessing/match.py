@@ -1,6 +1,6 @@
 """How much a registered brain tells of the template, whatever its contrast; no truth is needed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import permutations, product
 
 import numpy as np
@@ -10,6 +10,7 @@ from mlmi2023.preprocessing.templates import NAME, load_template
 
 COARSE = 4.0  # mm; a gross mistake shows at any resolution
 BINS = 32
+SIDE = 24  # voxels of the cubes that scans are compared in
 
 
 def template_match(
@@ -40,6 +41,39 @@ def template_match(
     seen = resample(array, affine, cube.shape, where, move)
     found = [shared(seen[turned > 0], turned[turned > 0]) for turned in turns(cube)]
     return found[0], max(found[1:])
+
+
+def others_match(images: Iterable[np.ndarray], spacing: Sequence[float]) -> list[tuple[float, float]]:
+    """Return how well each of several aligned scans fits the mean of the others, as it lies and turned.
+
+    Args:
+        images: each (X, Y, Z) on one grid, 0 where there is nothing.
+        spacing: its voxel sizes in mm.
+
+    Returns:
+        of each scan, its correlation with the mean of the others in a cube around the grid, and the best over
+        the other 23 ways to turn that mean.
+    """
+    cubes = np.stack([_cube(image, spacing) for image in images])
+    cubes -= cubes.mean((1, 2, 3), keepdims=True)
+    cubes /= np.maximum(np.linalg.norm(cubes.reshape(len(cubes), -1), axis=1), 1e-9)[:, None, None, None]
+    total, found = cubes.sum(0), []
+    for cube in cubes:
+        rest = total - cube
+        alike = [float((cube * turned).sum() / np.linalg.norm(rest)) for turned in turns(rest)]
+        found.append((alike[0], max(alike[1:])))
+    return found
+
+
+def _cube(image: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+    """Return an image at evenly spread places of a cube around it, 0 beyond it."""
+    mm = np.array(image.shape) * spacing
+    along = (np.arange(SIDE) - (SIDE - 1) / 2) * mm.max() / SIDE
+    places = [np.rint(along / s + (n - 1) / 2).astype(int) for n, s in zip(image.shape, spacing)]
+    inside = [(p >= 0) & (p < n) for p, n in zip(places, image.shape)]
+    cube = np.zeros((SIDE,) * 3, np.float32)
+    cube[np.ix_(*inside)] = image[np.ix_(*[p[i] for p, i in zip(places, inside)])]
+    return cube
 
 
 def turns(cube: np.ndarray) -> Iterator[np.ndarray]:

@@ -136,6 +136,16 @@ def looks(packed: Path) -> Iterator[Any]:
         yield Look(subject, split, image)
 
 
+def turned(packed: Path) -> list[str]:
+    """Return what to say of scans whose alignment left them turned."""
+    from mlmi2023.cohorts.forms.volumes.reader import open_packed
+    from mlmi2023.preprocessing.doubts import turned_scans
+    from mlmi2023.preprocessing.match import others_match
+
+    cohort = open_packed(packed)
+    return turned_scans(cohort.subjects, others_match(cohort.images(cohort.modalities[0]), cohort.spacing))
+
+
 def draw_samples(packed: Path, png: Path) -> None:
     """Draw slices of some scans on the common grid, structures coloured."""
     import matplotlib
