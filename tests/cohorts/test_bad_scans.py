@@ -79,6 +79,15 @@ def test_empty_maps_are_cases_in_any_container(folder):
     said(lambda: read_labels(path), "p.pkl", "0 everywhere")
 
 
+def test_a_pickle_holds_image_and_labels(folder):
+    for n in range(3):
+        hu, labels = ct(n)
+        (folder / f"p{n}.pkl").write_bytes(pickle.dumps((hu, labels * (n != 1))))
+    pattern = "p{subject}.pkl"
+    cohort = pack(folder, groups=[{**GROUP, "image": pattern, "labels": pattern}])
+    assert [int(cohort.labels(row).max()) for row in range(3)] == [2, 0, 2]
+
+
 # --- keys: refused when the workflow loads ----------------------------------------------------------
 
 CASES = [  # form, keys, words of the line

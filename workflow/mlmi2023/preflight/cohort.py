@@ -78,7 +78,7 @@ def _check_names(where: str, config: Mapping[str, Any]) -> None:
     for name, pattern in (config.get("images") or {}).items():
         if wrong := file_name(name):
             raise InputError(f"{where}: key 'images' names '{name}': {wrong}")
-        if pattern == config.get("labels"):
+        if pattern == config.get("labels") and not pattern.endswith(".pkl"):  # which may hold both
             raise InputError(
                 f"{where}: key 'labels' is '{pattern}', as images.{name} is; name the label maps"
             )

@@ -59,7 +59,7 @@ class Group(Options):
         if (self.image is None) == (self.images is None):
             return "give one of 'image' and 'images'"
         for name, pattern in (self.images or {"image": self.image or ""}).items():
-            if pattern == self.labels:
+            if pattern == self.labels and not pattern.endswith(".pkl"):  # which may hold both
                 return f"labels is '{pattern}', as {name} is; name the label maps"
         if isinstance(self.split, dict) and list(self.split.values()).count("rest") > 1:
             return "split says rest more than once; give numbers to all but one"
