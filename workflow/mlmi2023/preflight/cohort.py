@@ -10,6 +10,7 @@ from typing import Any
 
 from mlmi2023.cohorts.find.groups import check_group
 from mlmi2023.cohorts.forms import VOLUMES, form_of, load_form
+from mlmi2023.cohorts.forms.scans.options import file_name
 from mlmi2023.core.config import JOINED, MADE, Settings
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.options import Options, options
@@ -97,9 +98,11 @@ def _check_tested(where: str, config: Mapping[str, Any]) -> None:
 
 
 def _check_names(where: str, config: Mapping[str, Any]) -> None:
-    """Labels are other files than images, and a real atlas is a subject."""
+    """Images have names of files, labels are other files than images, and a real atlas is a subject."""
     for name, pattern in (config.get("images") or {}).items():
-        if pattern == config.get("labels"):
+        if wrong := file_name(name):
+            raise InputError(f"{where}: key 'images' names '{name}': {wrong}")
+        if pattern == config.get("labels") and not pattern.endswith(".pkl"):  # which may hold both
             raise InputError(
                 f"{where}: key 'labels' is '{pattern}', as images.{name} is; name the label maps"
             )

@@ -10,6 +10,11 @@ only, since ``raw_files`` is called whenever the DAG is built:
     decide), ``facts`` (rows of what and text, for the page) and ``content_hash`` (of all that is packed).
 ``draw_samples(packed, png)``
     Draw a picture of some samples.
+``looks(packed)``
+    Optional: yield every case with its side of the split and its image
+    (:class:`mlmi2023.preprocessing.twins.Look`), so that near-twins are found.
+``turned(packed)``
+    Optional: a line for each case that a registration left turned.
 ``raw_files(config, root)``
     Optional: the user's files that ``pack`` reads. Without it, every file below the root counts.
 ``read_key(config, where)``

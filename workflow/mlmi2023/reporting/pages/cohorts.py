@@ -111,6 +111,7 @@ def describe_cohort(
         *(_volume_facts(config, about) if form_of(dict(config)) == VOLUMES else about["facts"]),
         *_positive_classes(about),
         ("data hash", about["content_hash"]),
+        *(("look at this", line) for line in _doubts(qc)),
     ]
     return Cohort(name, tuple((what, text) for what, text in lines), qc, tuple(datasets))
 
@@ -122,6 +123,12 @@ def _positive_classes(about: Mapping[str, Any]) -> list[tuple[str, str]]:
     )
     text = ", ".join(f"{positive} ({target})" for target, positive in pairs.items())
     return [("positive class", text)] if text else []
+
+
+def _doubts(qc: Path) -> list[str]:
+    """Return what the quality control warns of, a line each."""
+    file = qc / "warnings.txt"
+    return file.read_text().splitlines() if file.is_file() else []
 
 
 def _volume_facts(config: Mapping[str, Any], about: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -253,6 +253,7 @@ def draw_samples(packed: Path, png: Path) -> None:
     import numpy as np
 
     from mlmi2023.cohorts.forms.ct_stacks.reader import open_stacks
+    from mlmi2023.drawing.slices import name_edges
 
     cohort = open_stacks(packed)
     # ordinary volumes first, then one of each other kind
@@ -279,7 +280,8 @@ def draw_samples(packed: Path, png: Path) -> None:
         column[0].set_title(f"{volume.name} · {volume.split}", fontsize=9, color="white")
         text = f"{thick.thickness:g} mm every {thick.spacing:g} mm"
         column[2].set_title(text, fontsize=8, color="white")
-        for axes in column:
+        for axes, plane in zip(column, ("axial", "coronal", "coronal")):
             axes.axis("off")
+            name_edges(axes, plane)
     figure.savefig(png, dpi=100, facecolor="black")
     plt.close(figure)

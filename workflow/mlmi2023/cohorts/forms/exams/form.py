@@ -8,6 +8,7 @@ these of the folders of scans).
 
 import itertools
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,17 @@ def _facts(raw: "RawExams", offsets: list[int], shape: list[int]) -> list[tuple[
         ("record", f"{raw.record.shape[1] - 1} columns; {raw.has_record.count(False)} exams without one"),
         ("missing", f"{100 * float(raw.record.isna().to_numpy().mean()):.1f} % of the record's values"),
     ]
+
+
+def looks(packed: Path) -> Iterator[Any]:
+    """Yield every exam that has a scan for the search of near-twins."""
+    from mlmi2023.cohorts.forms.exams.reader import open_exams
+    from mlmi2023.preprocessing.twins import Look
+
+    exams = open_exams(packed)
+    for row, (case, split) in enumerate(zip(exams.cases, exams.splits)):
+        if exams.has_scan(row):
+            yield Look(case, split, exams.scan(row))
 
 
 def draw_samples(packed: Path, png: Path) -> None:

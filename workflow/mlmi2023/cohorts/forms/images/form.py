@@ -28,6 +28,7 @@ Without ``read`` the layout is that of the simulators: ``images/{subject}.png``,
 Images lie as their EXIF says.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,16 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
         hashes = {file.name: file_hash(file) for file in sorted(part.iterdir())}
         about["content_hash"] = content_hash([about, hashes])
         write_json(part / "cohort.json", about)
+
+
+def looks(packed: Path) -> Iterator[Any]:
+    """Yield every image for the search of near-twins."""
+    from mlmi2023.cohorts.forms.images.reader import open_images
+    from mlmi2023.preprocessing.twins import Look
+
+    cohort = open_images(packed)
+    for subject, split, image in zip(cohort.subjects, cohort.splits, cohort.images):
+        yield Look(subject, split, image, channels=True)
 
 
 def draw_samples(packed: Path, png: Path) -> None:

@@ -27,6 +27,7 @@ The cohort's key ``folds`` deals patients into ``count`` folds in natural order;
 leave one out.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,17 @@ def read_key(config: dict[str, Any], where: str = "config of the cohort") -> dic
         read["phases"] = [str(phase) for phase in read["phases"]]
     options(Read, read, where, "read")
     return read
+
+
+def looks(packed: Path) -> Iterator[Any]:
+    """Yield every phase of every patient for the search of near-twins."""
+    from mlmi2023.cohorts.forms.phased_scans.reader import open_phased
+    from mlmi2023.preprocessing.twins import Look
+
+    cohort = open_phased(packed)
+    sides = [f"fold {fold}" for fold in cohort.folds] or cohort.splits
+    for subject, side, image in zip(cohort.subjects, sides, cohort.images(cohort.modalities[0])):
+        yield Look(subject, side, image)
 
 
 def draw_samples(packed: Path, png: Path) -> None:

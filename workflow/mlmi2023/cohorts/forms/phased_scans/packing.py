@@ -10,10 +10,9 @@ import nibabel as nib
 import numpy as np
 
 from mlmi2023.cohorts.find.label_names import named
-from mlmi2023.cohorts.formats.volumes import check_same_grid
+from mlmi2023.cohorts.formats.volumes import check_same_grid, read_labels
 from mlmi2023.cohorts.forms.phased_scans.patients import Patient
 from mlmi2023.cohorts.forms.phased_scans.phase_files import read_landmarks, read_scan, stored_grid
-from mlmi2023.cohorts.forms.scans.listing import read_map
 from mlmi2023.cohorts.forms.scans.raw import read_label_names
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, content_hash, write_json
@@ -151,7 +150,7 @@ def _folds(where: str, config: dict[str, Any], patients: list[Patient]) -> list[
 def _lungs(patient: Patient, phase: str, scan: Volume) -> Volume:
     if not patient.labels:
         return find_lungs(*scan, patient.scans[phase])
-    labels, affine = read_map(patient.labels[phase])
+    labels, affine = read_labels(patient.labels[phase], empty=True)
     check_same_grid(scan, (labels, affine), patient.labels[phase])
     if not labels.any() or labels.max() > 255:
         raise InputError(

@@ -1,17 +1,14 @@
-"""List the scans of a cohort of the form ``scans``; standard library but for what opens a file."""
+"""List the scans of a cohort of the form ``scans``; standard library only."""
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlmi2023.cohorts.find.groups import groups_of, keep_together
 from mlmi2023.cohorts.find.patterns import find_each, natural
 from mlmi2023.cohorts.forms.scans.keys import modalities, read_key
 from mlmi2023.cohorts.forms.scans.raw import read_scan_rows
 from mlmi2023.core.errors import InputError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def list_scans(where: str, config: dict[str, Any], root: Path) -> list[dict[str, Any]]:
@@ -127,23 +124,3 @@ def split_scans(where: str, given: Any, subjects: list[str], together: dict[str,
                 raise InputError(f"{where}: subject {subject} stands in {assigned[subject]} and {split}")
             assigned[subject] = split
     return assigned
-
-
-def read_map(path: str) -> "tuple[np.ndarray, np.ndarray]":
-    """Read a label map that may be empty: a head without a lesion is a case too.
-
-    Raises:
-        InputError: as :func:`mlmi2023.cohorts.formats.volumes.read_labels`, but not for a map of zeros.
-    """
-    from mlmi2023.cohorts.formats.volumes import read_labels
-
-    try:
-        return read_labels(path)
-    except InputError as error:
-        if "0 everywhere" not in str(error):
-            raise
-        import nibabel as nib
-        import numpy as np
-
-        image = nib.as_closest_canonical(nib.load(path))
-        return np.zeros(image.shape, np.uint8), np.asarray(image.affine, float)

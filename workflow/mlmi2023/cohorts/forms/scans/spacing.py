@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from mlmi2023.core.conditions import MOST_VOXELS
+from mlmi2023.core.errors import InputError
+
 # full width at half maximum of a Gaussian with sigma 1
 FWHM = 2.3548
 
@@ -13,6 +16,19 @@ def places(count: int, old: float, new: float) -> np.ndarray:
     """Return where the new voxels of an axis lie among its ``count`` old ones."""
     rows = max(1, round(count * old / new))
     return (count - 1) / 2 + (np.arange(rows) - (rows - 1) / 2) * (new / old)
+
+
+def check_room(file: str, shape: Sequence[int], old: np.ndarray, new: np.ndarray) -> None:
+    """Refuse new voxels so small that a scan of ``shape`` would fill the memory.
+
+    Raises:
+        InputError: the line names key and file.
+    """
+    count = float(np.prod(np.array(shape) * old / new))
+    if count > MOST_VOXELS:
+        raise InputError(
+            f"{file}: would have {count:.2g} voxels with read.spacing {new.tolist()}; give larger ones, in mm"
+        )
 
 
 def respaced(
