@@ -2,26 +2,19 @@
 from mlmi2023.cohorts.forms import VOLUMES, form_of, raw_files
 from mlmi2023.cohorts.find.index import index_cohort
 from mlmi2023.core.config import JOINED, MADE, Settings, at_scale, merge, read_yaml
-from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import read_json
 from mlmi2023.core.own_data import own_data, own_table
 from mlmi2023.core.sources import cohort_sources
-from mlmi2023.core.yaml_files import read_config
 from mlmi2023.preflight.checks import check_paper, check_results
 
-# a job that the engine starts in a process of its own was checked before
-CHECKED = workflow.is_main_process
-
 try:
-    for file in workflow.overwrite_configfiles if CHECKED else []:
-        read_config(file)  # the engine takes the last of two equal keys
     SETTINGS = Settings(config, ROOT, check_paper if CHECKED else None)
     if CHECKED:
         check_results(SETTINGS.results)
     for slug in SETTINGS.papers:
         SETTINGS.paper(slug)
 except InputError as error:
-    raise WorkflowError(str(error)) from None
+    stop(error)
 
 RESULTS = SETTINGS.results.as_posix()
 COHORTS = f"{RESULTS}/cohorts/{{cohort}}"
@@ -51,7 +44,7 @@ def ask(getter, *args):
     try:
         return getter(*args)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)
 
 
 _records = {}

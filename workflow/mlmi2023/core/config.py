@@ -221,24 +221,40 @@ class Settings:
             if own is None:
                 own = self._known_cohort(name)
             elif "like" in own:
-                if not isinstance(own["like"], str):
-                    raise InputError(
-                        f"config of cohort '{name}': key 'like' is {own['like']!r}; "
-                        "name one of config/cohorts"
-                    )
+                self._check_like(name, own["like"])
                 over = {key: value for key, value in own.items() if key != "like"}
                 own = merge(self._known_cohort(own["like"]), over)
             check(own, self.root / "config/schemas/cohort.schema.yaml", f"config of cohort '{name}'")
             own = dict(own)
             if own["kind"] == "dataset":
+                known = sorted(file.stem for file in (self.root / "resources/datasets").glob("*.yaml"))
+                if own["dataset"] not in known:
+                    raise InputError(
+                        f"config of cohort '{name}': key 'dataset' is '{own['dataset']}'"
+                        f"{suggest(own['dataset'], known)}"
+                    )
                 own["layout"] = read_yaml(self.root / f"resources/datasets/{own['dataset']}.yaml")
             self._cohorts[name] = own
         return self._cohorts[name]
 
     def cohort_names(self) -> list[str]:
         """Return the names of all cohorts: the user's own, and ours."""
-        ours = (file.stem for file in (self.root / "config/cohorts").glob("*.yaml"))
-        return sorted({*self.raw["cohorts"], *ours})
+        return sorted({*self.raw["cohorts"], *self._our_cohorts()})
+
+    def _our_cohorts(self) -> list[str]:
+        return sorted(file.stem for file in (self.root / "config/cohorts").glob("*.yaml"))
+
+    def _check_like(self, name: str, like: Any) -> None:
+        """Refuse a cohort that is to be like none of ours."""
+        where = f"config of cohort '{name}': key 'like' is {like!r}"
+        if not isinstance(like, str):
+            raise InputError(f"{where}; name one of config/cohorts")
+        ours = self._our_cohorts()
+        if like in ours:
+            return
+        if like in self.raw["cohorts"]:
+            raise InputError(f"{where}, a cohort of your own; it can be like one of config/cohorts only")
+        raise InputError(f"{where}, which is none of config/cohorts{suggest(like, ours)}")
 
     def _known_cohort(self, name: str) -> dict[str, Any]:
         """Return what ``config/cohorts/<name>.yaml`` says at this scale."""
