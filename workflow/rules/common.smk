@@ -39,11 +39,17 @@ wildcard_constraints:
     figure=r"fig[A-Za-z0-9_]*",
 
 
-def ask(getter, *args):
-    """Call a method of the settings; the user's mistakes become one line."""
+def ask(getter, *args, made=None):
+    """Call a method of the settings; a user's mistake ends Snakemake with one line.
+
+    Not where what is asked for is ``made`` already: for an exception Snakemake takes the file that is there, such as
+    packed arrays whose scans are elsewhere.
+    """
     try:
         return getter(*args)
     except InputError as error:
+        if made and Path(made).exists():
+            raise WorkflowError(str(error)) from None
         stop(error)
 
 
@@ -54,7 +60,8 @@ def records(cohort):
     """Return the records of a cohort, indexed once per workflow."""
     if cohort not in _records:
         setup = ask(SETTINGS.cohort, cohort)
-        _records[cohort] = ask(index_cohort, cohort, setup, SETTINGS.root_of(cohort))
+        root, made = SETTINGS.root_of(cohort), f"{RESULTS}/cohorts/{cohort}/packed"
+        _records[cohort] = ask(index_cohort, cohort, setup, root, made=made)
     return _records[cohort]
 
 
@@ -67,18 +74,23 @@ def batches(cohort):
 def batch_of(cohort, batch):
     """Return the records of one batch."""
     first = int(batch) * config["batch"]
-    return records(cohort)[first : first + config["batch"]]
+    found = records(cohort)[first : first + config["batch"]]
+    if not found or batch != f"{int(batch):03d}":
+        last = batches(cohort)[-1]
+        stop(f"cohort '{cohort}' has no batch-{batch}; its last is batch-{last}")
+    return found
 
 
 def cohort_of(wildcards):
     """Return the cohort that stands for a paper's dataset at this scale."""
-    paper = ask(SETTINGS.paper, wildcards.paper)
-    if wildcards.dataset not in paper["datasets"]:
-        raise WorkflowError(
-            f"paper '{wildcards.paper}' has no dataset '{wildcards.dataset}'"
-        )
-    return paper["datasets"][wildcards.dataset]["cohort"]
+    return ask(SETTINGS.dataset, wildcards.paper, wildcards.dataset)["cohort"]
 
 
 def packed(wildcards):
+    """Return the packed cohort of a run."""
+    folds = ask(SETTINGS.paper, wildcards.paper).get("folds", 1)
+    if int(wildcards.fold) >= folds:
+        stop(
+            f"paper '{wildcards.paper}' has no fold {wildcards.fold}; its last is {folds - 1}"
+        )
     return f"{RESULTS}/cohorts/{cohort_of(wildcards)}/packed"

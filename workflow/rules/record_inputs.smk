@@ -60,7 +60,7 @@ def record_today(slug):
 
 def at_bench(wildcards):
     if SETTINGS.scale != "bench":
-        raise WorkflowError(
+        stop(
             f"records are made of the scale bench, this run has scale {SETTINGS.scale}; "
             "add --config scale=bench"
         )

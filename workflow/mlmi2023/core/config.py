@@ -289,15 +289,33 @@ class Settings:
             return self.results / "cohorts" / cohort / raw
         return expand(config["root"])
 
+    def dataset(self, paper: str, dataset: str) -> dict[str, Any]:
+        """Return what a paper's configuration says of a dataset.
+
+        Raises:
+            InputError: the paper has none of that name.
+        """
+        known = self.paper(paper)["datasets"]
+        if dataset not in known:
+            raise InputError(f"paper '{paper}' has no dataset '{dataset}'{suggest(dataset, [*known])}")
+        return known[dataset]
+
     def method(self, paper: str, dataset: str, method: str) -> dict[str, Any]:
         """Return a method's options on a dataset: the paper's, with the dataset's own laid on them.
 
         It is the same object at each call; take a copy to change it.
+
+        Raises:
+            InputError: the paper has no such dataset or method.
         """
         key = (paper, dataset, method)
         if key not in self._methods:
-            config = self.paper(paper)
-            own = config["datasets"][dataset].get("method_options", {}).get(method, {})
+            config, setup = self.paper(paper), self.dataset(paper, dataset)
+            if method not in config["methods"]:
+                raise InputError(
+                    f"paper '{paper}' has no method '{method}'{suggest(method, [*config['methods']])}"
+                )
+            own = setup.get("method_options", {}).get(method, {})
             self._methods[key] = merge(config["methods"][method], own)
         return self._methods[key]
 

@@ -30,7 +30,7 @@ FIXES = {
     "minimum": "give at least {}",
     "maximum": "give at most {}",
     "exclusiveMinimum": "give more than {}",
-    "minItems": "give at least {}",
+    "minItems": "name at least {}",
     "maxItems": "give at most {} values",
     "minProperties": "give at least {}",
     "minLength": "give a text",
@@ -83,7 +83,11 @@ def _say(error: Any) -> str:
         return f"key '{'.'.join(filter(None, [where, missing]))}' is missing; add it"
     if list(error.schema_path)[-2:-1] == ["propertyNames"]:
         name = ".".join(filter(None, [where, str(error.instance)]))
-        fix = f"{PATTERNS[error.validator_value]} in names" if error.validator == "pattern" else "quote the name"
+        fix = (
+            f"{PATTERNS[error.validator_value]} in names"
+            if error.validator == "pattern"
+            else "quote the name"
+        )
         return f"key '{name}': {fix}"
     if error.validator == "uniqueItems":
         twin = next(item for n, item in enumerate(error.instance) if item in error.instance[:n])
@@ -102,8 +106,8 @@ def _fix(error: Any) -> str:
     if error.validator == "type":
         words = [TYPES[name] for name in ([wanted] if isinstance(wanted, str) else wanted)]
         quotes = ", in quotes" if wanted == "string" or "string" in wanted else ""
-        number = isinstance(error.instance, int | float) and not isinstance(error.instance, bool)
-        return f"give {' or '.join(words)}{quotes if number else ''}"
+        read_as_other = not isinstance(error.instance, bool | str | list | dict | None)
+        return f"give {' or '.join(words)}{quotes if read_as_other else ''}"
     if error.validator == "pattern":
         return PATTERNS[wanted]
     if error.validator == "maxProperties" and not wanted:

@@ -113,7 +113,11 @@ def _refuse_endless(root: Any, path: Path) -> None:
             return 1
         if id(node) not in sizes:
             sizes[id(node)] = None
-            inner = node.value if isinstance(node, yaml.SequenceNode) else [n for pair in node.value for n in pair]
+            inner = (
+                node.value
+                if isinstance(node, yaml.SequenceNode)
+                else [n for pair in node.value for n in pair]
+            )
             sizes[id(node)] = 1 + sum(map(size, inner))
         found = sizes[id(node)]
         if found is None or found > MOST:
