@@ -76,6 +76,78 @@ def test_a_mistake_in_the_users_file_ends_the_plan_with_one_line(checkout, conte
     assert "Traceback" not in out
 
 
+@pytest.mark.parametrize(
+    ("content", "args", "said"),
+    [
+        (
+            "papers: [ia_gcn\n",
+            ["-n"],
+            "mine.yaml: not valid YAML: line 2, column 1: did not find expected ',' or",
+        ),
+        ("- papers\n", ["-n"], "mine.yaml: holds a list; give it keys, such as papers: [...]"),
+        ("scale: dmeo\n", ["-n"], "config: key 'scale' is 'dmeo'; did you mean 'demo'?"),
+        (
+            "cohorts: {mine: {kind: folder, root: /nowhere, images: {T1w: 'i{subject}.nii'}, split: {test: 3},"
+            " preprocess: {grid: {shape: [32, 40, 32], spacing: 5.0}}}}\n"
+            "overrides: {defxattn_reg: {datasets: {ixi: {cohort: mine}}}}\n",
+            [],
+            "config of cohort 'mine': key 'root' is '/nowhere', which is no folder; set it to where the images are",
+        ),
+    ],
+)
+def test_a_mistake_is_the_last_line_and_no_rule_of_ours_is_in_it(checkout, content, args, said):
+    (checkout / "mine.yaml").write_text(content)
+    run = subprocess.run(
+        [SNAKEMAKE, "--cores", "1", *args, "--configfile", "mine.yaml"],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    assert run.stderr.strip().splitlines()[-1].startswith(f"error: {said}"), run.stderr[-2000:]
+    assert not any(word in run.stderr for word in ("Traceback", ".smk", "WorkflowError", "Exception"))
+    assert not [*checkout.glob(".snakemake/locks/*")]
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (
+            "defxattn_reg/tables/table9.csv",
+            "paper 'defxattn_reg' has no table 'table9'; did you mean 'table1_ixi'?",
+        ),
+        (
+            "cohorts/brain_adults/grid/batch-999",
+            "cohort 'brain_adults' has no batch-999; its last is batch-001",
+        ),
+        ("defxattn_reg/scores/ixi/sin/seed-0_fold-0.csv", "has no method 'sin'; did you mean 'syn'?"),
+        (
+            "defxattn_reg/scores/ixi/syn/seed-0_fold-3.csv",
+            "paper 'defxattn_reg' has no fold 3; its last is 0",
+        ),
+        ("cohorts/brain_adults/raw", "cohort 'brain_adults' has no 'raw' that the workflow makes"),
+    ],
+)
+def test_a_file_that_no_paper_has_is_refused(checkout, target, said):
+    code, out = plan(checkout, f"results/demo/{target}")
+    assert code == 1 and said in out.splitlines()[-1], out[-2000:]
+
+
+def test_a_file_that_is_there_is_taken_though_its_scans_are_gone(checkout):
+    cohort = (
+        "cohorts: {mine: {kind: folder, form: table, root: /nowhere, read: {file: t.csv}, folds: {count: 3}}}\n"
+        "overrides: {ia_gcn: {datasets: {tadpole: {cohort: mine}}}}\n"
+    )
+    (checkout / "mine.yaml").write_text(cohort)
+    target = "results/demo/cohorts/mine/packed"
+    code, out = plan(checkout, target, "--configfile", "mine.yaml")
+    assert code == 1 and "no such file: /nowhere/t.csv" in out.splitlines()[-1]
+    (checkout / target).mkdir(parents=True)
+    code, out = plan(checkout, target, "--configfile", "mine.yaml")
+    shutil.rmtree(checkout / "results")
+    assert code == 0, out[-2000:]
+
+
 def test_a_paper_that_is_asked_for_by_name_is_checked_too(checkout):
     file = checkout / "config/papers/skin_transformer.yaml"
     text = file.read_text()

@@ -69,15 +69,17 @@ def _scale_of(content: Any, scale: str, file: Path) -> dict[str, Any]:
     return at_scale(content, scale)
 
 
-def _endless(value: Any) -> str | None:
-    """Return the keys that lead to a number that is NaN or infinite, joined by points; None without one."""
+def _unusable(value: Any) -> str | None:
+    """Return the keys that lead to a number that is NaN or infinite, or to a set, joined by points."""
     if isinstance(value, float):
         return None if math.isfinite(value) else ""
+    if isinstance(value, set):  # of YAML's tag !!set
+        return ""
     items = (
         value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     )
     for key, item in items:
-        if (found := _endless(item)) is not None:
+        if (found := _unusable(item)) is not None:
             return f"{key}.{found}".rstrip(".")
     return None
 
@@ -113,8 +115,8 @@ class Settings:
         Raises:
             InputError: a key is unknown, a value is not allowed, a paper or cohort does not exist.
         """
-        if endless := _endless(config):
-            raise InputError(f"config: key '{endless}' is not a finite number")
+        if key := _unusable(config):
+            raise InputError(f"config: key '{key}' is not a finite number, text, list or mapping; give one")
         check(config, root / "config/schemas/config.schema.yaml", "config")
         self.root = root
         self._inspect = inspect
@@ -316,7 +318,13 @@ class Settings:
                     f"paper '{paper}' has no method '{method}'{suggest(method, [*config['methods']])}"
                 )
             own = setup.get("method_options", {}).get(method, {})
-            self._methods[key] = merge(config["methods"][method], own)
+            merged = merge(config["methods"][method], own)
+            if not isinstance(merged.get("kind"), str):
+                at = f"datasets.{dataset}.method_options.{method}"
+                raise InputError(
+                    f"config of paper '{paper}': key '{at}' takes out the method's kind; leave that"
+                )
+            self._methods[key] = merged
         return self._methods[key]
 
     def options(self, paper: str, dataset: str, method: str) -> dict[str, Any]:

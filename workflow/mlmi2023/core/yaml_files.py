@@ -18,6 +18,7 @@ DEPTH = 200
 FIXES = {
     "cannot start any token": "indent with spaces, not tabs, and quote texts that begin with @ or `",
     "expected ','": "close the bracket, and quote texts with { } or [ ] in them",
+    "expected node content": "close the bracket, and quote texts that begin with % or `",
     "another document": "keep one document, without ---",
     "undefined alias": "quote texts that begin with *",
     "constructor for the tag": "take out what begins with !",

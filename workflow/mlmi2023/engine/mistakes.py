@@ -1,8 +1,7 @@
 """End Snakemake with the one line of a user's mistake.
 
 An exception would do so too, but Snakemake prints where in our rules it was raised, the wildcards and a part
-of the traceback around it. ``SystemExit`` it lets through, from rules' input functions too, and gives back its
-lock.
+of the traceback around it. ``SystemExit`` it lets through, from input functions too, and gives back its lock.
 """
 
 import sys
