@@ -15,10 +15,17 @@ from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.preflight.cohort import check_cohort
 from preflight_root import ROOT
 
-COHORTS = (
-    "abdominal_slices brain_adults breathing_lungs chest_ct dermoscopy_2018 infants pulmonary_ct tadpole_like "
-    "wm_lesions"
-).split()
+COHORTS = [
+    "abdominal_slices",
+    "brain_adults",
+    "breathing_lungs",
+    "chest_ct",
+    "dermoscopy_2018",
+    "infants",
+    "pulmonary_ct",
+    "tadpole_like",
+    "wm_lesions",
+]
 ODD = [
     None,
     True,
@@ -54,7 +61,7 @@ def cohort(name: str, options: Any) -> Settings:
         (
             "brain_adults",
             {"layers": [{"name": "aging"}]},
-            "'options.layers.0.name' is 'aging'; did you mean 'age",
+            "'options.layers.0.name' is 'aging'; did you",
         ),
         ("brain_adults", {"layers": [{"name": "ageing", "fadng": 1}]}, "did you mean 'fading'?"),
         (

@@ -292,10 +292,10 @@ ODD += [
 ]
 #: where they write it: places that the configs above do not hold
 PLACES = (
-    "datasets.ixi.task datasets.ixi.methods datasets.ixi.method_options datasets.ixi.train methods "
-    "datasets.ixi.method_options.tm_dca methods.tm_dca methods.tm_dca.net methods.tm_dca.stages methods.tm_dca.uses "
-    "methods.tm_dca.stages.main methods.tm_dca.train figures figures.fig3 figures.fig3.methods train seeds folds "
-    "like"
+    "datasets.ixi.task datasets.ixi.methods datasets.ixi.method_options datasets.ixi.train methods seeds "
+    "datasets.ixi.method_options.tm_dca methods.tm_dca methods.tm_dca.net methods.tm_dca.stages train like "
+    "methods.tm_dca.stages.main methods.tm_dca.uses methods.tm_dca.train figures figures.fig3 folds "
+    "figures.fig3.methods"
 )
 
 

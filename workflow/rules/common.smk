@@ -39,17 +39,11 @@ wildcard_constraints:
     figure=r"fig[A-Za-z0-9_]*",
 
 
-def ask(getter, *args, made=None):
-    """Call a method of the settings; a user's mistake ends Snakemake with one line.
-
-    Not where what is asked for is ``made`` already: for an exception Snakemake takes the file that is there, such as
-    packed arrays whose scans are elsewhere.
-    """
+def ask(getter, *args):
+    """Call a method of the settings; a user's mistake ends Snakemake with one line."""
     try:
         return getter(*args)
     except InputError as error:
-        if made and Path(made).exists():
-            raise WorkflowError(str(error)) from None
         stop(error)
 
 
@@ -60,8 +54,7 @@ def records(cohort):
     """Return the records of a cohort, indexed once per workflow."""
     if cohort not in _records:
         setup = ask(SETTINGS.cohort, cohort)
-        root, made = SETTINGS.root_of(cohort), f"{RESULTS}/cohorts/{cohort}/packed"
-        _records[cohort] = ask(index_cohort, cohort, setup, root, made=made)
+        _records[cohort] = ask(index_cohort, cohort, setup, SETTINGS.root_of(cohort))
     return _records[cohort]
 
 

@@ -61,8 +61,7 @@ def pack_input(wildcards):
         return expand(f"{COHORTS}/packed", cohort=parts)
     if setup["kind"] in MADE:
         return str(root)
-    made = f"{RESULTS}/cohorts/{name}/packed"
-    return [str(file) for file in ask(raw_files, name, setup, root, made=made)]
+    return [str(file) for file in ask(raw_files, name, setup, root)]
 
 
 def qc_records(wildcards):
