@@ -134,6 +134,8 @@ MISTAKES = {
     "made fraction": (made(subjects={"train": 2.5}), "key 'subjects.train' is 2.5; give a whole number"),
     "made list": (made(subjects=[2, 2]), "key 'subjects' is [2, 2]; give a mapping"),
     "made many": (made(subjects={"train": 10**9}), "'subjects.train' is 1000000000; give at most 1000000"),
+    "made seed below 0": (made(seed=-1), "key 'seed' is -1; give at least 0"),
+    "huge seed": ({"seeds": [2**40]}, "key 'seeds.0' is 1099511627776; give at most 4294967295"),
     "made seed": (made(seed="abc"), "key 'seed' is 'abc'; give a whole number"),
     # where the files are
     "root null": (mine(root=None), "key 'root' is null; give a text"),
@@ -147,6 +149,10 @@ MISTAKES = {
     "images missing": (
         mine(images=...),
         "key 'images' is missing; add images: {T1w: 'name{subject}.nii.gz'}",
+    ),
+    "image's name": (
+        mine(images={"../T1": "i{subject}.nii.gz"}),
+        "key 'images.../T1': use letters, digits and _",
     ),
     "pattern empty": (mine(images={"T1w": ""}), "key 'images.T1w' is '' without {subject}"),
     "pattern of nothing": (
