@@ -133,6 +133,12 @@ def test_a_file_that_no_paper_has_is_refused(checkout, target, said):
     assert code == 1 and said in out.strip().splitlines()[-1], out[-2000:]
 
 
+def test_rules_refuse_with_that_line_alone():
+    """An exception would be printed with our rules around it; they have no name for one either."""
+    for file in (ROOT / "workflow/rules").glob("*.smk"):
+        assert "raise " not in file.read_text(), file.name
+
+
 def test_a_paper_that_is_asked_for_by_name_is_checked_too(checkout):
     file = checkout / "config/papers/skin_transformer.yaml"
     text = file.read_text()

@@ -65,7 +65,7 @@ def at_bench(wildcards):
             "add --config scale=bench"
         )
     if own := own_of(wildcards.paper):
-        raise WorkflowError(
+        stop(
             f"paper '{wildcards.paper}': {', '.join(own.values())} is your own data, of which no bench record "
             "is made; leave it out of the config"
         )
