@@ -13,7 +13,7 @@ from bad_inputs import damaged, said
 from mlmi2023.core.config import merge
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.yaml_files import read_config, read_yaml
-from preflight_root import ROOT, plan
+from preflight_root import ROOT, load, plan
 
 GRID = {"shape": [32, 40, 32], "spacing": 5.0}
 STEPS = {"n4": {}, "brainmask": {"backend": "deepbet"}, "affine": {"backend": "ants"}, "grid": GRID}
@@ -263,6 +263,12 @@ def test_a_mistake_is_one_line_before_the_first_job(name):
 @pytest.mark.parametrize("over", [mine(), made(), table(), joined({"a": {"cohort": "brains_a"}})])
 def test_without_a_mistake_nothing_is_said(over):
     plan(over)
+
+
+def test_datasets_and_methods_that_a_paper_has_not():
+    settings = load(ROOT, {"papers": ["defxattn_reg"]})
+    said(lambda: settings.dataset("defxattn_reg", "ixii"), "has no dataset 'ixii'; did you mean 'ixi'?")
+    said(lambda: settings.method("defxattn_reg", "ixi", "sin"), "has no method 'sin'; did you mean 'syn'?")
 
 
 #: what people write where something else belongs

@@ -120,7 +120,6 @@ def test_a_mistake_is_the_last_line_and_no_rule_of_ours_is_in_it(checkout, conte
             "cohorts/brain_adults/grid/batch-999",
             "cohort 'brain_adults' has no batch-999; its last is batch-001",
         ),
-        ("defxattn_reg/scores/ixi/sin/seed-0_fold-0.csv", "has no method 'sin'; did you mean 'syn'?"),
         (
             "defxattn_reg/scores/ixi/syn/seed-0_fold-3.csv",
             "paper 'defxattn_reg' has no fold 3; its last is 0",
