@@ -10,7 +10,7 @@ from bad_inputs import said
 from mlmi2023.cohorts.formats.volumes import read_volume, write_volume
 from mlmi2023.cohorts.forms.exams import form as exams
 from mlmi2023.cohorts.forms.phased_scans import form as phases
-from mlmi2023.core.config import merge
+from mlmi2023.core.merging import merge
 from pecon_data import CONFIG as EXAMS
 from pecon_data import raw_cohort
 from phases_data import CONFIG as PHASES

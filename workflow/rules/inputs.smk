@@ -7,9 +7,11 @@ def step_input(step):
     def files(wildcards):
         steps = ask(SETTINGS.steps, wildcards.cohort)
         if step not in steps:
-            raise WorkflowError(
-                f"cohort '{wildcards.cohort}' does not ask for the step '{step}'"
+            stop(
+                f"config of cohort '{wildcards.cohort}': key 'preprocess' has no step '{step}'; "
+                f"it has {', '.join(steps) or 'none'}"
             )
+        batch_of(wildcards.cohort, wildcards.batch)
         place = steps.index(step)
         if place:
             return f"{RESULTS}/cohorts/{wildcards.cohort}/{steps[place - 1]}/batch-{wildcards.batch}"
@@ -104,12 +106,12 @@ def previous_stage(wildcards):
     own = wildcards.dataset, wildcards.method
     stages = ask(SETTINGS.stages, wildcards.paper, *own)
     if wildcards.stage not in stages:
-        raise WorkflowError(
-            f"method '{wildcards.method}' has no training stage '{wildcards.stage}'"
+        stop(
+            f"method '{wildcards.method}' has no training stage '{wildcards.stage}'; it has {', '.join(stages) or 'none'}"
         )
     owner = ask(SETTINGS.trained_as, wildcards.paper, *own, wildcards.stage)
     if owner != (*own, wildcards.stage):
-        raise WorkflowError(
+        stop(
             f"method '{wildcards.method}' on '{wildcards.dataset}' does not train its stage "
             f"'{wildcards.stage}', which is {owner}; ask for {weights_of(wildcards.stage, wildcards)}"
         )
@@ -244,6 +246,30 @@ def tables_of(slug):
     return ask(SETTINGS.tables, slug) + own
 
 
+def reported_table(wildcards):
+    """Return the file of what the paper reports, for a table of it."""
+    known = tables_of(wildcards.paper)
+    if wildcards.table not in known:
+        stop(
+            f"paper '{wildcards.paper}' has no table '{wildcards.table}'{suggest(wildcards.table, known)}"
+        )
+    return reported(wildcards.paper)
+
+
+def made_of(wildcards):
+    """Return what of a cohort's configuration makes its raw data."""
+    cohort = ask(SETTINGS.cohort, wildcards.cohort)
+    if (
+        str(SETTINGS.root_of(wildcards.cohort))
+        != f"{RESULTS}/cohorts/{wildcards.cohort}/{wildcards.raw}"
+    ):
+        stop(
+            f"cohort '{wildcards.cohort}' has no '{wildcards.raw}' that the workflow makes; its data are in {SETTINGS.root_of(wildcards.cohort)}"
+        )
+    left_out = ("preprocess", "about", "read", "folds")
+    return {k: v for k, v in cohort.items() if k not in left_out}
+
+
 def figures_of(slug):
     return list(SETTINGS.paper(slug).get("figures", {}))
 
@@ -259,7 +285,7 @@ def figure_of(wildcards):
         why = SETTINGS.left_out.get(wildcards.paper) or (
             f"it has {', '.join(figures) or 'none'}"
         )
-        raise WorkflowError(
+        stop(
             f"paper '{wildcards.paper}' has no figure '{wildcards.figure}' here; {why}"
         )
     return figures[wildcards.figure]

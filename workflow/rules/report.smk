@@ -30,7 +30,7 @@ rule table:
     input:
         metrics=f"{PAPER}/metrics.csv",
         learned=f"{PAPER}/learned.csv",
-        reported=lambda w: reported(w.paper),
+        reported=reported_table,
     output:
         csv=f"{PAPER}/tables/{{table}}.csv",
         md=f"{PAPER}/tables/{{table}}.md",

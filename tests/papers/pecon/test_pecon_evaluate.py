@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from mlmi2023.cohorts.forms.exams.reader import open_exams
-from mlmi2023.core.config import SCALES, merge
+from mlmi2023.core.config import SCALES
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Used
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.papers.pecon import inference
 from mlmi2023.papers.pecon.branches import build_branches

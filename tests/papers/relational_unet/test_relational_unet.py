@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from mlmi2023.cohorts.forms.scans.reader import open_scans
-from mlmi2023.core.config import merge
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.tidy import read_metrics
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.metrics.ndsc import normalised_dice

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mlmi2023.cohorts.forms.scans.spacing import respaced
-from mlmi2023.core.config import SCALES, merge
+from mlmi2023.core.config import SCALES
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.nets.registry import build, count_weights
 from mlmi2023.papers.relational_unet.rsa import RSA

@@ -53,15 +53,17 @@ def _scale_of(content: Any, scale: str, file: Path) -> dict[str, Any]:
     return at_scale(content, scale)
 
 
-def _endless(value: Any) -> str | None:
-    """Return the keys that lead to a number that is NaN or infinite, joined by points; None without one."""
+def _unusable(value: Any) -> str | None:
+    """Return the keys that lead to a number that is NaN or infinite, or to a set, joined by points."""
     if isinstance(value, float):
         return None if math.isfinite(value) else ""
+    if isinstance(value, set):  # of YAML's tag !!set
+        return ""
     items = (
         value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     )
     for key, item in items:
-        if (found := _endless(item)) is not None:
+        if (found := _unusable(item)) is not None:
             return f"{key}.{found}".rstrip(".")
     return None
 
@@ -99,8 +101,8 @@ class Settings:
         Raises:
             InputError: a key is unknown, a value is not allowed, a paper or cohort does not exist.
         """
-        if endless := _endless(config):
-            raise InputError(f"config: key '{endless}' is not a finite number")
+        if key := _unusable(config):
+            raise InputError(f"config: key '{key}' is not a finite number, text, list or mapping; give one")
         check(config, root / "config/schemas/config.schema.yaml", "config")
         self.root = root
         self._inspect = inspect
@@ -214,24 +216,40 @@ class Settings:
             if own is None:
                 own = self._known_cohort(name)
             elif "like" in own:
-                if not isinstance(own["like"], str):
-                    raise InputError(
-                        f"config of cohort '{name}': key 'like' is {own['like']!r}; "
-                        "name one of config/cohorts"
-                    )
+                self._check_like(name, own["like"])
                 over = {key: value for key, value in own.items() if key != "like"}
                 own = merge(self._known_cohort(own["like"]), over)
             check(own, self.root / "config/schemas/cohort.schema.yaml", f"config of cohort '{name}'")
             own = in_order(own)
             if own["kind"] == "dataset":
+                known = sorted(file.stem for file in (self.root / "resources/datasets").glob("*.yaml"))
+                if own["dataset"] not in known:
+                    raise InputError(
+                        f"config of cohort '{name}': key 'dataset' is '{own['dataset']}'"
+                        f"{suggest(own['dataset'], known)}"
+                    )
                 own["layout"] = read_yaml(self.root / f"resources/datasets/{own['dataset']}.yaml")
             self._cohorts[name] = own
         return self._cohorts[name]
 
     def cohort_names(self) -> list[str]:
         """Return the names of all cohorts: the user's own, and ours."""
-        ours = (file.stem for file in (self.root / "config/cohorts").glob("*.yaml"))
-        return sorted({*self.raw["cohorts"], *ours})
+        return sorted({*self.raw["cohorts"], *self._our_cohorts()})
+
+    def _our_cohorts(self) -> list[str]:
+        return sorted(file.stem for file in (self.root / "config/cohorts").glob("*.yaml"))
+
+    def _check_like(self, name: str, like: Any) -> None:
+        """Refuse a cohort that is to be like none of ours."""
+        where = f"config of cohort '{name}': key 'like' is {like!r}"
+        if not isinstance(like, str):
+            raise InputError(f"{where}; name one of config/cohorts")
+        ours = self._our_cohorts()
+        if like in ours:
+            return
+        if like in self.raw["cohorts"]:
+            raise InputError(f"{where}, a cohort of your own; it can be like one of config/cohorts only")
+        raise InputError(f"{where}, which is none of config/cohorts{suggest(like, ours)}")
 
     def _known_cohort(self, name: str) -> dict[str, Any]:
         """Return what ``config/cohorts/<name>.yaml`` says at this scale."""
@@ -266,16 +284,40 @@ class Settings:
             return self.results / "cohorts" / cohort / raw
         return expand(config["root"])
 
+    def dataset(self, paper: str, dataset: str) -> dict[str, Any]:
+        """Return what a paper's configuration says of a dataset.
+
+        Raises:
+            InputError: the paper has none of that name.
+        """
+        known = self.paper(paper)["datasets"]
+        if dataset not in known:
+            raise InputError(f"paper '{paper}' has no dataset '{dataset}'{suggest(dataset, [*known])}")
+        return known[dataset]
+
     def method(self, paper: str, dataset: str, method: str) -> dict[str, Any]:
         """Return a method's options on a dataset: the paper's, with the dataset's own laid on them.
 
         It is the same object at each call; take a copy to change it.
+
+        Raises:
+            InputError: the paper has no such dataset or method.
         """
         key = (paper, dataset, method)
         if key not in self._methods:
-            config = self.paper(paper)
-            own = config["datasets"][dataset].get("method_options", {}).get(method, {})
-            self._methods[key] = merge(config["methods"][method], own)
+            config, setup = self.paper(paper), self.dataset(paper, dataset)
+            if method not in config["methods"]:
+                raise InputError(
+                    f"paper '{paper}' has no method '{method}'{suggest(method, [*config['methods']])}"
+                )
+            own = setup.get("method_options", {}).get(method, {})
+            merged = merge(config["methods"][method], own)
+            if not isinstance(merged.get("kind"), str):
+                at = f"datasets.{dataset}.method_options.{method}"
+                raise InputError(
+                    f"config of paper '{paper}': key '{at}' takes out the method's kind; leave that"
+                )
+            self._methods[key] = merged
         return self._methods[key]
 
     def options(self, paper: str, dataset: str, method: str) -> dict[str, Any]:

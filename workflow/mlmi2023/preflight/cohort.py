@@ -41,6 +41,8 @@ def check_cohort(settings: Settings, name: str) -> None:
         _check_simulator(where, config)
     elif config["kind"] == "packaged":
         _find(where, "packaged", "dataset", config["dataset"])
+        if form_of(config) == VOLUMES:
+            raise InputError(f"{where}: key 'form' is missing; packaged data are tables: form: table")
     elif config["kind"] == JOINED:
         _check_circle(settings, name, ())
 
@@ -73,7 +75,7 @@ def _check_read(where: str, config: Mapping[str, Any]) -> None:
     if name in (VOLUMES, JOINED):
         options(Options, config.get("read"), where, "read")  # no key at all
         return
-    form = load_form(name)
+    form = load_form(name, where)
     # some forms lay it on what a public dataset's layout says
     if hasattr(form, "read_key"):
         form.read_key(config, where)

@@ -4,6 +4,7 @@ Standard library only: this runs whenever the DAG is built.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from mlmi2023.core.errors import InputError
 def need_folder(where: str, root: Path) -> None:
     """Refuse a root that is no folder."""
     if not root.is_dir():
-        raise InputError(
-            f"{where}: key 'root' is '{root}', which is no folder; set it to where the images are"
-        )
+        unset = re.search(r"\$\w+|\$\{\w+\}", str(root))
+        why = f"{unset[0]} is not set" if unset else "which is no folder"
+        raise InputError(f"{where}: key 'root' is '{root}', {why}; set it to where the images are")
 
 
 def index_folder(where: str, config: dict[str, Any], root: Path) -> list[Record]:
@@ -65,6 +66,10 @@ def index_folder(where: str, config: dict[str, Any], root: Path) -> list[Record]
         own = [found[subject][0] for found in [*files.values(), *([label_files] if label_files else [])]]
         if lost := next(filter(is_broken_link, own), None):
             raise broken_link(lost)
+        if label_files is not None and config.get("kind") != "dataset":
+            _apart(
+                where, subject, label_files[subject][0], {m: found[subject][0] for m, found in files.items()}
+            )
         truth = root / f"derivatives/truth/sub-{subject}/anat"
         records.append(
             Record(
@@ -91,6 +96,11 @@ def _lookup(where: str, key: str, pattern: str, root: Path) -> dict[str, tuple[s
     if "{subject}" not in pattern:
         raise InputError(
             f"{where}: key '{key}' is '{pattern}' without {{subject}}; put it where the names differ"
+        )
+    if pattern.endswith("{subject}"):
+        raise InputError(
+            f"{where}: key '{key}' is '{pattern}' without the ending of the names, which all files have; "
+            "write it too, such as {subject}.nii.gz"
         )
     if "**" in pattern:
         raise InputError(f"{where}: key '{key}' has **; write one * for each folder between")
@@ -135,14 +145,16 @@ def _assign(
     if config.get("split_file"):
         if counts:
             raise InputError(f"{where}: keys 'split' and 'split_file' exclude each other; keep one")
-        assigned = splits.by_file(where, splits.table_place(root, config["split_file"]), subjects)
+        assigned = splits.by_file(
+            f"{where}: key 'split_file'", splits.table_place(root, config["split_file"]), subjects
+        )
         assigned.pop(atlas or "", None)
     elif not counts:
         raise InputError(f"{where}: key 'split' is missing; add split: {{train: 20, val: 4, test: 6}}")
     elif any("{split}" in pattern for pattern in config["images"].values()):
         assigned = splits.by_folder(where, [(s, folder_of[s]) for s in others], counts)
     else:
-        assigned = splits.by_counts(where, others, counts, config.get("split_seed"), groups)
+        assigned = splits.by_counts(where, others, counts, config.get("split_seed"), groups, atlas=atlas)
     return {**assigned, atlas: "atlas"} if atlas is not None else assigned
 
 
@@ -165,6 +177,16 @@ def _single(where: str, key: str, pattern: str, root: Path) -> str:
             f"{where}: key '{key}' is '{pattern}': {len(found) or 'no'} such files in {root}; name one"
         )
     return found[0]
+
+
+def _apart(where: str, subject: str, labels: str, images: dict[str, str]) -> None:
+    """Refuse an image that is its own label map; releases of arrays that hold both are public datasets."""
+    for modality, image in images.items():
+        if image == labels:
+            raise InputError(
+                f"{where}: keys 'images.{modality}' and 'labels' both find {image} for subject {subject}; "
+                "name the label maps"
+            )
 
 
 def _complain(where: str, subject: str, what: str, pattern: str, root: Path) -> None:

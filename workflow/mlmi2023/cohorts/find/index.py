@@ -75,7 +75,7 @@ def _simulated(where: str, config: dict[str, Any], root: Path) -> list[Record]:
     total = sum(counts.values())
     width = max(3, len(str(total)))
     ids = [f"{number:0{width}d}" for number in range(1, total + 1)]
-    assigned = splits.by_counts(where, ids, counts, None)
+    assigned = splits.by_counts(where, ids, counts, None, key="subjects")
     if config.get("atlas"):
         assigned["atlas"] = "atlas"
     if not assigned:

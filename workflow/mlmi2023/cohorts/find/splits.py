@@ -21,6 +21,8 @@ def by_counts(
     counts: dict[str, Any],
     seed: int | None,
     groups: Mapping[str, str] | None = None,
+    key: str = "split",
+    atlas: str | None = None,
 ) -> dict[str, str]:
     """Give the first subjects to ``train``, the next to ``val``, the next to ``test``.
 
@@ -32,6 +34,8 @@ def by_counts(
             neither on the machine nor on which other subjects are there.
         groups: of subjects that stay together (:mod:`mlmi2023.cohorts.find.groups`); they are then ordered
             and counted in the place of subjects.
+        key: of the cohort's configuration that holds the counts.
+        atlas: a subject that is there beside ``subjects``, for the message.
 
     Returns:
         split of each subject that has one; subjects beyond the counts have none.
@@ -47,17 +51,18 @@ def by_counts(
     order, what = sorted(units, key=natural), "groups" if groups else "subjects"
     if seed is not None:
         order.sort(key=lambda unit: hashlib.sha256(f"{seed}:{unit}".encode()).digest())
-    _check_names(where, counts)
+    _check_names(where, counts, key)
     for split, count in counts.items():
         if count != "rest" and (not isinstance(count, int) or isinstance(count, bool) or count < 0):
-            raise InputError(f"{where}: key 'split.{split}' is {count!r}; give a number of subjects, or rest")
+            raise InputError(f"{where}: key '{key}.{split}' is {count!r}; give a number of subjects, or rest")
     rest = [split for split, count in counts.items() if count == "rest"]
     if len(rest) > 1:
-        raise InputError(f"{where}: key 'split' says rest more than once; give numbers to all but one")
+        raise InputError(f"{where}: key '{key}' says rest more than once; give numbers to all but one")
     asked = sum(count for count in counts.values() if count != "rest")
     if asked > len(order):
+        beside = f" beside the atlas, {atlas}" if atlas is not None else ""
         raise InputError(
-            f"{where}: key 'split' asks for {asked} {what} but {len(order)} are there; "
+            f"{where}: key '{key}' asks for {asked} {what} but {len(order)} are there{beside}; "
             "lower the counts or add the missing subjects"
         )
     splits: dict[str, str] = {}
@@ -117,7 +122,7 @@ def by_folder(where: str, found: Iterable[tuple[str, str]], folders: dict[str, A
         found: pairs of subject and the text that ``{split}`` stood for.
         folders: folder name of each split, as ``{train: Train, val: Val, test: Test}``.
     """
-    _check_names(where, folders)
+    _check_names(where, folders, "split")
     for split, folder in folders.items():
         if not isinstance(folder, str):
             raise InputError(
@@ -164,7 +169,7 @@ def read_table(file: Path, where: str) -> list[dict[str, str]]:
     return rows
 
 
-def _check_names(where: str, splits: Iterable[str]) -> None:
+def _check_names(where: str, splits: Iterable[str], key: str) -> None:
     for split in splits:
         if split not in SPLITS:
-            raise InputError(f"{where}: key 'split.{split}' is unknown; known: {', '.join(SPLITS)}")
+            raise InputError(f"{where}: unknown split '{key}.{split}'; known: {', '.join(SPLITS)}")

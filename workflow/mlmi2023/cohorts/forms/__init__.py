@@ -35,6 +35,8 @@ from mlmi2023.cohorts.about import about_packed
 from mlmi2023.cohorts.find.patterns import broken_link, is_broken_link
 from mlmi2023.core.errors import InputError
 
+#: how messages of forms name the configuration; which cohort it is of, they do not know
+WHERE = "config of the cohort"
 VOLUMES = "volumes"
 #: by form: whose module ``reader`` opens it, and the function that does
 READERS = {
@@ -55,8 +57,12 @@ def form_of(config: dict[str, Any]) -> str:
     return config.get("form", VOLUMES)
 
 
-def load_form(name: str) -> ModuleType:
+def load_form(name: str, where: str = WHERE) -> ModuleType:
     """Return the module of a form.
+
+    Args:
+        name: of the form.
+        where: how messages name the configuration.
 
     Raises:
         InputError: there is none of that name.
@@ -66,9 +72,7 @@ def load_form(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name not in (f"{__name__}.{name}", f"{__name__}.{name}.form"):
             raise
-        raise InputError(
-            f"config of the cohort: key 'form' is '{name}'; choose one of {', '.join(READERS)}"
-        ) from error
+        raise InputError(f"{where}: key 'form' is '{name}'; choose one of {', '.join(READERS)}") from error
 
 
 def open_cohort(folder: Path) -> Any:
@@ -98,16 +102,20 @@ def raw_files(name: str, config: dict[str, Any], root: Path) -> list[Path]:
     Raises:
         InputError: files are missing; for a public dataset the line says how to get them.
     """
-    form = load_form(form_of(config))
+    where = f"config of cohort '{name}'"
+    form = load_form(form_of(config), where)
     if hasattr(form, "raw_files"):
-        files = form.raw_files(config, root)
+        try:
+            files = form.raw_files(config, root)
+        except InputError as error:
+            raise InputError(str(error).replace(WHERE, where, 1)) from error
     else:
         files = sorted(p for p in root.rglob("*") if p.is_file() or p.is_symlink()) or [root]
     lost = [file for file in files if not file.exists()]
     if lost and is_broken_link(lost[0]):
         raise broken_link(lost[0])
     if lost:
-        raise InputError(f"config of cohort '{name}': no such file: {lost[0]}; {_how_to_get(config)}")
+        raise InputError(f"{where}: no such file: {lost[0]}; {_how_to_get(config)}")
     return files
 
 
