@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.jobs import Job
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.tasks.chain import part
 from mlmi2023.training.loop.device import make_deterministic, pick_device

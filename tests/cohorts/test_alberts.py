@@ -8,7 +8,8 @@ import numpy as np
 from mlmi2023.cohorts.find.index import index_cohort
 from mlmi2023.cohorts.find.label_names import label_names
 from mlmi2023.cohorts.forms.volumes.reader import open_packed, pack
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.preprocessing.steps import run_step
 from mlmi2023.tasks.registration.pairs import pairs

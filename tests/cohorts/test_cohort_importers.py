@@ -10,8 +10,9 @@ from mlmi2023.cohorts.forms.table.form import pack
 from mlmi2023.cohorts.forms.table.importers import ukbb
 from mlmi2023.cohorts.forms.table.importers.tadpole import group_of
 from mlmi2023.cohorts.forms.table.reader import open_table
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +87,11 @@ def test_tadpole_features_are_measurements_and_never_the_diagnosis(tmp_path):
             lambda head, rows: [r.__setitem__(HEAD.index("ADAS13"), "-4") for r in rows],
             "of column ADAS13 is missing",
         ),
+        (lambda head, rows: rows[4].__setitem__(HEAD.index("MMSE"), "1e300"), "column MMSE holds 1e+300"),
+        (lambda head, rows: rows[4].append("x"), "line 6 has 21 fields, the header 20"),
+        (lambda head, rows: rows[4].pop(), "line 6 has 19 fields, the header 20"),
+        (lambda head, rows: head.__setitem__(HEAD.index("FDG"), "MMSE"), "column MMSE stands twice"),
+        (lambda head, rows: rows[4].__setitem__(0, "2"), "subject 2 stands in rows 2 and 6"),
     ],
 )
 def test_a_broken_tadpole_is_one_line(tmp_path, change, says):
@@ -95,6 +101,15 @@ def test_a_broken_tadpole_is_one_line(tmp_path, change, says):
         tadpole(tmp_path, head, rows)
     assert says in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "packed").exists()
+
+
+def test_tadpole_leaves_an_index_out_and_wants_what_is_dropped(tmp_path):
+    rows = [[str(n), *row] for n, row in enumerate(tadpole_rows())]
+    table = tadpole(tmp_path, ["", *HEAD], rows)
+    assert len(table.columns) == 11 and not any("Unnamed" in c.name for c in table.columns)
+    config = {**config_of("tadpole", tmp_path), "read": {"drop": ["FGD"]}}
+    with pytest.raises(InputError, match="column FGD is missing"):
+        pack(config, tmp_path, tmp_path / "again", "tadpole")
 
 
 def test_missing_data_say_where_to_get_them(tmp_path):
@@ -173,6 +188,27 @@ def test_biobank_is_read_in_all_three_spellings(tmp_path, style):
 def test_a_biobank_extract_that_lacks_a_field_is_named(tmp_path, lose, says):
     with pytest.raises(InputError, match=says):
         biobank(tmp_path, "converter", lose)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"1003,0,": "1003,2,"}, "column 31-0.0 holds '2'"),
+        ({"66,,,,,,9": "66,,,,,,9,9"}, "line 9 has 12 fields, the header 11"),
+        # the first participant is left out, and rows are still those of the file
+        ({"40,45,": "40,85,", "79,6.5001": "79,high"}, "column 25001-2.0, row 6: 'high' is not a number"),
+    ],
+)
+def test_a_broken_biobank_extract_is_one_line(tmp_path, changes, says):
+    biobank(tmp_path, "converter")
+    text = (tmp_path / "ukb.csv").read_text()
+    for old, new in changes.items():
+        assert text.count(old) == 1, text
+        text = text.replace(old, new)
+    (tmp_path / "ukb.csv").write_text(text)
+    with pytest.raises(InputError) as caught:
+        pack(config_of("ukbb", tmp_path), tmp_path, tmp_path / "again", "ukbb")
+    assert says in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_biobank_fields_can_be_chosen(tmp_path):

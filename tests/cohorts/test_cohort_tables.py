@@ -224,13 +224,44 @@ def test_tables_inside_scikit_learn(tmp_path, module, shape, counts):
         "kind": "packaged",
         "form": "table",
         "dataset": module,
-        "read": {"classes": {"progression": ["low", "high"]}},
     }
     make_cohort(config, tmp_path / "raw", 1)
     pack(config, tmp_path / "raw", tmp_path / "packed", module)
     table = open_table(tmp_path / "packed")
     assert table.features.shape == shape
     assert np.bincount(table.labels(next(iter(table.classes)))).tolist() == counts
+    assert next(iter(table.classes.values()))[1] in ("malignant", "high")
+
+
+def test_the_example_of_a_table_with_names_is_packed_as_it_says(tmp_path):
+    from pathlib import Path
+
+    from mlmi2023.core.yaml_files import read_yaml
+
+    example = read_yaml(Path(__file__).parents[2] / "config/examples/clinic_table.yaml")
+    lines = ["Patient;Datum;Geschlecht;Zentrum;Raucher;Alter;MMSE;Hippocampus;Diagnose"]
+    for i in range(30):
+        town, smokes = ["Köln", "Bonn", "Mainz"][i % 3], ["nie", "früher", "?"][i // 3 % 3]
+        age = "-9,0" if i == 4 else f"{60 + i / 2:.1f}".replace(".", ",")
+        volume = "?" if i == 7 else f"{6 + i / 100:.2f}".replace(".", ",")
+        ill = "krank" if i % 4 else "gesund"
+        lines.append(f"P{i:03d};03.05.2021;{'mw'[i % 2]};{town};{smokes};{age};{30 - i // 3};{volume};{ill}")
+    (tmp_path / "visits.csv").write_text("\n".join(lines) + "\n", encoding="latin-1")
+    pack(example["cohorts"]["clinic"], tmp_path, tmp_path / "packed", "clinic")
+    table = open_table(tmp_path / "packed")
+    assert [c.name for c in table.columns] == [
+        *("Geschlecht=w", "Zentrum=Bonn", "Zentrum=Köln", "Zentrum=Mainz", "Raucher=nie"),
+        *("Alter", "MMSE", "Hippocampus"),
+    ]
+    np.testing.assert_allclose(
+        table.features[:2], [[0, 0, 1, 0, 1, 60, 30, 6], [1, 1, 0, 0, 1, 60.5, 30, 6.01]]
+    )
+    assert np.isnan(table.features[4, 5]) and np.isnan(table.features[7, 7])
+    assert np.isnan(table.features[:, 4]).sum() == 9 and np.isnan(table.features).sum() == 11
+    assert table.classes == {"Diagnose": ["gesund", "krank"]} and table.labels("Diagnose")[:2].tolist() == [
+        0,
+        1,
+    ]
 
 
 def test_preprocessing_belongs_to_volumes_alone():

@@ -15,9 +15,10 @@ from mlmi2023.cohorts.sources.simulators.chest_ct.cohort import simulate
 from mlmi2023.cohorts.sources.simulators.chest_ct.options import read_options
 from mlmi2023.cohorts.sources.simulators.chest_ct.phantom import paint
 from mlmi2023.cohorts.sources.simulators.chest_ct.scanner import expose, form_slices
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import tree_hash
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from sr4zct_data import CONFIG, packed_cohort, raw_cohort
 

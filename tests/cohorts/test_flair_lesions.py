@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mlmi2023.cohorts.formats.volumes import read_volume
-from mlmi2023.cohorts.forms.scans.listing import read_map
+from mlmi2023.cohorts.formats.volumes import read_labels, read_volume
 from mlmi2023.cohorts.forms.scans.raw import read_scan_rows
 from mlmi2023.cohorts.sources.simulators.brain.maps import build_maps
 from mlmi2023.cohorts.sources.simulators.brain.subject import draw_subject
@@ -87,7 +86,7 @@ def test_files_are_stripped_images_with_lesions_and_sites_differ(tmp_path):
     noise = []
     for row in rows:
         image, _ = read_volume(tmp_path / row["image"])
-        labels, _ = read_map(str(tmp_path / row["labels"]))
+        labels, _ = read_labels(tmp_path / row["labels"], empty=True)
         assert labels.shape == image.shape and set(np.unique(labels)) == {0, 1}
         assert (image[labels > 0] > 0).all() and image[0].max() == 0
         brain = image[(image > 0) & (labels == 0)]

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from mlmi2023.cohorts.forms.images import form
+from mlmi2023.cohorts.forms.images.facts import facts_of
 from mlmi2023.cohorts.forms.images.reader import open_images
 from mlmi2023.cohorts.sources.make import make_cohort
 from mlmi2023.cohorts.sources.simulators.dermoscopy.cohort import make_image
@@ -20,6 +21,11 @@ ROOT = Path(__file__).parents[2]
 def disc(size=20, radius=6):
     y, x = np.mgrid[:size, :size]
     return (x - size / 2) ** 2 + (y - size / 2) ** 2 < radius**2
+
+
+def ramp(rows=20, columns=20):
+    """An image that is not blank."""
+    return np.linspace(0, 250, rows * columns).reshape(rows, columns).astype(np.uint8)
 
 
 def write(path, array, **how):
@@ -76,8 +82,7 @@ def test_a_table_of_splits_and_sources_with_their_own(folder):
     cohort = packed(folder, config(split=None, split_file="mine.csv"))
     assert dict(zip(cohort.subjects, cohort.splits)) == {"p5": "train", "p1": "test", "p0": "val"}
     for number in range(2):
-        image = np.zeros((20, 20, 3), np.uint8)
-        write(folder / f"raw/other/q{number}.tif", image)
+        write(folder / f"raw/other/q{number}.tif", np.stack([ramp()] * 3, axis=-1) + np.uint8(number))
         write(folder / f"raw/other/q{number}.gif", disc().astype(np.uint8) * 255)
     sources = [
         {
@@ -91,7 +96,7 @@ def test_a_table_of_splits_and_sources_with_their_own(folder):
     assert cohort.splits == ["train"] * 4 + ["val"] * 2 + ["test"] * 2
     assert np.array_equal(cohort.masks[7], disc())
     assert (
-        dict(form._facts(cohort.images, cohort.masks, cohort.splits, ["x"]))["same image in two splits"]
+        dict(facts_of(cohort.images, cohort.masks, cohort.splits, ["x"]))["same image in two splits"]
         == "none"
     )
 
@@ -99,7 +104,7 @@ def test_a_table_of_splits_and_sources_with_their_own(folder):
 def test_several_masks_of_an_image_are_united_and_instances_keep_no_number(folder):
     left, right = disc(), disc()
     left[:, 10:], right[:, :10] = False, False
-    write(folder / "raw/nuclei/a/images/a.png", np.zeros((20, 20), np.uint8))
+    write(folder / "raw/nuclei/a/images/a.png", ramp())
     write(folder / "raw/nuclei/a/masks/1.png", left.astype(np.uint8) * 255)
     write(folder / "raw/nuclei/a/masks/2.png", right.astype(np.uint8) * 255)
     read = {
@@ -121,6 +126,7 @@ def test_classes_by_value_sizes_and_sixteen_bits(folder):
         "masks": "k/m/{subject}.png",
         "classes": {3: "b", 7: "a"},
         "size": [40, 10],
+        "range": [0, 65535],
     }
     cohort = packed(folder, config(read=read, split={"test": 1}))
     assert cohort.masks.shape == (1, 40, 10) and cohort.classes == ["b", "a"]
@@ -175,7 +181,8 @@ def test_isic_is_read_in_its_published_layout(tmp_path, name):
         for number in range(3):
             subject = f"ISIC_{number + 10 * len(source['images']):07d}"
             write(
-                tmp_path / "raw" / source["images"].format(subject=subject), np.zeros((20, 30, 3), np.uint8)
+                tmp_path / "raw" / source["images"].format(subject=subject),
+                np.stack([ramp(20, 30)] * 3, axis=-1),
             )
             mask = np.zeros((20, 30), np.uint8)
             mask[:10] = 255

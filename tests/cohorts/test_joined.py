@@ -12,8 +12,9 @@ import pytest
 from mlmi2023.cohorts.forms.joined import form as joined
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
 from mlmi2023.cohorts.seal import seal
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from nio_reg_data import CONFIG, SPLITS, make_blobs, make_joined
 

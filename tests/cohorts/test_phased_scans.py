@@ -18,8 +18,9 @@ from mlmi2023.cohorts.forms.phased_scans.reader import (
     open_phased,
 )
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.fields.displacement import warp
 from mlmi2023.metrics.landmarks import tre_mm

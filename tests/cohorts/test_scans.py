@@ -55,6 +55,29 @@ def test_spacing_crop_and_kept_labels(tmp_path):
     assert kept == 2 * 3 * 6
 
 
+def test_coarser_voxels_are_smoothed_unless_the_config_says_no(tmp_path):
+    """Slices of 4 mm, every second of them bright, brought to 8 mm."""
+    image = np.full((6, 6, 9), -50.0)
+    image[..., ::2] = 100.0
+    affine = np.diag([2.0, 2.0, 4.0, 1.0])
+    write_volume(tmp_path / "i1.nii.gz", image, affine)
+    write_volume(tmp_path / "l1.nii.gz", (image > 0).astype(np.uint8), affine)
+    group = {"image": "i{subject}.nii.gz", "labels": "l{subject}.nii.gz"}
+    found = {}
+    for smooth in (None, True, False):
+        read = {
+            **CT,
+            "spacing": [2, 2, 8],
+            "groups": [group],
+            **({} if smooth is None else {"smooth": smooth}),
+        }
+        pack({"kind": "folder", "read": read}, tmp_path, tmp_path / f"out{smooth}", "mine")
+        found[smooth] = open_scans(tmp_path / f"out{smooth}").image(0)[3, 3].astype(float)
+    assert len(found[None]) == 4 and np.array_equal(found[None], found[True])
+    # dark slices lie in the middle of the new voxels
+    assert np.array_equal(found[False], [0.25] * 4) and found[True].min() > 0.4
+
+
 def test_zscore_keeps_zero_for_what_is_outside(tmp_path):
     own = tree(tmp_path)
     image = np.zeros((8, 8, 8))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mlmi2023.core.config import Settings, at_scale, merge
+from mlmi2023.core.config import Settings, at_scale
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from mlmi2023.__main__ import Runner
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.tasks import chain
 

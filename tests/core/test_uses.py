@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from mlmi2023.__main__ import run
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from pecon_data import NET, SCAN, packed_cohort
 

@@ -8,7 +8,14 @@ from scipy.interpolate import BSpline
 from scipy.ndimage import map_coordinates
 
 from mlmi2023.fields.bspline import CubicBSplineUpsample, cubic_basis, lattice_shape
-from mlmi2023.fields.displacement import compose, identity_grid, integrate, resize_displacement, warp
+from mlmi2023.fields.displacement import (
+    compose,
+    identity_grid,
+    integrate,
+    resize_displacement,
+    warp,
+    warp_labels,
+)
 
 SHAPE = (9, 10, 11)
 
@@ -56,6 +63,34 @@ def test_labels_keep_their_type_and_values():
     assert torch.equal(moved[..., :-1], labels[..., 1:])
     with pytest.raises(ValueError, match="nearest"):
         warp(labels, u)
+
+
+def test_two_corners_of_a_label_outweigh_the_nearest():
+    """0.4 along both axes: weights 0.36, 0.24, 0.24 and 0.16 of the labels 1, 2, 2 and 3."""
+    labels = torch.tensor([[1, 2], [2, 3]], dtype=torch.int16)[None, None]
+    u = torch.full((1, 2, 2, 2), 0.4)
+    assert warp_labels(labels, u)[0, 0, 0, 0] == 1
+    assert warp_labels(labels, u, "bilinear")[0, 0, 0, 0] == 2
+    u = torch.full((1, 2, 2, 2), -0.6)  # 0.16 of label 1 inside, the rest beyond the edge
+    assert warp_labels(labels, u, "bilinear")[0, 0, 0, 0] == 1
+    assert warp_labels(labels, u - 1, "bilinear")[0, 0, 0, 0] == 0
+
+
+def test_linear_labels_equal_masks_by_scipy_of_which_the_largest_wins():
+    labels = torch.randint(0, 6, (1, 1, *SHAPE), dtype=torch.uint8) * 40
+    u = smooth_field(SHAPE, 2.0)
+    points = (identity_grid(SHAPE) + u)[0].numpy()
+    values = [0, 40, 80, 120, 160, 200]
+    masks = [map_coordinates((labels[0, 0].numpy() == v) * 1.0, points, order=1) for v in values]
+    two = np.sort(masks, axis=0)[-2:]
+    clear = two[1] - two[0] > 1e-4
+    inside = np.all([(p > 0) & (p < n - 1) for p, n in zip(points, SHAPE)], axis=0)
+    ours = warp_labels(labels, u, "bilinear")
+    assert ours.dtype == torch.uint8 and (clear & inside).mean() > 0.3
+    expected = np.array(values)[np.argmax(masks, axis=0)]
+    assert (ours[0, 0].numpy() == expected)[clear & inside].all()
+    assert (warp_labels(labels, u)[0, 0].numpy() != expected)[clear & inside].mean() > 0.05
+    assert torch.equal(warp_labels(labels, 0 * u, "bilinear"), labels)
 
 
 def test_coordinates_stay_float32_under_autocast():

@@ -146,6 +146,45 @@ def test_resnet_scales_and_dilation():
         assert count(ResNet(3, (3, 4, 23, 3))) == 44_549_160 - 2_049_000
 
 
+def test_the_resnet_of_transunet_pools_inside_and_its_skips_are_filled_with_zeros():
+    torch.manual_seed(0)
+    encoder = HybridEncoder(1, (64, 32), **SMALL_VIT)
+    image = torch.randn(2, 1, 64, 32)
+    stem, first, _ = encoder.cnn(image)[:3]
+    assert stem.shape[2:] == (32, 16) and first.shape[2:] == (15, 7)
+    inside = encoder.cnn.layer1(torch.nn.functional.max_pool2d(stem, 3, 2, 0))
+    features = encoder(image)
+    assert [tuple(own.shape[2:]) for own in features] == [(32, 16), (16, 8), (8, 4), (4, 2)]
+    assert torch.equal(features[1][:, :, :15, :7], inside)
+    assert not features[1][:, :, 15].any() and not features[1][:, :, :, 7].any()
+    with torch.device("meta"):
+        published = HybridEncoder(3, (224, 224), depths=(3, 4, 9)).cnn(torch.empty(1, 3, 224, 224))
+    assert [own.shape[2] for own in published] == [112, 55, 28, 14]
+    # torchvision's, of all other networks, pads
+    assert ResNet(1, (1, 1), 4)(image)[1].shape[2:] == (16, 8)
+
+
+def test_swin_unet_joins_what_enters_each_stage_and_drops_a_fifth_of_the_last_paths():
+    torch.manual_seed(0)
+    net = build({"name": "swin_unet", **SWIN}, 1, 2, (64, 64)).eval()
+    joined = []
+    for layer in net.join:
+        layer.register_forward_hook(lambda _, given, answer: joined.append(given[0]))
+    image = torch.randn(1, 1, 64, 64)
+    with torch.no_grad():
+        net(image)
+        x, entering = net.encoder.patch_embed(image), []
+        for stage in net.encoder.layers:
+            entering.append(x)
+            x = stage(x)
+    assert len(joined) == 3
+    # from below, then the skip
+    for given, skip in zip(joined, reversed(entering[:3])):
+        assert torch.equal(given[..., given.shape[-1] // 2 :], skip)
+    rates = [block.drop_path.drop_prob for block in net.encoder.layers[-1].blocks]
+    assert rates == pytest.approx([0.2 * 6 / 7, 0.2])
+
+
 def test_weights_come_from_a_file_by_name(tmp_path):
     torch.manual_seed(0)
     released, ours, grey = ResNet(3, (1, 1), 4), ResNet(3, (1, 1), 4), ResNet(1, (1, 1), 4)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mlmi2023.core.config import merge
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_config, read_yaml
 from mlmi2023.preflight.checks import check_results
 from preflight_root import ROOT, load
@@ -85,6 +85,14 @@ COHORTS = {
         like(labels="i{subject}.nii.gz"),
         "key 'labels' is 'i{subject}.nii.gz', as images.T1w",
     ),
+    "an image that climbs out": (
+        like(images={"../T1w": "i{subject}.nii.gz"}),
+        "key 'images' names '../T1w': it becomes a file's name",
+    ),
+    "an image called labels": (
+        like(images={"labels": "i{subject}.nii.gz"}),
+        "key 'images' names 'labels': an image cannot be called so",
+    ),
     "an atlas that is nobody": (like(atlas=True), "key 'atlas' is true; name the subject"),
     "form": (form("scan", groups=[SCANS]), "key 'form' is 'scan'"),
     "scans": (
@@ -98,6 +106,14 @@ COHORTS = {
     "scans' split": (
         form("scans", groups=[{**SCANS, "split": None}], scale="zscore"),
         "key 'read.groups.0.split' is null",
+    ),
+    "scans' split, misspelt": (
+        form("scans", groups=[{**SCANS, "split": "trian"}], scale="zscore"),
+        "key 'read.groups.0.split' is 'trian'; did you mean 'train'?",
+    ),
+    "scans' image": (
+        form("scans", groups=[SCANS], scale="zscore", modality="../../x"),
+        "'read.modality' is '../../x'; it becomes a file's name",
     ),
     "scans' window": (
         form("scans", groups=[SCANS], window=[250, -175]),
@@ -182,8 +198,16 @@ CONFIGS = {
         {"papers": ["sr4zct"], "overrides": {"sr4zct": {"methods": {"saint": {"stages": {"first": {}}}}}}},
         "unknown stage 'methods.saint.stages.first'; known: none",
     ),
-    "figure of a dataset that is left out": (
-        {"papers": ["ia_gcn"], "overrides": {"ia_gcn": {"datasets": {"tadpole": None}}}},
+    "figure that is asked for, of a dataset that is left out": (
+        {
+            "papers": ["ia_gcn"],
+            "overrides": {
+                "ia_gcn": {
+                    "datasets": {"tadpole": None},
+                    "figures": {"fig_mask_tadpole": {"methods": ["ia_gcn"]}},
+                }
+            },
+        },
         "key 'figures.fig_mask_tadpole.dataset' is 'tadpole', which is none of the datasets",
     ),
 }

@@ -8,7 +8,8 @@ from typing import get_args, get_origin
 
 import pytest
 
-from mlmi2023.core.config import SCALES, merge
+from mlmi2023.core.config import SCALES
+from mlmi2023.core.merging import merge
 from mlmi2023.core.options import Options, keys_of
 from mlmi2023.core.yaml_files import read_yaml
 from preflight_root import ROOT, load

@@ -1,5 +1,6 @@
 """The preprocessing steps on a simulated head: each does its work or says why it cannot."""
 
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -8,11 +9,13 @@ import pytest
 
 from mlmi2023.cohorts.find.index import index_cohort
 from mlmi2023.cohorts.sources.simulators.brain.cohort import simulate
-from mlmi2023.core.config import at_scale, merge
+from mlmi2023.core.config import at_scale
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.preprocessing import xfm
 from mlmi2023.preprocessing.brainmask import roundness
+from mlmi2023.preprocessing.doubts import misregistered
 from mlmi2023.preprocessing.steps import load_records, run_step
 from mlmi2023.preprocessing.truth import score_batch
 
@@ -73,6 +76,18 @@ def test_skull_stripping_finds_the_brain(scores):
 def test_affine_finds_the_pose(scores):
     assert scores["landmark_mm_before"] > 3 * scores["landmark_mm_after"]
     assert scores["landmark_mm_after"] <= 3
+
+
+def test_a_head_that_was_left_on_its_side_is_named(raw, done):
+    assert misregistered(score_batch(raw, {"affine": [done["affine"]]})) == []
+    folder = done["affine"].parent / "batch-pitched"
+    shutil.copytree(done["affine"], folder)
+    file = Path(load_records(folder)[0]["affine_xfm"])
+    pitch = np.eye(4)
+    pitch[1:3, 1:3] = [[0, -1], [1, 0]]
+    xfm.write_xfm(file, pitch @ xfm.read_xfm(file), "affine", xfm.target_of(file))
+    (line,) = misregistered(score_batch(raw, {"affine": [folder]}))
+    assert line.startswith("sub-001: ") and "turned by 90" in line
 
 
 def test_n4_field_times_image_is_the_raw_image(raw, done):

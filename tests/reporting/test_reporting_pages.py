@@ -172,7 +172,7 @@ def test_the_page_says_everything(site):
 def test_the_overview_counts_and_compares(site):
     text = (site / "index.html").read_text()
     assert '<li class="reproduced"><b>1</b>' in text
-    assert f"<b>{np.mean(VALUES['a']):.3f}</b>" in text and "0.850" in text
+    assert f"<b>{100 * np.mean(VALUES['a']):.1f}</b>" in text and "85.0" in text and "Dice (%)" in text
     assert 'href="toy/index.html"' in text and "controls hold" in text
 
 

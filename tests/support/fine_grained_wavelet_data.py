@@ -12,12 +12,14 @@ from mlmi2023.core.jobs import Job
 ORGANS = {"liver": 6, "spleen": 1, "aorta": 8}
 NET = {
     "name": "fet", "attention": "fet", "bridge": 1, "widths": [8, 16, 24, 32], "heads": [1, 2, 2, 4],
-    "depths": [1, 1, 1, 1],
+    "decoder_heads": [4, 2, 1], "depths": [1, 1, 1, 1],
 }  # fmt: skip
 STEPS = {
     "steps": 4, "epoch_steps": 2, "batch": 4, "optimiser": "sgd", "learning_rate": 0.05, "momentum": 0.9,
     "decay": "poly", "loss": {"kind": "dice_cross_entropy", "weights": [0.6, 0.4], "background": True},
-    "augment": {"flip": [0.25, 0.25], "quarter": 0.375, "warp": 0.25, "rotate": 20, "border": "zeros"},
+    "augment": {
+        "flip": [0.25, 0.25], "quarter": 0.375, "warp": 0.25, "rotate": 20, "border": "zeros", "fill": -1,
+    },
 }  # fmt: skip
 SUBJECTS = [("a", "train"), ("b", "train"), ("c", "test"), ("d", "test"), ("e", "test")]
 

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import yaml
 
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.cohorts.find.index import index_cohort
+from mlmi2023.cohorts.forms import VOLUMES, form_of, raw_files
+from mlmi2023.core.config import JOINED, MADE, Settings
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
-from mlmi2023.preflight.checks import check_paper
+from mlmi2023.preflight.checks import check_paper, check_results
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,3 +41,15 @@ def load(root: Path, over: dict[str, object]) -> Settings:
     for slug in settings.papers:
         settings.paper(slug)
     return settings
+
+
+def plan(over: dict[str, object]) -> None:
+    """Do what is done before a first job: load, and look for the files of every cohort of the papers."""
+    settings = load(ROOT, over)
+    check_results(settings.results)
+    for name in {name for slug in settings.papers for name in settings.cohorts_of(slug)}:
+        config, place = settings.cohort(name), settings.root_of(name)
+        if form_of(config) == VOLUMES and config["kind"] != JOINED:
+            index_cohort(name, config, place)
+        elif config["kind"] not in (*MADE, JOINED):
+            raw_files(name, config, place)

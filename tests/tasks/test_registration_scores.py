@@ -9,6 +9,7 @@ import torch
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
+from mlmi2023.fields.displacement import warp_labels
 from mlmi2023.tasks.registration import figures
 from mlmi2023.tasks.registration.measures import MEASURES, Registered, structures
 from mlmi2023.tasks.registration.methods import Method, make_method, on_device
@@ -72,6 +73,20 @@ def test_a_label_that_is_shifted_by_one_is_seen(cohort):
     for one, expected in ((packed, 0.98), (Shifted(), 0.0)):
         found = {v.label: v.value for v in MEASURES["dice"]("dice", Registered(Pair("x", 0, 3), u, one, {}))}
         assert (found["core"] > expected) if expected else (found["core"] < 0.5 and found["spot"] < 0.5)
+
+
+def test_labels_are_warped_as_the_task_says(cohort):
+    packed, u = open_packed(cohort[0]), cohort[1][3] + 0.3
+    found = {}
+    for how, mode in (("nearest", "nearest"), ("linear", "bilinear")):
+        own = Registered(Pair("x", 0, 3), u, packed, {"label_warp": how})
+        source = torch.from_numpy(np.array(packed.labels[0]))[None, None]
+        assert (own.maps[0] == warp_labels(source, torch.from_numpy(u)[None], mode)[0, 0].numpy()).all()
+        found[how] = own.maps[0]
+    assert (found["nearest"] != found["linear"]).any()
+    assert (Registered(Pair("x", 0, 3), u, packed, {}).maps[0] == found["nearest"]).all()
+    with pytest.raises(InputError, match=r"task\.label_warp is 'spline'; choose nearest or linear"):
+        Registered(Pair("x", 0, 3), u, packed, {"label_warp": "spline"}).maps  # noqa: B018
 
 
 def test_controls_bracket_have_no_time_and_the_ceiling_has_no_field(cohort, tmp_path):

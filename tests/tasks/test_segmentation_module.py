@@ -111,6 +111,11 @@ def test_augmentation_moves_image_and_mask_together():
     assert labels.sum() > 1.5 * mask.sum()
     _, labels = Augment2D(shift=0.25, border="zeros")(image, mask, draws(u7=1.0))
     assert torch.equal(labels[0, :, :12], mask[0, :, 4:])
+    filled, same = Augment2D(shift=0.25, border="zeros", fill=-1)(image, mask, draws(u7=1.0))
+    assert torch.equal(same, labels) and torch.allclose(filled[..., 12:], torch.tensor(-1.0))
+    assert torch.allclose(filled[..., :12], image[..., 4:], atol=1e-5)
+    with pytest.raises(InputError, match="fill needs border: zeros"):
+        Augment2D.from_config({"fill": -1})
     paler, labels = Augment2D(brightness=0.5, contrast=0.2)(image, mask, draws(u8=1.0, u9=1.0))
     assert torch.equal(labels, mask) and paler.std() == pytest.approx(1.2 * float(image.std()), rel=1e-3)
     with pytest.raises(InputError, match="did you mean 'rotate'"):

@@ -97,6 +97,44 @@ def test_image_and_labels_move_together():
     assert torch.equal(same, image) and torch.equal(own, label)
 
 
+def test_one_flip_of_all_axes_and_quarter_turns_in_each_plane():
+    torch.manual_seed(0)
+    label = torch.randint(1, 9, (1, 6, 6, 6), dtype=torch.uint8)
+    image = label[:, None].float()
+    flip = Augment3D(flip_all=0.5)
+    for chance, expected in ((0.1, label.flip(1, 2, 3)), (0.9, label)):
+        flipped, own = flip(image, label, draws(d13=chance))
+        assert torch.equal(own, expected) and torch.equal(flipped[:, 0], own.float())
+    # each plane has draws of its own: whether, and by how many quarters
+    planes = {(2, 3): ("d3", "d4"), (1, 2): ("d14", "d15"), (1, 3): ("d16", "d17")}
+    never = {whether: 0.9 for whether, _ in planes.values()}
+    turn = Augment3D(turn=(0.5, 0.5, 0.5))
+    for plane, (whether, how_far) in planes.items():
+        for quarters, number in ((1, 0.1), (2, 0.5), (3, 0.9)):
+            turned, own = turn(image, label, draws(**{**never, whether: 0.4, how_far: number}))
+            assert torch.equal(own, torch.rot90(label, quarters, plane)), (plane, quarters)
+            assert torch.equal(turned[:, 0], own.float())
+    assert torch.equal(turn(image, label, draws(**never))[1], label)
+    with pytest.raises(InputError, match=r"4 x 6 x 6 are not square in every plane"):
+        turn(image[:, :, :4], label[:, :4], draws(d14=0.1))
+
+
+def test_a_patch_is_turned_about_each_of_its_axes():
+    # ten voxels from the middle along columns, rows, depth
+    places = {"columns": (16, 16, 26), "rows": (16, 26, 16), "depth": (26, 16, 16)}
+    for number, still in ((5, "depth"), (18, "rows"), (19, "columns")):
+        angles = tuple(90.0 if still == axis else 0.0 for axis in ("depth", "rows", "columns"))
+        for along, place in places.items():
+            image = torch.zeros(1, 1, 33, 33, 33)
+            image[0, 0][place] = 1.0
+            moved, own = Augment3D(rotate=angles)(
+                image, (image[:, 0] > 0).byte(), draws(**{f"d{number}": 1.0})
+            )
+            found = tuple(torch.nonzero(moved[0, 0] == moved.max())[0].tolist())
+            assert (found == place) == (along == still), (still, along, found)
+            assert sorted(abs(c - 16) for c in found) == [0, 0, 10] and own[0][found] == 1
+
+
 def test_rotation_and_scale_move_a_point_where_they_should():
     image = torch.zeros(1, 1, 5, 33, 33)
     image[0, 0, 2, 16, 26] = 1.0  # ten columns right of the middle

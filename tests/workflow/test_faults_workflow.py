@@ -1,5 +1,6 @@
 """Faults of the workflow as a whole: killed, started twice, no place to write. The job is a waiting stub."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -78,7 +79,7 @@ def log_of(place, results="results"):
     return place / results / "demo/logs/simulate/brain_adults/bids.log"
 
 
-def test_a_killed_snakemake_says_how_to_unlock_and_then_goes_on(checkout):
+def test_a_killed_snakemake_leaves_nothing_to_unlock(checkout):
     first = start(checkout, TARGET)
     wait_for(log_of(checkout))
     os.killpg(first.pid, signal.SIGKILL)
@@ -86,11 +87,6 @@ def test_a_killed_snakemake_says_how_to_unlock_and_then_goes_on(checkout):
     first.stdout.close()
     assert not (checkout / TARGET).exists(), "half a folder under the final name"
 
-    code, said = run(checkout, TARGET)
-    assert code != 0
-    assert "--unlock" in said, said[-2000:]
-
-    assert run(checkout, "--unlock")[0] == 0
     (checkout / "go").touch()
     code, said = run(checkout, TARGET)
     assert code == 0, said[-2000:]
@@ -100,12 +96,49 @@ def test_a_killed_snakemake_says_how_to_unlock_and_then_goes_on(checkout):
 def test_two_users_on_the_same_results_do_not_mix(checkout):
     first = start(checkout, TARGET)
     wait_for(log_of(checkout))
-    code, said = run(checkout, TARGET)
-    assert code != 0 and "lock" in said.lower(), said[-2000:]
+    holder = (checkout / "results/demo/.lock").read_text().strip()
+    assert holder.startswith(f"process {first.pid} on ")
+    # one that shares no file with the first is refused as well, also after a run on other results has ended
+    other = "results/records/index.html"
+    assert (
+        run(checkout, other, "--config", "results=mine/results")[0] == 1
+    )  # no such file there: ends at once
+    for target in (TARGET, other):
+        code, said = run(checkout, target)
+        assert code != 0 and "results/demo: another run works here: " + holder in said, said[-2000:]
+        assert "Traceback" not in said
+    # only to look is allowed
+    assert run(checkout, "-n", TARGET)[0] == 0 and run(checkout, "--unlock")[0] == 0
     (checkout / "go").touch()
     said, _ = first.communicate(timeout=120)
     assert first.returncode == 0, said[-2000:]
     assert (checkout / TARGET / "second").exists()
+
+
+def test_jobs_that_outlive_their_killed_run_hold_the_results(checkout):
+    first = start(checkout, TARGET, "--config", "warm_workers=False")  # warm ones end with their run
+    wait_for(log_of(checkout))
+    os.kill(first.pid, signal.SIGKILL)  # it alone: its job goes on
+    first.wait()
+    code, said = run(checkout, TARGET)
+    assert code != 0 and "jobs of a run that was killed still work here" in said, said[-2000:]
+    assert f"process {first.pid} on " in said
+    (checkout / "go").touch()
+    deadline = time.time() + 60
+    while not free(checkout / "results/demo/.jobs") and time.time() < deadline:
+        time.sleep(0.1)
+    first.stdout.close()
+    code, said = run(checkout, TARGET)
+    assert code == 0 and (checkout / TARGET / "second").exists(), said[-2000:]
+
+
+def free(file):
+    with open(file) as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def test_two_users_with_results_of_their_own_run_at_once(checkout):

@@ -21,8 +21,13 @@ def checkout(tmp_path_factory):
 
 
 def plan(place, *args):
-    run = subprocess.run([SNAKEMAKE, "-n", "--cores", "1", *args], cwd=place, capture_output=True, text=True)
-    return run.returncode, run.stdout + run.stderr
+    return snakemake(place, "-n", *args)
+
+
+def snakemake(place, *args):
+    run = subprocess.run([SNAKEMAKE, "--cores", "1", *args], cwd=place, capture_output=True, text=True)
+    # a plan is printed on the one, but for its first line
+    return run.returncode, run.stderr + run.stdout if "-n" in args else run.stdout + run.stderr
 
 
 @pytest.mark.parametrize(
@@ -74,6 +79,63 @@ def test_a_mistake_in_the_users_file_ends_the_plan_with_one_line(checkout, conte
     code, out = plan(checkout, "--configfile", "mine.yaml")
     assert code != 0 and said in out, out[-2000:]
     assert "Traceback" not in out
+
+
+@pytest.mark.parametrize(
+    ("content", "args", "said"),
+    [
+        (
+            "papers: [ia_gcn\n",
+            ["-n"],
+            "mine.yaml: not valid YAML: line 2, column 1: did not find exp",
+        ),
+        ("- papers\n", ["-n"], "mine.yaml: holds a list; give it keys, such as papers: [...]"),
+        ("scale: dmeo\n", ["-n"], "config: key 'scale' is 'dmeo'; did you mean 'demo'?"),
+        (
+            "cohorts:\n"
+            "  mine: {kind: folder, root: /nowhere, images: {T1w: 'i{subject}.nii'}, split: {test: 3},\n"
+            "    preprocess: {grid: {shape: [32, 40, 32], spacing: 5.0}}}\n"
+            "overrides: {defxattn_reg: {datasets: {ixi: {cohort: mine}}}}\n",
+            [],
+            "config of cohort 'mine': key 'root' is '/nowhere', which is no folder; set it to where",
+        ),
+    ],
+)
+def test_a_mistake_is_the_last_line_and_no_rule_of_ours_is_in_it(checkout, content, args, said):
+    (checkout / "mine.yaml").write_text(content)
+    code, out = snakemake(checkout, *args, "--configfile", "mine.yaml")
+    assert code == 1 and out.strip().splitlines()[-1].startswith(f"error: {said}"), out[-2000:]
+    assert not any(word in out for word in ("Traceback", ".smk", "WorkflowError", "Exception"))
+    assert not [*checkout.glob(".snakemake/locks/*")]
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (
+            "defxattn_reg/tables/table9.csv",
+            "has no table 'table9'; did you mean 'table1_ixi'?",
+        ),
+        (
+            "cohorts/brain_adults/grid/batch-999",
+            "cohort 'brain_adults' has no batch-999; its last is batch-001",
+        ),
+        (
+            "defxattn_reg/scores/ixi/syn/seed-0_fold-3.csv",
+            "paper 'defxattn_reg' has no fold 3; its last is 0",
+        ),
+        ("cohorts/brain_adults/raw", "cohort 'brain_adults' has no 'raw' that the workflow makes"),
+    ],
+)
+def test_a_file_that_no_paper_has_is_refused(checkout, target, said):
+    code, out = plan(checkout, f"results/demo/{target}")
+    assert code == 1 and said in out.strip().splitlines()[-1], out[-2000:]
+
+
+def test_rules_refuse_with_that_line_alone():
+    """An exception would be printed with our rules around it; they have no name for one either."""
+    for file in (ROOT / "workflow/rules").glob("*.smk"):
+        assert "raise " not in file.read_text(), file.name
 
 
 def test_a_paper_that_is_asked_for_by_name_is_checked_too(checkout):

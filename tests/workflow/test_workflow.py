@@ -44,7 +44,7 @@ def test_demo_plan_holds_every_link_of_the_chain(checkout):
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        (["scale=dmeo"], "key 'scale' is 'dmeo'; choose one of demo, bench, paper"),
+        (["scale=dmeo"], "key 'scale' is 'dmeo'; did you mean 'demo'?"),
         (["papers=[defxattn]"], "unknown paper 'defxattn'; did you mean 'defxattn_reg'?"),
         (["seed=[1]"], "unknown key 'seed'; did you mean 'seeds'?"),
         (

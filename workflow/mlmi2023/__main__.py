@@ -12,9 +12,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job, Used
+from mlmi2023.core.merging import merge
 from mlmi2023.core.schemas import suggest
 from mlmi2023.core.yaml_files import read_config, read_yaml
 from mlmi2023.preflight.checks import check_paper

@@ -14,11 +14,7 @@ rule simulate:
     resources:
         **needs("simulate", subjects=in_cohort),
     params:
-        cohort=lambda w: {
-            k: v
-            for k, v in ask(SETTINGS.cohort, w.cohort).items()
-            if k not in ("preprocess", "about", "read", "folds")
-        },
+        cohort=made_of,
     message:
         "make the raw data of the cohort {wildcards.cohort}"
     script:

@@ -1,26 +1,28 @@
 # What all rules share: settings, wildcards, resources.
-from mlmi2023.cohorts.forms import VOLUMES, form_of, raw_files
+from snakemake.logging import logger
+
+from mlmi2023.cohorts.forms import VOLUMES, form_of, patterns_of, raw_files
+from mlmi2023.cohorts.find import unused
 from mlmi2023.cohorts.find.index import index_cohort
-from mlmi2023.core.config import JOINED, MADE, Settings, at_scale, merge, read_yaml
-from mlmi2023.core.errors import InputError
+from mlmi2023.core.config import JOINED, MADE, Settings, at_scale, read_yaml
+from mlmi2023.core.merging import merge
+from mlmi2023.core.own_data import own_data, own_table
 from mlmi2023.core.sources import cohort_sources
-from mlmi2023.core.yaml_files import read_config
 from mlmi2023.preflight.checks import check_paper, check_results
+from mlmi2023.preflight.remarks import remarks
 from mlmi2023.reporting.record_files import read_about
 
-# a job that the engine starts in a process of its own was checked before
-CHECKED = workflow.is_main_process
-
 try:
-    for file in workflow.overwrite_configfiles if CHECKED else []:
-        read_config(file)  # the engine takes the last of two equal keys
     SETTINGS = Settings(config, ROOT, check_paper if CHECKED else None)
     if CHECKED:
         check_results(SETTINGS.results)
     for slug in SETTINGS.papers:
         SETTINGS.paper(slug)
+    for slug in SETTINGS.papers if CHECKED else ():
+        for line in remarks(SETTINGS, slug):
+            logger.info(line)
 except InputError as error:
-    raise WorkflowError(str(error)) from None
+    stop(error)
 
 RESULTS = SETTINGS.results.as_posix()
 COHORTS = f"{RESULTS}/cohorts/{{cohort}}"
@@ -46,11 +48,22 @@ wildcard_constraints:
 
 
 def ask(getter, *args):
-    """Call a method of the settings; the user's mistakes become one line."""
+    """Call a method of the settings; a user's mistake ends Snakemake with one line."""
     try:
         return getter(*args)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)
+
+
+_said = set()
+
+
+def say(lines):
+    """Print lines of what the user should know, each once."""
+    for line in lines:
+        if line not in _said:
+            _said.add(line)
+            logger.warning(line)
 
 
 _records = {}
@@ -60,7 +73,11 @@ def records(cohort):
     """Return the records of a cohort, indexed once per workflow."""
     if cohort not in _records:
         setup = ask(SETTINGS.cohort, cohort)
-        _records[cohort] = ask(index_cohort, cohort, setup, SETTINGS.root_of(cohort))
+        root = SETTINGS.root_of(cohort)
+        _records[cohort] = ask(index_cohort, cohort, setup, root)
+        if CHECKED:
+            where = f"config of cohort '{cohort}'"
+            say(ask(unused.of_volumes, where, setup, root, _records[cohort]))
     return _records[cohort]
 
 
@@ -73,18 +90,23 @@ def batches(cohort):
 def batch_of(cohort, batch):
     """Return the records of one batch."""
     first = int(batch) * config["batch"]
-    return records(cohort)[first : first + config["batch"]]
+    found = records(cohort)[first : first + config["batch"]]
+    if not found or batch != f"{int(batch):03d}":
+        last = batches(cohort)[-1]
+        stop(f"cohort '{cohort}' has no batch-{batch}; its last is batch-{last}")
+    return found
 
 
 def cohort_of(wildcards):
     """Return the cohort that stands for a paper's dataset at this scale."""
-    paper = ask(SETTINGS.paper, wildcards.paper)
-    if wildcards.dataset not in paper["datasets"]:
-        raise WorkflowError(
-            f"paper '{wildcards.paper}' has no dataset '{wildcards.dataset}'"
-        )
-    return paper["datasets"][wildcards.dataset]["cohort"]
+    return ask(SETTINGS.dataset, wildcards.paper, wildcards.dataset)["cohort"]
 
 
 def packed(wildcards):
+    """Return the packed cohort of a run."""
+    folds = ask(SETTINGS.paper, wildcards.paper).get("folds", 1)
+    if int(wildcards.fold) >= folds:
+        stop(
+            f"paper '{wildcards.paper}' has no fold {wildcards.fold}; its last is {folds - 1}"
+        )
     return f"{RESULTS}/cohorts/{cohort_of(wildcards)}/packed"

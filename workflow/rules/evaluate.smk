@@ -25,7 +25,6 @@ rule evaluate:
         task=task_of,
         options=options_of,
         used_trained=used_trained,
-        device=SETTINGS.device,
     message:
         "run and score {wildcards.method} on the test split of {wildcards.dataset} ({wildcards.paper}, seed {wildcards.seed})"
     script:

@@ -7,9 +7,11 @@ def step_input(step):
     def files(wildcards):
         steps = ask(SETTINGS.steps, wildcards.cohort)
         if step not in steps:
-            raise WorkflowError(
-                f"cohort '{wildcards.cohort}' does not ask for the step '{step}'"
+            stop(
+                f"config of cohort '{wildcards.cohort}': key 'preprocess' has no step '{step}'; "
+                f"it has {', '.join(steps) or 'none'}"
             )
+        batch_of(wildcards.cohort, wildcards.batch)
         place = steps.index(step)
         if place:
             return f"{RESULTS}/cohorts/{wildcards.cohort}/{steps[place - 1]}/batch-{wildcards.batch}"
@@ -59,7 +61,12 @@ def pack_input(wildcards):
         return expand(f"{COHORTS}/packed", cohort=parts)
     if setup["kind"] in MADE:
         return str(root)
-    return [str(file) for file in ask(raw_files, name, setup, root)]
+    files = ask(raw_files, name, setup, root)
+    if CHECKED and setup["kind"] == "folder":
+        where = f"config of cohort '{name}'"
+        for key, pattern in patterns_of(setup).items():
+            say(ask(unused.of_pattern, where, key, root, pattern))
+    return [str(file) for file in files]
 
 
 def qc_records(wildcards):
@@ -99,12 +106,12 @@ def previous_stage(wildcards):
     own = wildcards.dataset, wildcards.method
     stages = ask(SETTINGS.stages, wildcards.paper, *own)
     if wildcards.stage not in stages:
-        raise WorkflowError(
-            f"method '{wildcards.method}' has no training stage '{wildcards.stage}'"
+        stop(
+            f"method '{wildcards.method}' has no training stage '{wildcards.stage}'; it has {', '.join(stages) or 'none'}"
         )
     owner = ask(SETTINGS.trained_as, wildcards.paper, *own, wildcards.stage)
     if owner != (*own, wildcards.stage):
-        raise WorkflowError(
+        stop(
             f"method '{wildcards.method}' on '{wildcards.dataset}' does not train its stage "
             f"'{wildcards.stage}', which is {owner}; ask for {weights_of(wildcards.stage, wildcards)}"
         )
@@ -227,9 +234,40 @@ def reported(slug):
     return SETTINGS.root / f"resources/papers/{slug}.yaml"
 
 
+def own_of(slug):
+    """Return the cohort of each of a paper's datasets that is the user's own data."""
+    return ask(own_data, SETTINGS, slug)
+
+
 def tables_of(slug):
-    """Return the ids of the tables that the paper reports."""
-    return ask(SETTINGS.tables, slug)
+    """Return the ids of the tables that the paper reports, and of those of datasets that it does not have."""
+    known = {dataset["id"] for dataset in SETTINGS.reported(slug)["datasets"]}
+    own = [own_table(dataset) for dataset in own_of(slug) if dataset not in known]
+    return ask(SETTINGS.tables, slug) + own
+
+
+def reported_table(wildcards):
+    """Return the file of what the paper reports, for a table of it."""
+    known = tables_of(wildcards.paper)
+    if wildcards.table not in known:
+        stop(
+            f"paper '{wildcards.paper}' has no table '{wildcards.table}'{suggest(wildcards.table, known)}"
+        )
+    return reported(wildcards.paper)
+
+
+def made_of(wildcards):
+    """Return what of a cohort's configuration makes its raw data."""
+    cohort = ask(SETTINGS.cohort, wildcards.cohort)
+    if (
+        str(SETTINGS.root_of(wildcards.cohort))
+        != f"{RESULTS}/cohorts/{wildcards.cohort}/{wildcards.raw}"
+    ):
+        stop(
+            f"cohort '{wildcards.cohort}' has no '{wildcards.raw}' that the workflow makes; its data are in {SETTINGS.root_of(wildcards.cohort)}"
+        )
+    left_out = ("preprocess", "about", "read", "folds")
+    return {k: v for k, v in cohort.items() if k not in left_out}
 
 
 def figures_of(slug):
@@ -240,10 +278,28 @@ def cohorts_of(slug):
     return ask(SETTINGS.cohorts_of, slug)
 
 
+def figure_of(wildcards):
+    """Return what a paper's config says of a figure."""
+    figures = ask(SETTINGS.paper, wildcards.paper).get("figures", {})
+    if wildcards.figure not in figures:
+        why = SETTINGS.left_out.get(wildcards.paper) or (
+            f"it has {', '.join(figures) or 'none'}"
+        )
+        stop(
+            f"paper '{wildcards.paper}' has no figure '{wildcards.figure}' here; {why}"
+        )
+    return figures[wildcards.figure]
+
+
+def figure_setup(wildcards):
+    """Return what a paper's config says of a figure's dataset."""
+    paper = ask(SETTINGS.paper, wildcards.paper)
+    return paper["datasets"][figure_of(wildcards)["dataset"]]
+
+
 def figure_runs(wildcards):
     """Return the runs of a figure's methods, first seed and fold."""
-    paper = ask(SETTINGS.paper, wildcards.paper)
-    figure = paper["figures"][wildcards.figure]
+    figure, paper = figure_of(wildcards), SETTINGS.paper(wildcards.paper)
     first = dict(dataset=figure["dataset"], seed=paper["seeds"][0], fold=0)
     return {method: dict(first, method=method) for method in figure["methods"]}
 

@@ -67,8 +67,13 @@ def record_today(slug):
 
 def at_bench(wildcards):
     if SETTINGS.scale != "bench":
-        raise WorkflowError(
+        stop(
             f"records are made of the scale bench, this run has scale {SETTINGS.scale}; "
             "add --config scale=bench"
+        )
+    if own := own_of(wildcards.paper):
+        stop(
+            f"paper '{wildcards.paper}': {', '.join(own.values())} is your own data, of which no bench record "
+            "is made; leave it out of the config"
         )
     return f"{RESULTS}/{wildcards.paper}/claims.csv"

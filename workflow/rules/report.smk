@@ -30,7 +30,7 @@ rule table:
     input:
         metrics=f"{PAPER}/metrics.csv",
         learned=f"{PAPER}/learned.csv",
-        reported=lambda w: reported(w.paper),
+        reported=reported_table,
     output:
         csv=f"{PAPER}/tables/{{table}}.csv",
         md=f"{PAPER}/tables/{{table}}.md",
@@ -46,6 +46,8 @@ rule table:
     threads: config["resources"]["report"]["threads"]
     resources:
         **needs("report", together=of_a_report),
+    params:
+        own=lambda w: own_of(w.paper),
     message:
         "{wildcards.table} of {wildcards.paper}: reported and ours"
     script:
@@ -75,6 +77,7 @@ rule claims:
         **needs("report", together=of_a_report),
     params:
         judged=SETTINGS.scale != "demo",
+        own=lambda w: own_of(w.paper),
     message:
         "judge the claims of {wildcards.paper}"
     script:
@@ -83,7 +86,7 @@ rule claims:
 
 rule figure:
     input:
-        data=lambda w: f"{RESULTS}/cohorts/{SETTINGS.paper(w.paper)['datasets'][SETTINGS.paper(w.paper)['figures'][w.figure]['dataset']]['cohort']}/packed",
+        data=lambda w: f"{RESULTS}/cohorts/{figure_setup(w)['cohort']}/packed",
         weights=figure_weights,
         predictions=lambda w: [
             f"{PAPER}/predictions/{RUN}".format(paper=w.paper, **run)
@@ -103,9 +106,7 @@ rule figure:
     resources:
         **needs("figure"),
     params:
-        task=lambda w: SETTINGS.paper(w.paper)["datasets"][
-            SETTINGS.paper(w.paper)["figures"][w.figure]["dataset"]
-        ]["task"],
+        task=lambda w: figure_setup(w)["task"],
         methods=lambda w: {
             method: SETTINGS.options(w.paper, run["dataset"], method)
             for method, run in figure_runs(w).items()
@@ -161,6 +162,7 @@ rule page:
             for name in cohorts_of(w.paper)
         },
         record_today=lambda w: record_today(w.paper),
+        own=lambda w: own_of(w.paper),
     message:
         "write the page of {wildcards.paper}"
     script:
@@ -196,6 +198,7 @@ rule overview:
         scale=SETTINGS.scale,
         records_today=lambda w: {p: record_today(p) for p in recorded()},
         record_pages={p: record_page(p) for p in recorded()},
+        own=lambda w: {p: own_of(p) for p in SETTINGS.papers},
     message:
         "write the overview of all papers"
     script:

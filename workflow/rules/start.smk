@@ -1,9 +1,11 @@
-# What happens before the first job: on Slurm a look at the cluster, on this machine warm workers.
+# What happens before the first job: the results are locked; on Slurm a look at the cluster, here warm workers.
 from mlmi2023.engine.cluster import check
+from mlmi2023.engine.lock import hold
 from mlmi2023.engine.warm import start
 
 
 onstart:
+    say(filter(None, [ask(hold, SETTINGS.results)]))
     executor = workflow.executor_plugin.name
     if executor == "slurm":
         ask(check, config["slurm"], SETTINGS.device, bool(with_gpu()))

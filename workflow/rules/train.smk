@@ -25,7 +25,6 @@ rule train:
         options=options_of,
         used_trained=used_trained,
         train=lambda w: SETTINGS.schedule(w.paper, w.dataset, w.method, w.stage),
-        device=SETTINGS.device,
         runs=lambda w: f"{RESULTS}/{w.paper}/.runs",
     message:
         "train {wildcards.method} on {wildcards.dataset} ({wildcards.paper}, seed {wildcards.seed})"

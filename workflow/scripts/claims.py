@@ -7,11 +7,12 @@ with logged(snakemake):
     from mlmi2023.reporting.figures.plots import draw_claims
     from mlmi2023.reporting.learned import read_learned
     from mlmi2023.reporting.measured import measured
+    from mlmi2023.reporting.own_data import with_own_data
     from mlmi2023.reporting.read_reported import load_reported
     from mlmi2023.reporting.tables.build import read_table
     from mlmi2023.reporting.tables.controls import BROKEN
 
-    reported = load_reported(snakemake.input.reported)
+    reported = with_own_data(load_reported(snakemake.input.reported), snakemake.params.own)
     tables = [read_table(path, reported) for path in snakemake.input.tables]
     broken = {t.table.id: "; ".join(t.reasons) for t in tables if t.status == BROKEN}
     learned = read_learned(snakemake.input.learned)

@@ -16,7 +16,10 @@ with logged(snakemake):
         make_qc(snakemake.params.records, steps, names, out, snakemake.threads)
     else:
         from mlmi2023.core.files import atomic
+        from mlmi2023.preprocessing.doubts import doubts_of, write_doubts
 
+        form, packed = load_form(form_of(config)), Path(snakemake.input[0])
         with atomic(out) as part:
             part.mkdir()
-            load_form(form_of(config)).draw_samples(Path(snakemake.input[0]), part / "samples.png")
+            form.draw_samples(packed, part / "samples.png")
+            write_doubts(part, doubts_of(form, config, Path(snakemake.params.root), packed))

@@ -14,6 +14,7 @@ from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.fields.displacement import identity_grid, warp
+from mlmi2023.fields.jacobian import digital_folding
 from mlmi2023.metrics.landmarks import move_points
 from mlmi2023.papers.defxattn_reg import evaluate, model
 from mlmi2023.papers.defxattn_reg.evaluate import predict
@@ -261,14 +262,18 @@ def test_a_real_network_predicts_the_same_twice(cohort, tmp_path):
 
 
 def test_a_folded_field_is_measured(cohort, tmp_path):
-    identity = job(cohort, "identity", ndv_region="moving_labels")
+    """A brain that a fifth of the grid holds: its volume counts there, its voxels in the whole grid."""
+    identity = job(cohort, "identity")
     predict(identity, None, tmp_path / "p")
     u = np.zeros((3, *SHAPE), np.float16)
     u[0, 10:14] = -4 * np.arange(4)[:, None, None]
     np.savez_compressed(tmp_path / "p" / "atlas-to-001.npz", displacement=u)
     inside = table(score(identity, tmp_path / "p"), "atlas-to-001")
-    grid = table(score(job(cohort, "identity"), tmp_path / "p"), "atlas-to-001")
+    grid = table(score(job(cohort, "identity", ndv_region="grid"), tmp_path / "p"), "atlas-to-001")
     assert grid["pct_fold", ""] == inside["pct_fold", ""] > 5
+    moving = np.load(cohort[0] / "labels.npy")[0] > 0
+    assert inside["ndv", ""] == pytest.approx(digital_folding(u, moving).ndv)
+    assert grid["ndv", ""] == pytest.approx(digital_folding(u).ndv)
     assert inside["ndv", ""] > grid["ndv", ""] > 5
     assert grid["sdlogj", ""] > 0
 
@@ -282,7 +287,9 @@ def test_what_a_cohort_lacks_is_left_out(cohort, tmp_path):
     seal(bare, about, "")
     identity = job((bare,), "identity")
     predict(identity, None, tmp_path / "p")
-    assert {r["metric"] for r in score(identity, tmp_path / "p")} == {"sdlogj", "pct_fold", "ndv"}
+    assert {r["metric"] for r in score(identity, tmp_path / "p")} == {"sdlogj", "pct_fold"}
+    grid = job((bare,), "identity", ndv_region="grid")
+    assert {r["metric"] for r in score(grid, tmp_path / "p")} == {"sdlogj", "pct_fold", "ndv"}
 
 
 def test_some_labels_only(cohort, tmp_path):

@@ -1,5 +1,6 @@
 """Networks of defxattn_reg: sizes, attention against a slow reference, offsets, decoders."""
 
+import math
 from contextlib import nullcontext
 from itertools import product
 
@@ -292,6 +293,31 @@ def test_bspline_decoder_integrates_and_does_not_fold():
             folds[steps] = smallest_jacobian(net(*torch.rand(2, 1, 1, *TINY))[0])
     assert folds[0] < 0  # as a displacement the same spline would fold
     assert folds[7] > 0
+
+
+def test_bspline_decoder_stretches_features_over_its_lattice():
+    """Declared: the lattice reaches beyond the image, and features are stretched over it."""
+
+    class Places(torch.nn.Module):
+        """Features at half size: where they lie in the image, in voxels of full size along each axis."""
+
+        def forward(self, maps, images):
+            halves = [2 * torch.arange(n // 2) + 0.5 for n in TINY]
+            places = torch.stack(torch.meshgrid(*halves, indexing="ij"))
+            return torch.cat((places, places[:1]))[None]
+
+    torch.manual_seed(0)
+    decoder = build_net({"encoder": TINY_DCA, "decoder": {"kind": "bspline"}}, TINY).core.decoder
+    decoder.up, seen = Places(), []
+    decoder.first.register_forward_pre_hook(lambda m, inputs: seen.append(inputs[0][0]))
+    decoder([], *torch.rand(2, 1, 1, *TINY))
+    for axis, n in enumerate(TINY):
+        count = math.ceil((n - 1) / 3) + 3
+        points = 3 * (torch.arange(count) - 1)  # the first a spacing before the image
+        stretched = ((torch.arange(count) + 0.5) * n / count - 0.5).clamp(0.5, n - 1.5)
+        line = seen[0][axis].movedim(axis, 0)[:, 4, 4]
+        torch.testing.assert_close(line, stretched)
+        assert points[0] == -3 and points[-1] >= n + 2 and (line - points).abs().max() > 3
 
 
 @pytest.mark.parametrize("row", TINY_ROWS)

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from torch.nn import functional as F
 
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
 from mlmi2023.cohorts.seal import seal
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.fields.displacement import warp
 from mlmi2023.losses.mind import MINDSSC
@@ -92,6 +94,75 @@ def test_the_loss_between_contrasts_is_mind_and_smoothness(cohort):
     module.net.register_forward_hook(lambda m, inputs, out: seen.extend(inputs))
     module.training_step({"moving": torch.tensor([0]), "fixed": torch.tensor([1])}, 0)
     assert torch.equal(seen[0], moving) and torch.equal(seen[1], fixed)
+
+
+def test_the_displacement_is_smooth_and_not_the_velocity(cohort):
+    """Declared: the released training on IXI smooths the velocity of the spline."""
+    torch.manual_seed(0)
+    encoder = {"embed": 8, "depths": [1, 1], "heads": [1, 1], "window": [2, 2, 2], "drop_path": 0.0}
+    decoder = {"kind": "bspline", "resize_channels": 4}
+    options = {
+        "kind": "learned",
+        "encoder": {"kind": "self_attention", **encoder},
+        "decoder": decoder,
+    }
+    module = plan(job(cohort, options, similarity="lncc", regularisation=1.0)).module.eval()
+    torch.nn.init.normal_(module.net.core.decoder.field.weight, std=1.0)
+    velocities = []
+    module.net.core.decoder.spline.register_forward_hook(lambda m, i, out: velocities.append(out))
+    moving, fixed = pair(cohort)
+    with torch.no_grad():
+        u, loss = module.net(moving, fixed), module.loss((moving, fixed), None)
+        likeness = LNCC()(warp(moving, u), fixed)
+    torch.testing.assert_close(loss, likeness + diffusion(u))
+    assert abs(diffusion(velocities[0]) - diffusion(u)) > 0.01 * diffusion(u)
+
+
+def test_an_epsilon_on_means_over_a_window_is_one_on_sums_times_the_voxels_squared():
+    """Declared: 1e-5 of ours is that of OASIS; that of IXI, of variances as means, acts as 1e-5 * 729^2."""
+    generator = torch.Generator().manual_seed(6)
+    a, b = (0.1 * torch.rand(1, 1, 14, 13, 12, dtype=torch.float64, generator=generator) for _ in range(2))
+
+    def mean(x):
+        return F.avg_pool3d(x, 9, stride=1, padding=4)
+
+    cross = mean(a * b) - mean(a) * mean(b)
+    spread = (mean(a * a) - mean(a) ** 2) * (mean(b * b) - mean(b) ** 2)
+    expected = -(cross**2 / (spread + 1e-5)).mean()
+    assert LNCC().eps == 1e-5
+    assert LNCC(eps=1e-5 * 729**2)(a, b).item() == pytest.approx(expected.item(), rel=1e-3)
+    assert LNCC()(a, b).item() < 5 * expected.item() < 0
+
+
+def test_a_pair_has_two_steps_one_for_each_direction(cohort):
+    """As the released training on OASIS: weights change between both directions, nothing is averaged."""
+    torch.manual_seed(0)
+    own = job(cohort, VOXELMORPH, similarity="lncc")
+    module = plan(replace(own, task=own.task | {"both_directions": True})).module
+    module.log = lambda *args, **kwargs: None
+    seen = []
+    module.net.register_forward_hook(lambda m, inputs, out: seen.append(inputs))
+    rows = {"moving": torch.tensor([0]), "fixed": torch.tensor([1])}
+    others = {"moving": torch.tensor([3]), "fixed": torch.tensor([2])}
+    images = {row: module.images_of({"moving": [row], "fixed": [row]}) for row in range(4)}
+    for number, batch in enumerate((rows, others, others, rows)):
+        loss = module.training_step(batch, number)
+        assert len(seen) == number + 1  # one pass of the network, the loss of one direction
+        direct = module.loss(seen[-1], None)
+        seen.pop()
+        torch.testing.assert_close(loss, direct)
+    for inputs, (moving, fixed) in zip(seen, ((0, 1), (1, 0), (3, 2), (2, 3))):
+        assert torch.equal(inputs[0], images[moving][0]) and torch.equal(inputs[1], images[fixed][1])
+    assert len(seen) == 4
+
+
+def test_scales_train_both_directions_and_score_labels_as_released():
+    for scale in ("demo", "bench", "paper"):
+        settings = Settings(merge(read_yaml(ROOT / "config/config.yaml"), {"scale": scale}), ROOT)
+        tasks = {name: found["task"] for name, found in settings.paper("defxattn_reg")["datasets"].items()}
+        assert {name for name, task in tasks.items() if task.get("both_directions")} == {"oasis"}
+        assert {name for name, task in tasks.items() if task.get("label_warp") == "linear"} == {"ixi"}
+        assert not any("ndv_region" in task for task in tasks.values())  # the moving labels
 
 
 def test_similarities_are_chosen_by_name():

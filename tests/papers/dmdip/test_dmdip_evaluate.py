@@ -9,9 +9,10 @@ import torch
 
 from dmdip_data import ALONE, TASK, TOGETHER, job, packed_cohort
 from mlmi2023.cohorts.seal import seal
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Used
+from mlmi2023.core.merging import merge
 from mlmi2023.core.tidy import write_metrics
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.metrics.image import psnr
@@ -89,6 +90,15 @@ def test_a_task_that_does_not_fit_is_one_line(change, says):
     with pytest.raises(InputError, match=says) as caught:
         load_slices(packed_cohort(), {**TASK, **change})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("cohort", "ages"), [("tiny", [3, 12]), ("adults", [])])
+def test_ages_of_a_stand_in_are_no_other_cohorts(cohort, ages):
+    given = [{"cohorts": ["infants", cohort], "months": [3, 12]}, {"cohorts": ["tiny"], "months": [1, 2]}]
+    if cohort == "adults":
+        given = given[:1]
+    slices = load_slices(packed_cohort(), {**TASK, "ages": given})
+    assert [age for age in slices.ages if not np.isnan(age)] == ages
 
 
 def test_ages_are_read_from_sessions(tmp_path):

@@ -21,6 +21,7 @@ from mlmi2023.papers.fine_grained_wavelet.spectra import amplitude, high_share
 from mlmi2023.papers.fine_grained_wavelet.train import plan
 from mlmi2023.tasks.chain import draw, evaluate, train
 from mlmi2023.tasks.segmentation import Slices, pairs
+from mlmi2023.training.data.augment2d import DRAWS
 
 ROOT = Path(__file__).parents[3]
 CONFIG = read_yaml(ROOT / "config/papers/fine_grained_wavelet.yaml")
@@ -123,6 +124,22 @@ def test_the_papers_numbers_are_in_the_config():
         other = at_scale(CONFIG, scale)
         assert other["train"]["loss"] == own["loss"] and other["train"]["augment"] == own["augment"]
         assert set(other["datasets"]["synapse"]["methods"]) == set(config["datasets"]["synapse"]["methods"])
+
+
+def test_corners_of_turned_slices_are_air():
+    slices = Slices(job())
+    augment = at_scale(CONFIG, "paper")["train"]["augment"]
+    source = slices.samples("train", {**augment, "flip": [0, 0], "quarter": 0, "warp": 1}).source
+    draw = torch.full((1, DRAWS), 0.5)
+    batch = {"row": torch.tensor([0]), "draw": draw}
+    source.images.fill_(0.75)
+    still, _ = source(batch, True)
+    assert torch.allclose(still, torch.full_like(still, 0.5)), "0.75 of 0 to 1"
+    draw[0, 5] = 1.0  # twenty degrees
+    turned, labels = source(batch, True)
+    corners = (..., [0, 0, -1, -1], [0, -1, 0, -1])
+    assert torch.allclose(turned[corners], torch.tensor(-1.0)) and not labels[corners].any()
+    assert torch.allclose(turned[..., 16, 16], torch.tensor(0.5)) and turned.min() >= -1
 
 
 def test_spectra_tell_coarse_from_fine():

@@ -12,7 +12,12 @@ from mlmi2023.papers.fine_grained_wavelet.boundary import gaussian_kernel, lapla
 from mlmi2023.papers.fine_grained_wavelet.bridge import ContextLayer, join_levels, split_levels
 from mlmi2023.papers.fine_grained_wavelet.model import FrequencyUnet
 
-SMALL = {"widths": [8, 16, 24, 32], "heads": [1, 2, 2, 4], "depths": [1, 1, 1, 1]}
+SMALL = {
+    "widths": [8, 16, 24, 32],
+    "heads": [1, 2, 2, 4],
+    "decoder_heads": [4, 2, 1],
+    "depths": [1, 1, 1, 1],
+}
 
 
 def count(net):
@@ -139,6 +144,51 @@ def test_sizes_that_the_paper_prints():
     assert count(baseline) / 1e6 == pytest.approx(15.37, abs=0.005)
 
 
+def test_the_decoder_has_more_heads_where_maps_are_finer():
+    with torch.device("meta"):
+        net = FrequencyUnet()
+    decoder = [
+        (block.attention.query.in_features, block.attention.heads)
+        for blocks in net.blocks
+        for block in blocks
+    ]
+    assert decoder == [(320, 4)] * 2 + [(128, 8)] * 2 + [(64, 16)] * 2
+    encoder = [blocks[0].attention.heads for blocks in net.encoder.stages]
+    assert encoder == [2, 4, 10, 16] == [level.heads for level in net.bridge[0].levels]
+
+
+def spread(weight):
+    """Return how far weights lie apart, as a share of what they may be uniformly."""
+    return float(weight.std() * 3**0.5 / weight.abs().max())
+
+
+def test_the_decoder_starts_after_xavier_and_fet_convolutions_after_he():
+    torch.manual_seed(0)
+    net = FrequencyUnet(1, 3, (64, 64), bridge=1).requires_grad_(False)
+    block = net.blocks[0][0]  # 320 channels
+    for layer, bound in (
+        (net.join[0], (6 / (576 + 320)) ** 0.5),
+        (block.mlp.widen, (6 / (320 + 1280)) ** 0.5),
+        (block.attention.query, (6 / 640) ** 0.5),
+        (block.attention.filter[0], (6 / (2 * 9 * 320)) ** 0.5),
+        (net.final.expand, (6 / (64 + 1024)) ** 0.5),
+        (net.head, (6 / (64 + 3)) ** 0.5),
+    ):
+        assert layer.weight.abs().max() == pytest.approx(bound, rel=0.05)
+        assert spread(layer.weight) == pytest.approx(1, abs=0.1), "uniform"
+        assert layer.bias is None or not layer.bias.any()
+    for own in (net.encoder.stages[2][0].attention, net.bridge[0].levels[2]):
+        assert own.filter[0].weight.std() == pytest.approx((2 / (9 * 320)) ** 0.5, rel=0.02)
+        assert own.reduce[0].weight.std() == pytest.approx((2 / 80) ** 0.5, rel=0.02)
+        assert own.key_value[1].weight.std() == pytest.approx(0.02, rel=0.02)
+        assert not own.filter[0].bias.any() and not own.project.bias.any()
+    last = net.encoder.stages[3][0].attention
+    assert last.key_value.weight.std() == pytest.approx(0.02, rel=0.02)
+    # what is neither: Mix-FFN and the first attention of the bridge, uniform up to 1 / sqrt(inputs)
+    for layer in (net.encoder.stages[2][0].mlp.narrow, net.bridge[0].mix_levels.project):
+        assert layer.weight.abs().max() == pytest.approx(layer.in_features**-0.5, rel=0.02)
+
+
 @pytest.mark.parametrize(("attention", "bridge"), [("fet", 2), ("fet", 0), ("efficient", 0), ("standard", 0)])
 def test_every_weight_takes_part(attention, bridge):
     torch.manual_seed(0)
@@ -158,4 +208,4 @@ def test_what_does_not_fit_is_said():
     with pytest.raises(ValueError, match="levels"):
         FrequencyUnet(levels=4)
     with pytest.raises(ValueError, match="multiples"):
-        FrequencyUnet(widths=[8, 12, 24, 32], heads=[1, 1, 1, 1])
+        FrequencyUnet(widths=[8, 12, 24, 32], heads=[1, 1, 1, 1], decoder_heads=[1, 1, 1])

@@ -12,7 +12,13 @@ from mlmi2023.papers.fine_grained_wavelet.levit_unet import LevitAttention
 OWN = "mlmi2023.papers.fine_grained_wavelet.networks"
 RESNET = {"depths": [1, 1, 1], "width": 4}
 TINY = {
-    "fet": {"widths": [8, 16, 24, 32], "heads": [1, 2, 2, 4], "depths": [1, 1, 1, 1], "bridge": 1},
+    "fet": {
+        "widths": [8, 16, 24, 32],
+        "heads": [1, 2, 2, 4],
+        "decoder_heads": [4, 2, 1],
+        "depths": [1, 1, 1, 1],
+        "bridge": 1,
+    },
     "r50_unet": {"depths": [1, 1, 1, 1], "width": 4, "bottleneck": 16, "decoder": [16, 8, 8, 4, 4]},
     "deeplabv3p": {"depths": [1, 1, 1, 1], "width": 4, "pyramid": 16, "low": 4, "rates": [1, 2]},
     "levit_unet": {

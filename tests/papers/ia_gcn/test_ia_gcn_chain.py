@@ -301,9 +301,11 @@ def test_the_attention_learns_and_settings_differ(tmp_path):
     for row in rows:
         values.setdefault((row["setting"], row["metric"]), []).append(row["value"])
     mean = {key: np.mean(own) for key, own in values.items()}
-    assert mean["alpha_0", "avg4"] < 0.2 < mean["alpha_0.6", "avg4"]
-    assert mean["alpha_0.6", "acc"] > 57.2 + 5  # the largest class
-    assert mean["alpha_0.6", "mask_auc"] > 60
+    # the mask alone lets all features go; with the cross-entropy some stay, the others go
+    assert mean["alpha_0", "avg4"] == pytest.approx(mean["alpha_0", "avgo"], abs=1e-3)
+    assert mean["alpha_0", "avg4"] < 0.01 and mean["alpha_0.6", "avgo"] < 0.03
+    assert mean["alpha_0.6", "avg4"] > 10 * mean["alpha_0", "avg4"]
+    assert mean["alpha_0.6", "auc"] > 60
     assert len(values["alpha_0.6", "acc"]) == 2 and len(values["alpha_0.6", "auc_all"]) == 1
 
 

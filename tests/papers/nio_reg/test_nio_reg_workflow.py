@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from mlmi2023.core.config import merge
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.reporting.read_reported import load_reported
 from tiny_run import ROOT, checkout, snakemake

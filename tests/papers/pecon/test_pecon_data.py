@@ -116,7 +116,9 @@ def release(root: Path, exams: int = 3) -> Path:
         pd.DataFrame(columns).to_csv(base / f"{name}.csv")
     for number in idx:
         size = (5 + number % 2, 8, 8)
-        np.save(base / str(number % 2) / f"{number}.npy", np.full(size, 1024 + number, np.int16))
+        scan = np.full(size, 1024 + number, np.int16)
+        scan[-1] = 24  # air
+        np.save(base / str(number % 2) / f"{number}.npy", scan)
     return base
 
 
@@ -129,7 +131,8 @@ def test_release_is_read(tmp_path):
         {"kind": "dataset", "read": {"hu_offset": -1024, "size": [6, 6]}}, tmp_path, tmp_path / "out", "c"
     )
     exams = open_exams(tmp_path / "out")
-    assert exams.scan(1).shape == (6, 6, 6) and (exams.scan(1) == 11).all() and exams.defects(0) is None
+    assert exams.scan(1).shape == (6, 6, 6) and exams.defects(0) is None
+    assert (exams.scan(1)[:-1] == 11).all() and (exams.scan(1)[-1] == -1000).all()
     # an exam whose scan is lost stays, without a scan
     (base / "0" / "10.npy").unlink()
     assert read_exams("c", tmp_path).scans[0] is None
@@ -227,6 +230,28 @@ def test_selection_keeps_fewer_columns_and_says_when_none_is_left():
     assert 0 < fit_preparation(exams, TASK).chosen.sum() < fit_preparation(exams, {}).chosen.sum()
     with pytest.raises(InputError, match=r"task\.selection\.c"):
         fit_preparation(exams, {"selection": {"c": 1e-9}})
+
+
+def test_columns_are_chosen_before_they_are_scaled():
+    from sklearn.svm import LinearSVC
+
+    exams, task = open_exams(packed_cohort()), {"selection": {"c": 0.01}}
+    everything = fit_preparation(exams, {})
+    rows = exams.rows("train")
+    rows = rows[exams.has_ehr[rows]]
+    raw = np.where(np.isfinite(exams.record[rows]), exams.record[rows], everything.median)
+    scaled = everything.apply(exams.record)[rows]
+    picked = [
+        np.abs(
+            LinearSVC(C=0.01, penalty="l1", dual=False, random_state=0, max_iter=5000)
+            .fit(x, exams.labels[rows])
+            .coef_[0]
+        )
+        > 1e-5
+        for x in (raw[:, everything.chosen], scaled)
+    ]
+    assert np.array_equal(fit_preparation(exams, task).chosen[everything.chosen], picked[0])
+    assert picked[0].any() and not np.array_equal(*picked)
 
 
 # --- sub-volumes ----------------------------------------------------------------------------------

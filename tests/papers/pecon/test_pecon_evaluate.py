@@ -3,15 +3,20 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from mlmi2023.cohorts.forms.exams.reader import open_exams
+from mlmi2023.core.config import SCALES
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Used
+from mlmi2023.core.merging import merge
+from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.papers.pecon import inference
 from mlmi2023.papers.pecon.branches import build_branches
 from mlmi2023.papers.pecon.evaluate import SETTINGS, predict, score
@@ -26,6 +31,7 @@ from mlmi2023.tasks.chain import draw, train
 from mlmi2023.tasks.classification import operating_point, read_answers
 from pecon_data import BRANCHES, PENET, TASK, job, packed_cohort
 
+ROOT = Path(__file__).parents[3]
 STEPS = {"steps": 4, "epoch_steps": 2, "batch": 12}
 STAGES = {
     "pretrain": {**STEPS, "learning_rate": 0.1, "monitor": "val_loss", "mode": "min"},
@@ -225,6 +231,85 @@ def test_lambda_and_threshold_are_the_best_on_validation():
     assert [row[0] for row in found.sweep] == list(LAMBDAS) and 0.375 in LAMBDAS
     with pytest.raises(InputError, match="both classes"):
         choose(np.ones(5), good[:5], bad[:5], 0.4)
+
+
+# --- the row "as released" ------------------------------------------------------------------------
+
+
+def finetuning(chain, **settings):
+    left, weights = chain
+    data = load_exam_data(job("pecon", BRANCHES, used={"penet": Used(left["penet"], weights["penet"])}))
+    torch.manual_seed(0)
+    return Finetuning(build_branches(BRANCHES, data.ct.shape[2], data.ehr.shape[1]), data, settings), data
+
+
+def test_released_rates_fall_after_15_epochs_of_the_scan_and_20_of_the_record(chain):
+    config = read_yaml(ROOT / "config/papers/pecon.yaml")
+    for scale in SCALES:
+        own = merge(config["all"], config[scale])["methods"]["release"]["stages"]["finetune"]
+        assert own["keep"] == "accuracy" and own["optimiser"] == "adam" and own["monitor"] == ""
+        module, _ = finetuning(chain, **{**own, "epoch_steps": 3})
+        made = module.configure_optimizers()
+        falls = made["lr_scheduler"]["scheduler"].lr_lambdas
+        for fall, epochs in zip(falls, (15, 20)):
+            steps = (0, 3 * epochs - 1, 3 * epochs, 6 * epochs - 1, 6 * epochs)
+            assert [fall(step) for step in steps] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+        assert [group["lr"] for group in made["optimizer"].param_groups] == [0.01, 0.01]
+
+
+def test_each_branch_keeps_the_epoch_with_its_best_validation_accuracy(chain):
+    module, data = finetuning(chain, keep="accuracy")
+    net, row = module.net.eval(), torch.from_numpy(data.rows("val"))
+    heads = {"ct": net.head_c, "ehr": net.head_e}
+    share = {
+        name: data.labels[row][has[row]].double().mean().item()
+        for name, has in (("ct", data.has_ct), ("ehr", data.has_ehr))
+    }
+    assert all(0 < value < 0.5 for value in share.values()), "most exams are negative"
+
+    def epoch(ct, ehr):
+        """Let each branch call all exams positive (1) or negative (0), with a mark of the epoch."""
+        with torch.no_grad():
+            for name, answer in (("ct", ct), ("ehr", ehr)):
+                heads[name].weight.zero_()
+                heads[name].bias.copy_(torch.tensor([0.0, 1.0 if answer else -1.0]) * (2 + len(marks)))
+        marks.append(1)
+        module.remember(row, torch.zeros_like(row))
+
+    marks: list[int] = []
+    epoch(ct=1, ehr=0)
+    epoch(ct=0, ehr=1)
+    # no better than its best so far: the first of equal ones stays
+    epoch(ct=0, ehr=0)
+    assert {name: best for name, (best, _) in module.best.items()} == pytest.approx(
+        {name: 1 - value for name, value in share.items()}
+    )
+    saved: dict = {}
+    module.on_save_checkpoint(saved)
+    resumed, _ = finetuning(chain, keep="accuracy")
+    resumed.on_load_checkpoint(saved)
+    for own in (module, resumed):
+        own.on_fit_end()
+        assert own.net.head_c.bias[1].item() == -3.0 and own.net.head_e.bias[1].item() == -2.0
+
+
+def test_a_run_ends_with_the_best_epochs_and_says_so(chain, tmp_path, monkeypatch):
+    left, weights = chain
+    used = {"penet": Used(left["penet"], weights["penet"])}
+    settings = {**STAGES["finetune"], "optimiser": "adam", "keep": "accuracy"}
+    best = []
+    monkeypatch.setattr(
+        Finetuning,
+        "on_fit_end",
+        lambda self, done=Finetuning.on_fit_end: (best.append(self.best), done(self)),
+    )
+    made = job("release", BRANCHES, train=settings, stage="finetune", used=used)
+    report = train(made, tmp_path / "runs", tmp_path / "out")
+    assert report["selected_by"] == "accuracy of each branch"
+    kept = load_file(tmp_path / "out/weights.safetensors")
+    assert len(best) == 1 and set(best[0]) == {"ct", "ehr"}
+    for _, own in best[0].values():
+        assert own and all(torch.equal(kept[name], value) for name, value in own.items())
 
 
 def test_excluded_types_do_not_train(chain):

@@ -2,14 +2,19 @@
 
 import hashlib
 
+import numpy as np
 import pytest
 import torch
 
+from mlmi2023.cohorts.forms.exams.reader import open_exams
 from mlmi2023.core.errors import InputError
 from mlmi2023.papers.pecon.branches import Branches
 from mlmi2023.papers.pecon.checkpoint import load_release
+from mlmi2023.papers.pecon.inference import load_penet, run_network
 from mlmi2023.papers.pecon.penet import PENet, build_penet
-from pecon_data import NET
+from mlmi2023.papers.pecon.scans import Cut, ScanStore
+from pecon_data import NET, SCAN, TASK, job, packed_cohort
+from pecon_data import PENET as PENET_OPTIONS
 
 # Counts by hand. A bottleneck with w channels, c in and 2w out, 32 groups, no bias, norms with 2 values a
 # channel:
@@ -119,10 +124,36 @@ def test_weights_of_the_release_are_loaded_by_path_and_checksum(tmp_path):
     torch.save({"model_name": "PENetClassifier", "model_state": as_released(there)}, file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     load_release(here, {"path": file, "sha256": digest})
-    x = torch.randn(1, 1, 6, 32, 32)
-    assert torch.equal(here.eval()(x)[1], there.eval()(x)[1])
+    x = torch.rand(1, 1, 6, 32, 32) * 2 - 1
+    assert torch.equal(here.eval()(x)[1], there.eval()((x + 1) / 2 - 0.15897)[1])
     with pytest.raises(InputError, match="its sha256 is"):
         load_release(here, {"path": file, "sha256": "0" * 64})
+
+
+def test_published_weights_get_the_input_that_they_know(tmp_path):
+    """-100 to 900 Hounsfield units as 0 to 1, less the mean of the release's voxels; our own see -1 to 1."""
+    exams = open_exams(packed_cohort())
+    cut = Cut.of({"scan": {**SCAN, "hu": [-100, 900]}}, exams)
+    store = ScanStore(exams, cut, torch.device("cpu"))
+    row = int(exams.rows("test")[exams.has_ct[exams.rows("test")]][0])
+    volume = exams.scan(row)[:6, 2:34, 2:34].astype(np.float64)
+    file = tmp_path / "penet.pth.tar"
+    torch.save({"model_state": as_released(build_penet({"net": NET}))}, file)
+    options = {**PENET_OPTIONS, "kind": "pretrained", "weights": {"path": str(file), "sha256": None}}
+    released, own = load_penet(options, None), build_penet({"net": NET})
+    seen = []
+    for net in (released, own):
+        net.stem.register_forward_hook(lambda _, given, answer: seen.append(given[0][0, 0].numpy()))
+        with torch.inference_mode():
+            net.eval()(store.take(torch.tensor([row]), torch.tensor([0])))
+    scaled = np.clip((volume + 100) / 1000, 0, 1)
+    assert volume.min() < -100 and scaled.max() > 0.3
+    assert np.allclose(seen[0], scaled - 0.15897, atol=1e-6) and np.allclose(
+        seen[1], 2 * scaled - 1, atol=1e-6
+    )
+    task = {**TASK, "scan": {**SCAN, "hu": [-150, 900]}}
+    with pytest.raises(InputError, match=r"task\.scan\.hu is \[-150, 900\].*\[-100\.0, 900\.0\]"):
+        run_network(job("penet", options, task=task), None, exams)
 
 
 def test_absent_or_wrong_weights_say_what_to_do(tmp_path):

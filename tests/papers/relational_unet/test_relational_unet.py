@@ -1,12 +1,16 @@
 """Losses, nDSC, networks and the chain of RelationalUNet on tiny scans."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from mlmi2023.cohorts.forms.scans.reader import open_scans
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.tidy import read_metrics
+from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.metrics.ndsc import normalised_dice
 from mlmi2023.papers.relational_unet import losses
 from mlmi2023.papers.relational_unet.evaluate import predict, score
@@ -17,6 +21,12 @@ from mlmi2023.tasks.chain import train as run_train
 from mlmi2023.tasks.segmentation import read_about
 from relational_unet_data import LESIONS, RUNET, TRAIN, cohort, job
 from reseal import reseal
+
+ROOT = Path(__file__).parents[3]
+
+
+PAPER = merge(*(read_yaml(ROOT / "config/papers/relational_unet.yaml")[part] for part in ("all", "paper")))
+TASKS = PAPER["datasets"]
 
 
 def masks(hit, wrong, missed, size):
@@ -109,6 +119,15 @@ def test_small_pieces_and_what_lies_outside_the_brain_are_dropped():
     brain[0] = False
     assert lesions(chance, brain, 0.5, 2).sum() == 3 and lesions(chance, brain, 0.5, 1).sum() == 4
     assert lesions(chance, brain, 0.7, 1).sum() == 1
+
+
+def test_a_piece_hangs_together_by_faces_and_nine_voxels_are_too_few():
+    brain = np.ones((12, 12, 12), bool)
+    chance = np.zeros((12, 12, 12))
+    chance[1:4, 1:4, 1], chance[4:7, 4:7, 2] = 1.0, 1.0  # nine voxels each, which meet at an edge or corner
+    chance[9, 1:11, 9] = 1.0  # ten
+    least = TASKS["shifts_wml"]["task"]["least"]
+    assert np.array_equal(lesions(chance, brain, 0.5, least), (chance > 0) & (np.arange(12) == 9))
 
 
 @pytest.fixture(scope="module")

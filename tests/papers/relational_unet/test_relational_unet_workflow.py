@@ -6,7 +6,8 @@ import pytest
 from mlmi2023.cohorts.formats.volumes import write_volume
 from mlmi2023.cohorts.forms.scans.form import pack, raw_files
 from mlmi2023.cohorts.forms.scans.reader import open_scans
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
+from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from tiny_run import ROOT, checkout, snakemake
 

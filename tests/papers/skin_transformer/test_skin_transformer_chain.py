@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation, binary_erosion, binary_fill_holes
 
 from mlmi2023.cohorts.forms.images import form
 from mlmi2023.cohorts.sources.make import make_cohort
-from mlmi2023.core.config import Settings, merge
+from mlmi2023.core.config import Settings
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
+from mlmi2023.core.merging import merge
 from mlmi2023.core.tidy import read_metrics
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.metrics.segmentation import count, pooled
@@ -154,6 +156,34 @@ def test_a_hole_is_closed_before_the_choice():
     truth = disc(224, 110, 110, 50)
     logits = np.where(truth & ~disc(224, 110, 110, 10), 5.0, -5.0)
     assert after_release(logits, truth)[110, 110]
+
+
+def test_the_closing_erodes_from_the_images_border():
+    """A lesion that is cut off by the border loses there what two erosions by five pixels take."""
+    lesion = np.zeros((224, 224), bool)
+    lesion[:60, 80:140] = True
+    logits = np.where(lesion, 5.0, -5.0)
+    expected = lesion.copy()
+    expected[:2] = False
+    # with an empty truth nothing can be better than the whole answer
+    assert np.array_equal(after_release(logits, np.zeros_like(lesion)), expected)
+
+
+def test_what_touches_the_outside_at_a_corner_is_no_hole():
+    ring = disc(224, 60, 60, 30) & ~disc(224, 60, 60, 22)
+    # four walls around a field; the right one and the lower one meet at a corner once they are dilated
+    walls = np.zeros_like(ring)
+    walls[100:140, 100:110] = walls[100:110, 100:140] = walls[130:140, 100:130] = walls[100:126, 134:144] = (
+        True
+    )
+    square = np.ones((5, 5))
+    assert binary_fill_holes(binary_dilation(walls, square))[120, 120], (
+        "by neighbours of a pixel's four sides"
+    )
+    for mask, middle, filled in ((ring, (60, 60), True), (walls, (120, 120), False)):
+        found = after_release(np.where(mask, 5.0, -5.0), np.zeros_like(mask))
+        expected = binary_fill_holes(binary_dilation(mask, square), np.ones((4, 4)))
+        assert np.array_equal(found, binary_erosion(expected, square)) and found[middle] == filled
 
 
 def test_the_epoch_comes_from_the_named_split(settings, packed):

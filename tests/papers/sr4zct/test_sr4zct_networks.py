@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -27,14 +28,18 @@ def nets(members=3, depth=7, dilations=4):
 
 
 def plain(net, images, member):
-    """An MS-D network as its authors describe it: dilated convolutions of all before, mirrored borders."""
+    """An MS-D network as its authors describe it: dilated convolutions of all before, mirrored borders.
+
+    Their library mirrors about the edge, so that the outermost pixel comes twice.
+    """
     mean_in, sd_in, mean_out, sd_out = net.scale[member]
     maps, start = ((images - mean_in) / sd_in)[:, None], 0
     for i in range(net.depth):
         step, count = 1 + i % max(net.dilations), i + 1
         weights = net.weights[member, start : start + 9 * count].view(3, 3, 1, count).permute(2, 3, 0, 1)
         start += 9 * count
-        padded = F.pad(maps, [step] * 4, mode="reflect")
+        rows, columns = (np.pad(np.arange(n), step, mode="symmetric") for n in maps.shape[2:])
+        padded = maps[:, :, rows][..., columns]
         new = F.relu(F.conv2d(padded, weights, net.biases[member, i : i + 1], dilation=step))
         maps = torch.cat([maps, new], dim=1)
     total = torch.einsum("bchw,c->bhw", maps, net.last[member]) + net.last_bias[member]

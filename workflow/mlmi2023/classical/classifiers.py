@@ -8,6 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from mlmi2023.core.errors import InputError
+
+FEWEST = 3  # parts of the training rows on which logistic regression chooses its strength
+
 
 def fit_predict(
     kind: str, x: np.ndarray, labels: np.ndarray, everyone: np.ndarray, seed: int = 0
@@ -20,7 +24,15 @@ def fit_predict(
         labels: (n,) their classes; each class occurs.
         everyone: (N, D) features of all rows.
         seed: of what is drawn at random.
+
+    Raises:
+        InputError: there are too few training rows to choose the strength of logistic regression on.
     """
+    if kind == "logistic" and np.bincount(labels).max() < FEWEST:
+        raise InputError(
+            f"method '{kind}' needs {FEWEST} training subjects of a class, there are fewer; add subjects, or "
+            "leave the method out"
+        )
     model = MODELS[kind](seed).fit(x, labels)
     if kind == "ridge":
         return _as_probabilities(model.decision_function(everyone))
@@ -40,7 +52,7 @@ def _logistic(seed: int) -> Any:
     from sklearn.linear_model import LogisticRegressionCV
 
     return LogisticRegressionCV(
-        Cs=np.logspace(-3, 1, 5), cv=3, max_iter=300, random_state=seed, use_legacy_attributes=False,
+        Cs=np.logspace(-3, 1, 5), cv=FEWEST, max_iter=300, random_state=seed, use_legacy_attributes=False,
         l1_ratios=(0.0,),
     )  # fmt: skip
 

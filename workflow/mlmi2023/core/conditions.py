@@ -3,11 +3,14 @@
 A condition returns what is wrong with a value, or an empty text.
 """
 
+import math
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
 Condition = Callable[[Any], str]
+#: voxels of a volume; the largest CT have half of that
+MOST_VOXELS = 2**30
 
 
 def at_least(least: float) -> Condition:
@@ -69,6 +72,14 @@ def named(value: str) -> str:
 LONGEST = 120
 #: of a volume, an image, a subject, a part: becomes the name of a file
 Name = Annotated[str, named]
+
+
+def fits_memory(value: Any) -> str:
+    """Accept the shape of a volume that a machine can hold."""
+    count = math.prod(value)
+    return "" if count <= MOST_VOXELS else f"{count:.2g} voxels are more than memory holds; lower it"
+
+
 Count = Annotated[int, at_least(1)]
 Number = Annotated[int, at_least(0)]
 Positive = Annotated[float, above(0)]
@@ -78,3 +89,8 @@ Share = Annotated[float, between(0, 1)]
 Counts = Annotated[tuple[Count, ...], filled]
 #: low and high
 Interval = Annotated[tuple[float, float], rising]
+#: voxels along right, front, up
+Edge = Annotated[int, between(2, 2048)]
+Shape = Annotated[tuple[Edge, Edge, Edge], fits_memory]
+#: mm of a voxel
+Millimetres = Annotated[float, between(0.01, 100)]

@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlmi2023.core import left_out
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import content_hash
+from mlmi2023.core.merging import merge
+from mlmi2023.core.order import in_order
 from mlmi2023.core.schemas import check, suggest
 from mlmi2023.core.sharing import Training, check_alike, share_of
 from mlmi2023.core.yaml_files import read_yaml
@@ -24,25 +27,6 @@ PLACES = {"config/papers": "how the paper runs", "resources/papers": "what the p
 MADE = ("simulated", "packaged")
 # the kind that puts other cohorts side by side
 JOINED = "joined"
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``over`` laid on it, mapping by mapping; other values are replaced.
-
-    A mapping in ``over`` that has another ``kind`` than the one below replaces it whole, since the keys of
-    one kind mean nothing to another. A null in ``over`` removes what is below.
-    """
-    merged = dict(copy.deepcopy(dict(base)))
-    for key, value in over.items():
-        below = merged.get(key)
-        if value is None and key in merged:
-            del merged[key]
-        elif isinstance(value, Mapping) and isinstance(below, Mapping):
-            same_kind = value.get("kind", below.get("kind")) == below.get("kind")
-            merged[key] = merge(below, value) if same_kind else copy.deepcopy(dict(value))
-        else:
-            merged[key] = copy.deepcopy(value)
-    return merged
 
 
 def at_scale(config: Mapping[str, Any], scale: str) -> dict[str, Any]:
@@ -69,15 +53,17 @@ def _scale_of(content: Any, scale: str, file: Path) -> dict[str, Any]:
     return at_scale(content, scale)
 
 
-def _endless(value: Any) -> str | None:
-    """Return the keys that lead to a number that is NaN or infinite, joined by points; None without one."""
+def _unusable(value: Any) -> str | None:
+    """Return the keys that lead to a number that is NaN or infinite, or to a set, joined by points."""
     if isinstance(value, float):
         return None if math.isfinite(value) else ""
+    if isinstance(value, set):  # of YAML's tag !!set
+        return ""
     items = (
         value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     )
     for key, item in items:
-        if (found := _endless(item)) is not None:
+        if (found := _unusable(item)) is not None:
             return f"{key}.{found}".rstrip(".")
     return None
 
@@ -104,6 +90,8 @@ class Settings:
         results: folder of all results at this scale.
         papers: slugs to make, in the order of the config.
         known: slugs of all papers that have a config and a file of reported numbers.
+        left_out: by slug, the line that tells which figures the paper goes without; filled as papers are
+            read.
     """
 
     def __init__(
@@ -122,8 +110,8 @@ class Settings:
         Raises:
             InputError: a key is unknown, a value is not allowed, a paper or cohort does not exist.
         """
-        if endless := _endless(config):
-            raise InputError(f"config: key '{endless}' is not a finite number")
+        if key := _unusable(config):
+            raise InputError(f"config: key '{key}' is not a finite number, text, list or mapping; give one")
         check(config, root / "config/schemas/config.schema.yaml", "config")
         self.root = root
         self._inspect = inspect
@@ -142,6 +130,7 @@ class Settings:
                 if any(slug in slugs for slugs in kept.values()) and slug not in kept[kind]:
                     raise InputError(f"{kind}/{slug}.yaml: no such file; {what} belongs there")
             raise InputError(f"config: unknown paper '{slug}'{suggest(slug, self.known)}")
+        self.left_out: dict[str, str] = {}
         self._papers: dict[str, dict[str, Any]] = {}
         self._cohorts: dict[str, dict[str, Any]] = {}
         self._reported: dict[str, dict[str, Any]] = {}
@@ -165,10 +154,16 @@ class Settings:
                 raise InputError(
                     f"config: key 'overrides.{slug}.like' is {start!r}; choose {', '.join(SCALES)}"
                 )
-            merged = merge(_scale_of(self.paper_file(slug), start, file), over)
+            base, where = _scale_of(self.paper_file(slug), start, file), f"config of paper '{slug}'"
+            merged = merge(base, over)
             if self.raw["seeds"]:
                 merged["seeds"] = self.raw["seeds"]
-            check(merged, self.root / "config/schemas/paper.schema.yaml", f"config of paper '{slug}'")
+            left_out.check_some_left(base, merged, where)
+            check(merged, self.root / "config/schemas/paper.schema.yaml", where)
+            left_out.hand_on_trainings(base, merged, where)
+            if lost := left_out.figures_left_out(base, merged, over):
+                merged["figures"] = {k: v for k, v in merged["figures"].items() if k not in lost}
+                self.left_out[slug] = left_out.say(slug, lost)
             for dataset in merged["datasets"].values():
                 for method in dataset["methods"]:
                     if method not in merged["methods"]:
@@ -230,24 +225,40 @@ class Settings:
             if own is None:
                 own = self._known_cohort(name)
             elif "like" in own:
-                if not isinstance(own["like"], str):
-                    raise InputError(
-                        f"config of cohort '{name}': key 'like' is {own['like']!r}; "
-                        "name one of config/cohorts"
-                    )
+                self._check_like(name, own["like"])
                 over = {key: value for key, value in own.items() if key != "like"}
                 own = merge(self._known_cohort(own["like"]), over)
             check(own, self.root / "config/schemas/cohort.schema.yaml", f"config of cohort '{name}'")
-            own = dict(own)
+            own = in_order(own)
             if own["kind"] == "dataset":
+                known = sorted(file.stem for file in (self.root / "resources/datasets").glob("*.yaml"))
+                if own["dataset"] not in known:
+                    raise InputError(
+                        f"config of cohort '{name}': key 'dataset' is '{own['dataset']}'"
+                        f"{suggest(own['dataset'], known)}"
+                    )
                 own["layout"] = read_yaml(self.root / f"resources/datasets/{own['dataset']}.yaml")
             self._cohorts[name] = own
         return self._cohorts[name]
 
     def cohort_names(self) -> list[str]:
         """Return the names of all cohorts: the user's own, and ours."""
-        ours = (file.stem for file in (self.root / "config/cohorts").glob("*.yaml"))
-        return sorted({*self.raw["cohorts"], *ours})
+        return sorted({*self.raw["cohorts"], *self._our_cohorts()})
+
+    def _our_cohorts(self) -> list[str]:
+        return sorted(file.stem for file in (self.root / "config/cohorts").glob("*.yaml"))
+
+    def _check_like(self, name: str, like: Any) -> None:
+        """Refuse a cohort that is to be like none of ours."""
+        where = f"config of cohort '{name}': key 'like' is {like!r}"
+        if not isinstance(like, str):
+            raise InputError(f"{where}; name one of config/cohorts")
+        ours = self._our_cohorts()
+        if like in ours:
+            return
+        if like in self.raw["cohorts"]:
+            raise InputError(f"{where}, a cohort of your own; it can be like one of config/cohorts only")
+        raise InputError(f"{where}, which is none of config/cohorts{suggest(like, ours)}")
 
     def _known_cohort(self, name: str) -> dict[str, Any]:
         """Return what ``config/cohorts/<name>.yaml`` says at this scale."""
@@ -282,16 +293,40 @@ class Settings:
             return self.results / "cohorts" / cohort / raw
         return expand(config["root"])
 
+    def dataset(self, paper: str, dataset: str) -> dict[str, Any]:
+        """Return what a paper's configuration says of a dataset.
+
+        Raises:
+            InputError: the paper has none of that name.
+        """
+        known = self.paper(paper)["datasets"]
+        if dataset not in known:
+            raise InputError(f"paper '{paper}' has no dataset '{dataset}'{suggest(dataset, [*known])}")
+        return known[dataset]
+
     def method(self, paper: str, dataset: str, method: str) -> dict[str, Any]:
         """Return a method's options on a dataset: the paper's, with the dataset's own laid on them.
 
         It is the same object at each call; take a copy to change it.
+
+        Raises:
+            InputError: the paper has no such dataset or method.
         """
         key = (paper, dataset, method)
         if key not in self._methods:
-            config = self.paper(paper)
-            own = config["datasets"][dataset].get("method_options", {}).get(method, {})
-            self._methods[key] = merge(config["methods"][method], own)
+            config, setup = self.paper(paper), self.dataset(paper, dataset)
+            if method not in config["methods"]:
+                raise InputError(
+                    f"paper '{paper}' has no method '{method}'{suggest(method, [*config['methods']])}"
+                )
+            own = setup.get("method_options", {}).get(method, {})
+            merged = merge(config["methods"][method], own)
+            if not isinstance(merged.get("kind"), str):
+                at = f"datasets.{dataset}.method_options.{method}"
+                raise InputError(
+                    f"config of paper '{paper}': key '{at}' takes out the method's kind; leave that"
+                )
+            self._methods[key] = merged
         return self._methods[key]
 
     def options(self, paper: str, dataset: str, method: str) -> dict[str, Any]:
@@ -325,8 +360,9 @@ class Settings:
         return self._reported[paper]
 
     def tables(self, paper: str) -> list[str]:
-        """Return the ids of the tables that a paper reports."""
-        return [table["id"] for table in self.reported(paper)["tables"]]
+        """Return the ids of the tables that a paper reports on datasets that run here."""
+        run = self.paper(paper)["datasets"]
+        return [table["id"] for table in self.reported(paper)["tables"] if table["dataset"] in run]
 
     def fingerprint(self, paper: str) -> str:
         """Return a hash of all configuration that decides a paper's numbers at this scale.

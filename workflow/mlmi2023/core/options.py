@@ -185,7 +185,10 @@ def _mapping(key_kind: Any, value_kind: Any) -> Reader:
         made = {}
         for key, item in value.items():
             try:
-                made[reader(key_kind)(key)] = reader(value_kind)(item)
+                name = reader(key_kind)(
+                    key
+                )  # first: where keys and values are swapped, keys are what is wrong
+                made[name] = reader(value_kind)(item)
             except Mistake as mistake:
                 raise mistake.within(key) from None
         return made

@@ -12,7 +12,14 @@ PACKAGE = Path(__file__).resolve().parents[1]
 #: Modules of a paper and of the trunk that decide its numbers.
 ROOTS = ("papers/{paper}/*.py", "tasks/chain.py", "training/loop/fit.py", "core/tidy.py")
 #: What these do to numbers stands in the hash of the configuration, or they do nothing to them.
-WITHOUT_EFFECT = ("core/config.py", "core/errors.py", "core/provenance.py")
+WITHOUT_EFFECT = (
+    "core/config.py",
+    "core/errors.py",
+    "core/left_out.py",
+    "core/merging.py",
+    "core/order.py",
+    "core/provenance.py",
+)
 
 
 def cohort_sources(cohort: Mapping[str, Any]) -> list[str]:

@@ -68,7 +68,11 @@ def literal(words: tuple[Any, ...]) -> Reader:
         if any(value == word and type(value) is type(word) for word in words):
             return value
         close = isinstance(value, str) and difflib.get_close_matches(value, [str(w) for w in words], 1, 0.7)
-        known = f"did you mean '{close[0]}'?" if close else f"choose {' or '.join(map(str, words))}"
+        known = (
+            f"did you mean '{close[0]}'?"
+            if close
+            else f"choose {' or '.join(dict.fromkeys(map(str, words)))}"
+        )
         raise Mistake(f"{{key}} is {show(value)}; {known}")
 
     return check

@@ -7,6 +7,8 @@ import numpy as np
 
 PLANES = ("axial", "coronal", "sagittal")
 NORMAL = {"axial": 2, "coronal": 1, "sagittal": 0}
+#: what lies at the left and at the right edge of a slice of an array in RAS order
+EDGES = {"axial": ("L", "R"), "coronal": ("L", "R"), "sagittal": ("P", "A")}
 SHEET, INK, SOFT = "#12161a", "#e8eaec", "#a3adb7"
 FOUND, TRUE = "#ffb000", "#58b4e8"  # told apart by the colour-blind, too
 STYLE: dict[Any, Any] = {
@@ -59,13 +61,24 @@ def tallness(volume: Volume, plane: str) -> float:
     return float(up / across)
 
 
+def name_edges(axes: Any, plane: str) -> None:
+    """Write at both edges of a slice of :func:`cut` which side of the patient lies there (R, L, A or P)."""
+    from matplotlib.patheffects import withStroke
+
+    kind = {"transform": axes.transAxes, "va": "center", "color": INK, "fontsize": 7}
+    for place, side, letter in zip((0.02, 0.98), ("left", "right"), EDGES[plane]):
+        text = axes.text(place, 0.5, letter, ha=side, **kind)
+        text.set_path_effects([withStroke(linewidth=1.5, foreground=SHEET)])
+
+
 def show(axes: Any, volume: Volume, plane: str, where: tuple[int, int, int], **kind: Any) -> Any:
-    """Draw one slice in true proportions; ``kind`` goes to imshow."""
+    """Draw one slice in true proportions, its edges named; ``kind`` goes to imshow."""
     column, row = (k for k in range(3) if k != NORMAL[plane])
     kind = {"cmap": "gray", "interpolation": "bilinear", **kind}
     aspect = volume.spacing[row] / volume.spacing[column]
     image = axes.imshow(cut(volume.array, plane, where), origin="lower", aspect=aspect, **kind)
     axes.set_axis_off()
+    name_edges(axes, plane)
     return image
 
 

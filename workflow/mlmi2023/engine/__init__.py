@@ -1,1 +1,1 @@
-"""What only the workflow engine needs: scripts of rules, warm workers, the cluster, jobs that were killed."""
+"""What only the workflow engine needs: scripts, warm workers, the cluster, killed jobs, words on mistakes."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.engine.lean import leave, load
+from mlmi2023.engine.lock import hold_as_job
 from mlmi2023.engine.warm.client import hand_over
 from mlmi2023.engine.warm.libraries import modules_of
 
@@ -38,6 +39,7 @@ def logged(snakemake: Any) -> Iterator[Any]:
     Any other exception leaves its traceback in the log and its last line on the terminal. The process ends
     with the block: nothing after it runs. Where there are warm workers, one of them runs the script.
     """
+    hold_as_job()
     modules = modules_of(snakemake)
     hand_over(snakemake.rule, modules, snakemake.threads)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

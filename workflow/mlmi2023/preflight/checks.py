@@ -6,7 +6,7 @@ from pathlib import Path
 from mlmi2023.core.config import Settings, expand
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.schemas import suggest
-from mlmi2023.preflight.cohort import check_cohort
+from mlmi2023.preflight.cohort import check_cohort, check_tasks
 from mlmi2023.preflight.declared import check_declared
 from mlmi2023.preflight.paper import check_folds, check_options
 
@@ -28,6 +28,7 @@ def check_paper(settings: Settings, slug: str) -> None:
     for cohort in settings.cohorts_of(slug):
         check_cohort(settings, cohort)
     check_folds(settings, slug)
+    check_tasks(settings, slug)
     check_declared(settings, slug)
 
 

@@ -8,7 +8,9 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
+from mlmi2023.cohorts.find.groups import check_group
 from mlmi2023.cohorts.forms import VOLUMES, form_of, load_form
+from mlmi2023.cohorts.forms.scans.options import file_name
 from mlmi2023.core.config import JOINED, MADE, Settings
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.options import Options, options
@@ -18,6 +20,8 @@ from mlmi2023.preprocessing.options import STEPS
 #: splits on which nothing is scored
 UNTESTED = {"train", "val", "atlas"}
 SOURCES = "mlmi2023.cohorts.sources"
+#: forms whose splits and folds keep groups together
+GROUPED = {VOLUMES, "aligned_scans", "ct_stacks", "images", "phased_scans", "scans", "table"}
 
 
 def check_cohort(settings: Settings, name: str) -> None:
@@ -32,12 +36,35 @@ def check_cohort(settings: Settings, name: str) -> None:
         options(STEPS[step], given, where, f"preprocess.{step}")
     _check_tested(where, config)
     _check_names(where, config)
+    _check_group(where, config)
     if config["kind"] == "simulated":
         _check_simulator(where, config)
     elif config["kind"] == "packaged":
         _find(where, "packaged", "dataset", config["dataset"])
+        if form_of(config) == VOLUMES:
+            raise InputError(f"{where}: key 'form' is missing; packaged data are tables: form: table")
     elif config["kind"] == JOINED:
         _check_circle(settings, name, ())
+
+
+def check_tasks(settings: Settings, slug: str) -> None:
+    """Check that cohorts can serve the tasks of a paper, where their forms know that without data.
+
+    Raises:
+        InputError: one line with the key and what the cohort has.
+    """
+    for dataset, setup in settings.paper(slug)["datasets"].items():
+        config = settings.cohort(setup["cohort"])
+        name = form_of(dict(config))
+        if name in (VOLUMES, JOINED):
+            continue
+        form = load_form(name)
+        said = form.check_task(config, setup["task"]) if hasattr(form, "check_task") else None
+        if said:
+            raise InputError(
+                f"config of paper '{slug}': key 'datasets.{dataset}.{said[0]}': cohort "
+                f"'{setup['cohort']}' {said[1]}"
+            )
 
 
 def _check_read(where: str, config: Mapping[str, Any]) -> None:
@@ -48,7 +75,7 @@ def _check_read(where: str, config: Mapping[str, Any]) -> None:
     if name in (VOLUMES, JOINED):
         options(Options, config.get("read"), where, "read")  # no key at all
         return
-    form = load_form(name)
+    form = load_form(name, where)
     # some forms lay it on what a public dataset's layout says
     if hasattr(form, "read_key"):
         form.read_key(config, where)
@@ -73,14 +100,27 @@ def _check_tested(where: str, config: Mapping[str, Any]) -> None:
 
 
 def _check_names(where: str, config: Mapping[str, Any]) -> None:
-    """Labels are other files than images, and a real atlas is a subject."""
+    """Images have names of files, labels are other files than images, and a real atlas is a subject."""
     for name, pattern in (config.get("images") or {}).items():
-        if pattern == config.get("labels"):
+        if wrong := file_name(name):
+            raise InputError(f"{where}: key 'images' names '{name}': {wrong}")
+        if pattern == config.get("labels") and not pattern.endswith(".pkl"):  # which may hold both
             raise InputError(
                 f"{where}: key 'labels' is '{pattern}', as images.{name} is; name the label maps"
             )
     if config.get("atlas") is True and config["kind"] not in MADE:
         raise InputError(f"{where}: key 'atlas' is true; name the subject that is the atlas, in quotes")
+
+
+def _check_group(where: str, config: Mapping[str, Any]) -> None:
+    """Who belongs together is said of real data, in forms that are split or dealt into folds."""
+    if "group" not in config:
+        return
+    form = form_of(dict(config))
+    if form not in GROUPED or config["kind"] in MADE:
+        what = f"the form {form}" if form not in GROUPED else f"kind {config['kind']}"
+        raise InputError(f"{where}: key 'group' has no meaning for {what}; take it out")
+    check_group(where, config["group"])
 
 
 def _find(where: str, place: str, key: str, name: str) -> ModuleSpec:

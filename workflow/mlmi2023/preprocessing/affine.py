@@ -66,7 +66,7 @@ def _register(record: Record, out: Path, options: dict[str, Any]) -> Record:
             "look at the image, its voxel size and its mask"
         )
     path = anat_file(out, record["subject"], "from-native_to-template_xfm.json")
-    write_xfm(path, matrix, options["kind"])
+    write_xfm(path, matrix, options["kind"], options["target"])
     return {**record, "affine_xfm": str(path)}
 
 

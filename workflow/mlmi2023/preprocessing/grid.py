@@ -12,7 +12,7 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic
 from mlmi2023.preprocessing import xfm
 from mlmi2023.preprocessing.batch import Record, anat_file, for_each, main_modality, step_options
-from mlmi2023.preprocessing.resample import grid_affine, middle, resample
+from mlmi2023.preprocessing.resample import background, grid_affine, middle, resample
 from mlmi2023.preprocessing.templates import brain_centre
 
 #: Shares of the brain, or of an image without brain mask, that must lie inside the grid.
@@ -23,8 +23,9 @@ def run(records: list[Record], out: Path, options: dict[str, Any], threads: int)
     """Resample images, labels, mask and landmarks of every subject.
 
     A voxel of the grid is a point of template space; the inverse of ``affine_xfm`` (without one: no change of
-    coordinates) takes it to native space, where the image is sampled. Beyond the image it is zero, so a
-    thin slab in a larger grid is padded. ``centre: volume`` moves the grid along with each image.
+    coordinates) takes it to native space, where the image is sampled. Beyond the image is its own background
+    (:func:`~mlmi2023.preprocessing.resample.background`), so a thin slab in a larger grid is padded.
+    ``centre: volume`` moves the grid along with each image.
 
     Args:
         records: the batch; see :mod:`mlmi2023.preprocessing.steps`.
@@ -73,10 +74,12 @@ def _resample(record: Record, out: Path, options: dict[str, Any]) -> Record:
         done["mask"] = _write(mask.astype(np.uint8), target, out, subject, name)
     for modality, path in record["images"].items():
         native, affine = main if path == file else read_volume(path)
-        image = resample(native, affine, shape, target, move, options["order"])
+        outside = background(native) if options["outside"] is None else options["outside"]
+        image = resample(native, affine, shape, target, move, options["order"], outside)
+        seen = mask if mask is not None else image != np.float32(outside)
         if mask is None:
-            check_inside(native != 0, affine, image != 0, pull, IMAGE_INSIDE, f"{path}: of the image")
-        image = normalise(image, mask, options["low"], options["high"], path)
+            check_inside(native != outside, affine, seen, pull, IMAGE_INSIDE, f"{path}: of the image")
+        image = normalise(image, seen, options["low"], options["high"], path)
         if mask is not None and options["mask"]:
             image = np.where(mask, image, np.float32(0))
         done["images"][modality] = _write(image, target, out, subject, f"space-grid_{modality}.nii.gz")
@@ -121,14 +124,12 @@ def check_inside(
         )
 
 
-def normalise(
-    image: np.ndarray, mask: np.ndarray | None, low: float, high: float, where: str | Path
-) -> np.ndarray:
-    """Map the ``low`` and ``high`` percentile inside ``mask`` (else: of what is not 0) to 0 and 1, and clip.
+def normalise(image: np.ndarray, mask: np.ndarray, low: float, high: float, where: str | Path) -> np.ndarray:
+    """Map the ``low`` and ``high`` percentile inside ``mask`` to 0 and 1, and clip.
 
     Args:
         image: float32 (X, Y, Z).
-        mask: bool (X, Y, Z) or None.
+        mask: bool (X, Y, Z), the brain, or what is no background.
         low: percentile.
         high: percentile.
         where: the native file, for the message.
@@ -136,7 +137,7 @@ def normalise(
     Raises:
         InputError: nothing is left inside the grid, or all of it has one value.
     """
-    inside = image[mask] if mask is not None else image[image != 0]
+    inside = image[mask]
     if inside.size == 0:
         raise InputError(f"{where}: no part of the image lies inside the grid; check preprocess.grid")
     bottom, top = np.percentile(inside, [low, high])

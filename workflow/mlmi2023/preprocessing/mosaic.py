@@ -166,6 +166,8 @@ def _grid_columns(
             outline(axes, brain, plane, where, FOUND)
 
         note = _change(scores, "landmark_mm", "landmarks {:.1f} → {:.1f} mm")
+        if not note and "template_match" in scores:
+            note = "shared information {template_match:.3f}, turned {turned_match:.3f}".format(**scores)
         columns.append(("template's outlines", note, aligned))
     return image, columns
 

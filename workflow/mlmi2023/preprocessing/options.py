@@ -2,7 +2,18 @@
 
 from typing import Annotated, Literal
 
-from mlmi2023.core.conditions import Amount, Count, Number, Positive, Share, between, filled, rising
+from mlmi2023.core.conditions import (
+    Amount,
+    Count,
+    Millimetres,
+    Number,
+    Positive,
+    Shape,
+    Share,
+    between,
+    filled,
+    rising,
+)
 from mlmi2023.core.options import Options
 
 Levels = Annotated[tuple[Number, ...], filled]
@@ -87,16 +98,18 @@ class Grid(Options):
         order: interpolation of the images: 1 linear, 3 cubic; labels: always nearest neighbour.
         low: percentile of the brain's intensities that becomes 0; ``high``: that becomes 1.
         mask: zero outside of the brain mask, if the record has one.
+        outside: intensity beyond the image; null: the image's own background.
     """
 
-    shape: tuple[Count, Count, Count]
-    spacing: Positive | tuple[Positive, Positive, Positive]
+    shape: Shape
+    spacing: Millimetres | tuple[Millimetres, Millimetres, Millimetres]
     centre: Literal["template", "volume"] = "template"
     target: Annotated[str, filled] = "mni152"
     order: Literal[1, 3] = 1
     low: Annotated[float, between(0, 100)] = 0.5
     high: Annotated[float, between(0, 100)] = 99.5
     mask: bool = True
+    outside: float | None = None
 
     def wrong(self) -> str:
         """Percentiles rise."""

@@ -4,12 +4,15 @@ import csv
 import re
 from pathlib import Path
 
+from mlmi2023.cohorts.formats.volumes import read_volume
 from mlmi2023.core.files import atomic
-from mlmi2023.preprocessing.batch import Record, for_each
+from mlmi2023.preprocessing.batch import Record, for_each, main_modality
+from mlmi2023.preprocessing.doubts import in_two_places, misregistered, write_doubts
 from mlmi2023.preprocessing.mosaic import draw_subject
 from mlmi2023.preprocessing.sample_sheet import cohort_samples
 from mlmi2023.preprocessing.steps import load_records
 from mlmi2023.preprocessing.truth import score_batch
+from mlmi2023.preprocessing.twins import Look, near_twins
 
 COLUMNS = ("subject", "step", "metric", "value")
 WHITE = re.compile(r"white|\bwm\b", re.IGNORECASE)
@@ -24,8 +27,8 @@ def make_qc(
 ) -> None:
     """Write the folder ``out``, whole or not at all.
 
-    It holds ``preprocess.csv`` (subject, step, metric, value), ``sub-<id>.png`` for every subject, and
-    ``samples.png``.
+    It holds ``preprocess.csv`` (subject, step, metric, value), ``sub-<id>.png`` for every subject,
+    ``samples.png``, and ``warnings.txt`` with a line for each subject or pair that is in doubt.
 
     Args:
         raw: records of the raw images.
@@ -58,6 +61,13 @@ def make_qc(
             scores.setdefault(row["subject"], {})[row["metric"]] = row["value"]
         for_each(_draw, raw, part, {"after": after, "scores": scores, "names": label_names}, threads)
         cohort_samples(done["grid"], part / "samples.png", label_names)
+        files = [file for record in raw for file in record["images"].values()]
+        looks = (
+            Look(f"sub-{r['subject']}", r["split"], read_volume(r["images"][main_modality(r)])[0])
+            for r in done["grid"]
+            if r["split"] != "atlas"
+        )
+        write_doubts(part, [*misregistered(rows), *in_two_places(files), *near_twins(looks)])
 
 
 def _draw(record: Record, out: Path, options: dict) -> Record:

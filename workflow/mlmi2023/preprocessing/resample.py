@@ -28,8 +28,9 @@ def resample(
     target: np.ndarray,
     move: np.ndarray | None = None,
     order: int = 1,
+    outside: float = 0.0,
 ) -> np.ndarray:
-    """Sample ``array`` at the voxels of another grid; zero outside of its field of view.
+    """Sample ``array`` at the voxels of another grid.
 
     Args:
         array: (X, Y, Z).
@@ -39,6 +40,7 @@ def resample(
         move: 4x4, RAS mm of ``array`` to RAS mm of the target grid (native to template); None: the same.
         order: 0 nearest neighbour (labels), 1 linear, 3 cubic. For 1 and 3 the array is first smoothed along
             axes that the target samples more coarsely, so that fine detail does not alias.
+        outside: value beyond the field of view of ``array``; labels have 0 there.
 
     Returns:
         array of ``shape``: the type of ``array`` for order 0, else float32.
@@ -53,4 +55,20 @@ def resample(
     volume = np.asarray(array, dtype=np.float32)
     if sigma.max() > 0.1:
         volume = ndimage.gaussian_filter(volume, sigma)
-    return ndimage.affine_transform(volume, pull[:3, :3], pull[:3, 3], tuple(shape), order=order)
+    return ndimage.affine_transform(
+        volume, pull[:3, :3], pull[:3, 3], tuple(shape), order=order, cval=outside
+    )
+
+
+def background(image: np.ndarray) -> float:
+    """Return what lies around the subject of an image (X, Y, Z), to be continued beyond its field of view.
+
+    Where at least half of the image's faces have one value, that is it: 0 of a stripped head, the padding of
+    a CT. Else it is 0 for images without negative values, such as magnitudes of MR, and the darkest
+    thousandth for others: the air of CT, whose noise has no value of its own.
+    """
+    faces = [np.take(image, end, axis).ravel() for axis in range(3) for end in (0, -1)]
+    values, counts = np.unique(np.concatenate(faces), return_counts=True)
+    if 2 * counts.max() >= counts.sum():
+        return float(values[counts.argmax()])
+    return 0.0 if image.min() >= 0 else float(np.percentile(image, 0.1))

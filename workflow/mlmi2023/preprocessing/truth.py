@@ -13,6 +13,7 @@ from mlmi2023.preprocessing import xfm
 from mlmi2023.preprocessing.batch import Record, main_modality
 from mlmi2023.preprocessing.brainmask import volume_ml
 from mlmi2023.preprocessing.grid import read_landmarks
+from mlmi2023.preprocessing.match import template_match
 from mlmi2023.preprocessing.steps import load_records
 from mlmi2023.preprocessing.templates import NAME, load_template
 
@@ -30,6 +31,8 @@ UNITS = {
     "residual_mm_before": "mean distance of native landmarks from the template's, mm",
     "residual_mm_after": "the same of landmarks mapped by the estimated affine; anatomy differs, so not 0",
     "residual_mm_best": "the same of the best affine, mm",
+    "template_match": "shared information of brain and template inside its brain, 0 to 1",
+    "turned_match": "the same with the template turned by quarter and half turns, the best of 23",
 }
 
 
@@ -112,16 +115,25 @@ def score_mask(
 def score_affine(
     raw: Record, results: dict[str, Record], _white_matter: list[int]
 ) -> Iterator[tuple[str, float]]:
-    """Yield landmark errors before and after.
+    """Yield how well the brain fits the template, and landmark errors before and after.
 
     No affine maps one person's brain exactly onto another's. What an affine registration can be blamed for is
     the distance from the best affine, the one fitted to the true pairs of points by least squares.
     """
+    done = results["affine"]
+    move = xfm.read_xfm(done["affine_xfm"])
+    array, affine = read_volume(done["images"][main_modality(done)])
+    if done.get("mask"):
+        array = np.where(read_labels(done["mask"])[0] > 0, array, 0)
+    yield from zip(
+        ("template_match", "turned_match"),
+        template_match(array, affine, move, xfm.target_of(done["affine_xfm"])),
+    )
     table = truth_file(raw, "landmarks.tsv")
     if not table:
         return
     _, native, template = read_landmarks(table)
-    found = xfm.apply(xfm.read_xfm(results["affine"]["affine_xfm"]), native)
+    found = xfm.apply(move, native)
     best = xfm.apply(xfm.fit_affine(native, template), native)
     yield "landmark_mm_before", _distance(native, best)
     yield "landmark_mm_after", _distance(found, best)

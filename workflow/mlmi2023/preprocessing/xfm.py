@@ -12,9 +12,21 @@ from mlmi2023.core.json_files import read_object
 CONVENTION = "point_template = matrix @ [point_native, 1]; both in RAS mm"
 
 
-def write_xfm(path: str | Path, matrix: np.ndarray, kind: str) -> None:
-    """Write a native-to-template matrix as JSON with its kind and convention."""
-    write_json(path, {"convention": CONVENTION, "kind": kind, "matrix": matrix.tolist()})
+def write_xfm(path: str | Path, matrix: np.ndarray, kind: str, target: str) -> None:
+    """Write a native-to-template matrix as JSON with its kind, its template and the convention."""
+    write_json(path, {"convention": CONVENTION, "kind": kind, "target": target, "matrix": matrix.tolist()})
+
+
+def target_of(path: str | Path) -> str:
+    """Return the template that a matrix of :func:`write_xfm` leads to.
+
+    Raises:
+        InputError: the file does not say, as those of earlier versions.
+    """
+    target = read_object(path, {}, "run the affine step again").get("target")
+    if not target:
+        raise InputError(f"{path}: does not name its template; run the affine step again")
+    return str(target)
 
 
 def read_xfm(path: str | Path) -> np.ndarray:

@@ -77,7 +77,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; its first column is the main metric."""
+    """A table; its first column is the main metric; ``own`` says that it is one of the user's own data."""
 
     id: str
     about: str
@@ -85,6 +85,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     note: str = ""
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ class Reported:
     """All that one paper reports.
 
     ``task`` is the paper's own in a few words, ``family`` the task family that it belongs to. ``label_names``
-    spells out labels that are short.
+    spells out labels that are short, and ``own`` names the cohorts of datasets that are the user's own data
+    here (:mod:`mlmi2023.reporting.own_data`).
     """
 
     slug: str
@@ -134,6 +136,11 @@ class Reported:
     dims: str = ""
     doi: str = ""
     code: str | None = None
+    own: dict[str, str] = field(default_factory=dict)
+
+    def name_of(self, dataset: str) -> str:
+        """Return the name of a dataset, or of the user's own cohort in its place."""
+        return self.own.get(dataset) or self.datasets[dataset].name
 
     def controls(self, end: str) -> list[Method]:
         """Return the controls that mark the ``floor`` or the ``ceiling``."""

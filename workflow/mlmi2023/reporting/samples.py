@@ -57,6 +57,11 @@ class Samples:
         """Return the methods that have values on ``dataset``, in order of appearance."""
         return list(dict.fromkeys(method for d, method, _ in self._parts if d == dataset))
 
+    def conditions(self, dataset: str, metric: str) -> list[tuple[str, str]]:
+        """Return the settings and labels under which any method has values, in order of appearance."""
+        parts = [part for (d, _, m), part in self._parts.items() if (d, m) == (dataset, metric)]
+        return list(dict.fromkeys(pair for part in parts for pair in zip(part["setting"], part["label"])))
+
     def unnamed(self, dataset: str, method: str) -> bool:
         """Return whether a method has values on ``dataset`` under the unnamed setting."""
         return any(

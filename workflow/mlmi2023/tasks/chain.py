@@ -25,7 +25,8 @@ def job_of(snakemake: Any) -> Job:
     """Return the job that a script of the workflow is to do."""
     wildcards, params = snakemake.wildcards, snakemake.params
     previous = snakemake.input.get("previous")
-    device = params.get("device", "cpu")
+    # not a parameter of the rule: where a network is trained is no reason to train it again
+    device = snakemake.config["device"]
     if device == "auto" and snakemake.resources.get("gpu", 0):
         device = "cuda"  # a job that was given a GPU must not end up on the CPU unnoticed
     return Job(

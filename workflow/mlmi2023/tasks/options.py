@@ -27,6 +27,8 @@ class PairsOfSubjects(Options):
         labels: values of the structures that are scored.
         pairing: ``ordered`` pairs of all, or ``consecutive`` ones when validating and testing.
         augment: what is done to training images.
+        label_warp: how label maps are warped that are scored: by ``nearest`` neighbours, or as ``linear``
+            masks of which the largest wins.
     """
 
     kind: Literal["atlas_to_patient", "inter_patient"]
@@ -38,6 +40,7 @@ class PairsOfSubjects(Options):
     max_pairs: Count | MaxPairs | None = None
     pair_seed: int = 0
     augment: Literal["none", "flips"] = "none"
+    label_warp: Literal["nearest", "linear"] = "nearest"
 
 
 class Truth(Options):

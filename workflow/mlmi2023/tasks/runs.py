@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mlmi2023.cohorts.forms import open_cohort
-from mlmi2023.core.config import merge
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
+from mlmi2023.core.merging import merge
 
 if TYPE_CHECKING:
     import torch

@@ -4,11 +4,13 @@ Standard library only: this runs whenever the DAG is built.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from mlmi2023.cohorts.find import splits
-from mlmi2023.cohorts.find.patterns import clean, find, natural
+from mlmi2023.cohorts.find.groups import groups_of, keep_together
+from mlmi2023.cohorts.find.patterns import broken_link, clean, find, is_broken_link, natural
 from mlmi2023.cohorts.find.subject import Record
 from mlmi2023.core.errors import InputError
 
@@ -17,10 +19,10 @@ def need_folder(where: str, root: Path) -> None:
     """Refuse a root that is no folder, or that cannot be read."""
     try:
         os.scandir(root).close()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(
-            f"{where}: key 'root' is '{root}', which is no folder; set it to where the images are"
-        ) from error
+    except (FileNotFoundError, NotADirectoryError):
+        unset = re.search(r"\$\w+|\$\{\w+\}", str(root))
+        why = f"{unset[0]} is not set" if unset else "which is no folder"
+        raise InputError(f"{where}: key 'root' is '{root}', {why}; set it to where the images are") from None
     except OSError as error:
         raise InputError(
             f"{where}: key 'root' is '{root}', which cannot be read ({error.strerror}); fix its permissions"
@@ -49,11 +51,17 @@ def index_folder(where: str, config: dict[str, Any], root: Path) -> list[Record]
             )
     files = {m: _lookup(where, f"images.{m}", patterns[m], root) for m in wanted}
     label_files = _lookup(where, "labels", config["labels"], root) if config.get("labels") else None
-    folder_of = {s: split for found in files.values() for s, (_, split) in found.items()}
+    folder_of = {s: split for found in files.values() for s, (_, split, _) in found.items()}
+    name_of = {s: name for found in files.values() for s, (_, _, name) in found.items()}
     everyone = sorted(folder_of, key=natural)
     if config.get("incomplete") == "skip":
         everyone = [s for s in everyone if all(s in found for found in files.values())]
-    assigned = _assign(where, config, root, everyone, folder_of)
+    counted = not config.get("split_file")
+    groups = groups_of(where, config, root, {s: name_of[s] for s in everyone}) if counted else {}
+    assigned = _assign(where, config, root, everyone, folder_of, groups)
+    if not counted:  # a table of splits may leave subjects out
+        groups = groups_of(where, config, root, {s: name_of[s] for s in assigned})
+    keep_together(where, assigned, groups)
     records = []
     for subject, split in assigned.items():
         for modality, found in files.items():
@@ -61,6 +69,13 @@ def index_folder(where: str, config: dict[str, Any], root: Path) -> list[Record]
                 _complain(where, subject, modality, patterns[modality], root)
         if label_files is not None and subject not in label_files:
             _complain(where, subject, "label", config["labels"], root)
+        own = [found[subject][0] for found in [*files.values(), *([label_files] if label_files else [])]]
+        if lost := next(filter(is_broken_link, own), None):
+            raise broken_link(lost)
+        if label_files is not None and config.get("kind") != "dataset":
+            _apart(
+                where, subject, label_files[subject][0], {m: found[subject][0] for m, found in files.items()}
+            )
         truth = root / f"derivatives/truth/sub-{subject}/anat"
         records.append(
             Record(
@@ -82,15 +97,20 @@ def index_folder(where: str, config: dict[str, Any], root: Path) -> list[Record]
     return records
 
 
-def _lookup(where: str, key: str, pattern: str, root: Path) -> dict[str, tuple[str, str]]:
-    """Return path and split folder of each subject that a pattern finds."""
+def _lookup(where: str, key: str, pattern: str, root: Path) -> dict[str, tuple[str, str, str]]:
+    """Return path, split folder and name in the files of each subject that a pattern finds."""
     if "{subject}" not in pattern:
         raise InputError(
             f"{where}: key '{key}' is '{pattern}' without {{subject}}; put it where the names differ"
         )
+    if pattern.endswith("{subject}"):
+        raise InputError(
+            f"{where}: key '{key}' is '{pattern}' without the ending of the names, which all files have; "
+            "write it too, such as {subject}.nii.gz"
+        )
     if "**" in pattern:
         raise InputError(f"{where}: key '{key}' has **; write one * for each folder between")
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, tuple[str, str, str]] = {}
     for match in find(root, pattern):
         subject = clean(match.subject)
         if not subject:
@@ -105,7 +125,7 @@ def _lookup(where: str, key: str, pattern: str, root: Path) -> dict[str, tuple[s
                 f"{where}: subject {subject} lies in the folders {found[subject][1]} and {match.split}; "
                 "keep it in one, splits must not overlap"
             )
-        found[subject] = (match.path, match.split)
+        found[subject] = (match.path, match.split, match.subject)
     if not found:
         names = sorted(os.listdir(root))[:4]
         shown = f"it holds {', '.join(names)}" if names else "it is empty"
@@ -114,7 +134,12 @@ def _lookup(where: str, key: str, pattern: str, root: Path) -> dict[str, tuple[s
 
 
 def _assign(
-    where: str, config: dict[str, Any], root: Path, subjects: list[str], folder_of: dict[str, str]
+    where: str,
+    config: dict[str, Any],
+    root: Path,
+    subjects: list[str],
+    folder_of: dict[str, str],
+    groups: dict[str, str],
 ) -> dict[str, str]:
     """Return the split of every subject that is used, the atlas included."""
     atlas = config.get("atlas")
@@ -126,16 +151,16 @@ def _assign(
     if config.get("split_file"):
         if counts:
             raise InputError(f"{where}: keys 'split' and 'split_file' exclude each other; keep one")
-        file = Path(os.path.expanduser(config["split_file"]))
-        file = file if file.is_absolute() or not (root / file).exists() else root / file
-        assigned = splits.by_file(where, file, subjects)
+        assigned = splits.by_file(
+            f"{where}: key 'split_file'", splits.table_place(root, config["split_file"]), subjects
+        )
         assigned.pop(atlas or "", None)
     elif not counts:
         raise InputError(f"{where}: key 'split' is missing; add split: {{train: 20, val: 4, test: 6}}")
     elif any("{split}" in pattern for pattern in config["images"].values()):
         assigned = splits.by_folder(where, [(s, folder_of[s]) for s in others], counts)
     else:
-        assigned = splits.by_counts(where, others, counts, config.get("split_seed"))
+        assigned = splits.by_counts(where, others, counts, config.get("split_seed"), groups, atlas=atlas)
     return {**assigned, atlas: "atlas"} if atlas is not None else assigned
 
 
@@ -158,6 +183,16 @@ def _single(where: str, key: str, pattern: str, root: Path) -> str:
             f"{where}: key '{key}' is '{pattern}': {len(found) or 'no'} such files in {root}; name one"
         )
     return found[0]
+
+
+def _apart(where: str, subject: str, labels: str, images: dict[str, str]) -> None:
+    """Refuse an image that is its own label map; releases of arrays that hold both are public datasets."""
+    for modality, image in images.items():
+        if image == labels:
+            raise InputError(
+                f"{where}: keys 'images.{modality}' and 'labels' both find {image} for subject {subject}; "
+                "name the label maps"
+            )
 
 
 def _complain(where: str, subject: str, what: str, pattern: str, root: Path) -> None:

@@ -15,6 +15,7 @@ Kinds of cohort:
       label_names: {1: CSF, 2: grey matter, 3: white matter}
       split: {train: 20, val: 4, test: 5}    # in natural order; or split_file: table with subject, split
       split_seed: 1                          # optional: draw instead of taking them in order
+      group: "{group}_*"                     # optional: who stays on one side (:mod:`.groups`)
       atlas: "12"                            # optional: this subject is the atlas
 
   Images sorted into folders by split: ``images: {T1w: "{split}/{subject}.nii.gz"}`` with
@@ -74,7 +75,7 @@ def _simulated(where: str, config: dict[str, Any], root: Path) -> list[Record]:
     total = sum(counts.values())
     width = max(3, len(str(total)))
     ids = [f"{number:0{width}d}" for number in range(1, total + 1)]
-    assigned = splits.by_counts(where, ids, counts, None)
+    assigned = splits.by_counts(where, ids, counts, None, key="subjects")
     if config.get("atlas"):
         assigned["atlas"] = "atlas"
     if not assigned:
@@ -98,10 +99,10 @@ def _bids(where: str, config: dict[str, Any], root: Path) -> list[Record]:
     plan = dict(config)
     modalities = config.get("modalities") or _bids_modalities(root)
     if not config.get("images"):
-        patterns = {m: _bids_pattern(root, "", f"_{m}.nii*") for m in modalities}
+        patterns = {m: _bids_pattern(where, f"images.{m}", root, "", f"_{m}.nii*") for m in modalities}
         plan["images"] = patterns
     if not config.get("labels") and (root / "derivatives/labels").is_dir():
-        plan["labels"] = _bids_pattern(root, "derivatives/labels/", "_dseg.nii*")
+        plan["labels"] = _bids_pattern(where, "labels", root, "derivatives/labels/", "_dseg.nii*")
     table = root / "participants.tsv"
     if not config.get("split") and not config.get("split_file"):
         if not table.exists():
@@ -120,9 +121,18 @@ def _anatomy(root: Path) -> Iterator[Match]:
         yield from find(root, pattern)
 
 
-def _bids_pattern(root: Path, base: str, ending: str) -> str:
-    """Return the pattern without sessions if it matches anything, else the one with sessions."""
+def _bids_pattern(where: str, key: str, root: Path, base: str, ending: str) -> str:
+    """Return the pattern without sessions if it matches anything, else the one with sessions.
+
+    Raises:
+        InputError: both do, and whoever lies in the one layout would vanish beside the other.
+    """
     flat = f"{base}sub-{{subject}}/anat/sub-{{subject}}*{ending}"
     nested = f"{base}sub-{{subject}}/ses-*/anat/sub-{{subject}}*{ending}"
-    has = [pattern for pattern in (flat, nested) if next(find(root, pattern), None)]
-    return has[0] if has else flat
+    first = {p: match for p in (flat, nested) if (match := next(find(root, p), None))}
+    if len(first) > 1:
+        raise InputError(
+            f"{where}: {first[flat].path} lies in no session, {first[nested].path} in one; bring all "
+            f"subjects to one layout, or set '{key}' to the pattern of those that are meant"
+        )
+    return next(iter(first), flat)

@@ -13,7 +13,10 @@ from mlmi2023.cohorts.find.patterns import fill, find
 from mlmi2023.core.errors import InputError
 
 # keys of a cohort that take the place of the variant's own
-OWN_KEYS = ("split", "split_file", "split_seed", "atlas", "atlas_image", "atlas_labels", "modalities")
+OWN_KEYS = (
+    *("split", "split_file", "split_seed", "group"),
+    *("atlas", "atlas_image", "atlas_labels", "modalities"),
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,17 @@ def choose(where: str, config: dict[str, Any], root: Path) -> Choice:
             if any(next(find(base, pattern), None) for pattern in variant["images"].values()):
                 return Choice(name, _as_folder(where, config, name, variant, base), base)
     raise InputError(missing(where, layout, names, root))
+
+
+def variants_at(config: dict[str, Any], root: Path) -> list[str]:
+    """Return the variants of a dataset that have files below the root."""
+    found = []
+    for name, variant in config["layout"]["variants"].items():
+        bases = [root / folder for folder in [*variant.get("folders", []), "."]]
+        patterns = variant["images"].values()
+        if any(next(find(base, pattern), None) for base in bases for pattern in patterns):
+            found.append(name)
+    return found
 
 
 def missing(where: str, layout: dict[str, Any], variants: list[str], root: Path) -> str:

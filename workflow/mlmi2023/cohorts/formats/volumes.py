@@ -4,32 +4,22 @@ Formats: ``.nii``, ``.nii.gz``, ``.mgz``, ``.mgh``, ``.img``/``.hdr``, and the p
 preprocessed datasets come as (see :mod:`mlmi2023.cohorts.formats.pickles`).
 """
 
-import gzip
-import zlib
+import warnings
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 
+from mlmi2023.cohorts.formats.header_checks import check_size, check_voxels, two_places, unpack
 from mlmi2023.cohorts.formats.pickles import read_pickle
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic
 
 Volume = tuple[np.ndarray, np.ndarray]
 
-UNREADABLE = (
-    nib.filebasedimages.ImageFileError,
-    nib.spatialimages.HeaderDataError,
-    nib.wrapstruct.WrapStructError,
-    gzip.BadGzipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    ValueError,
-    OverflowError,
-    MemoryError,
-)
+#: no scanner's numbers, and their squares still fit a float32
+BRIGHTEST = 1e12
 
 
 def read_volume(path: str | Path) -> Volume:
@@ -39,8 +29,8 @@ def read_volume(path: str | Path) -> Volume:
         the intensities, float32 (X, Y, Z) in RAS+ order, and the 4x4 affine from voxel to RAS mm.
 
     Raises:
-        InputError: the file is missing, empty or broken, holds more than one volume, NaN or infinity, one
-            value only, or no usable affine.
+        InputError: the file is missing, empty or broken, holds more than one volume or a single slice, NaN,
+            infinity, one value only, or no usable affine.
     """
     raw, affine = _load(Path(path), "image")
     with np.errstate(over="ignore"):
@@ -48,13 +38,19 @@ def read_volume(path: str | Path) -> Volume:
     bad = data.size - int(np.count_nonzero(np.isfinite(data)))
     if bad:
         raise InputError(f"{path}: {bad} voxels are NaN or infinite; replace them, for instance by 0")
+    if (most := float(np.abs(data).max())) > BRIGHTEST:
+        raise InputError(f"{path}: intensities reach {most:.3g}; check slope and intercept in its header")
     if data.min() == data.max():
         raise InputError(f"{path}: all voxels are {data.flat[0]:g}, the image is blank; export it again")
     return data, affine
 
 
-def read_labels(path: str | Path) -> Volume:
+def read_labels(path: str | Path, empty: bool = False) -> Volume:
     """Read a 3-D label image.
+
+    Args:
+        path: the file.
+        empty: a map of zeros will do: a head without a lesion is a case too.
 
     Returns:
         the labels, the smallest of uint8, int16 and int32 that holds them, (X, Y, Z) in RAS+ order, and the
@@ -78,10 +74,14 @@ def read_labels(path: str | Path) -> Volume:
     low, high = raw.min(), raw.max()
     if low < 0 or high > np.iinfo(np.int32).max:
         raise InputError(f"{path}: labels go from {low:g} to {high:g}; give values from 0 to 2147483647")
-    if high == 0:
+    if high == 0 and not empty:
         raise InputError(f"{path}: labels are 0 everywhere; give a label image with structures")
-    kind = np.uint8 if high < 256 else np.int16 if high < 2**15 else np.int32
-    return np.ascontiguousarray(raw, dtype=kind), affine
+    return np.ascontiguousarray(raw, dtype=label_type(int(high))), affine
+
+
+def label_type(highest: int) -> type[np.integer]:
+    """Return the smallest of uint8, int16 and int32 that holds labels from 0 to ``highest``."""
+    return np.uint8 if highest < 256 else np.int16 if highest < 2**15 else np.int32
 
 
 def check_same_grid(image: Volume, labels: Volume, where: str | Path) -> None:
@@ -139,32 +139,31 @@ def _load(path: Path, what: str) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(f"{path}: has the shape {data.shape}; give one 3-D volume")
     if data.size == 0:
         raise InputError(f"{path}: has the shape {data.shape}, no voxel; export it again")
+    if min(data.shape) < 2:
+        raise InputError(f"{path}: has the shape {data.shape}, a single slice; give one 3-D volume")
     if data.dtype.kind not in "biuf":
         raise InputError(f"{path}: voxels are of type {data.dtype}; give one real number each")
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise InputError(f"{path}: the affine cannot be inverted; repair the header (sform or qform)")
+    check_voxels(path, affine)
     return _to_ras(data, affine)
 
 
 def _load_image(path: Path) -> tuple[np.ndarray, Any]:
     try:
-        image = _open(path)
-        scaled = np.asanyarray(image.dataobj)
-        return np.asarray(scaled), np.asarray(image.affine, dtype=float)
-    except UNREADABLE as error:
+        image: Any = nib.load(path)
+        if isinstance(image, (nib.AnalyzeImage, nib.MGHImage)):
+            promised = check_size(path, image)
+            if path.name.endswith((".nii.gz", ".mgz")):
+                # unpacked whole, since only then its checksum is compared
+                kind: Any = type(image)
+                image = kind.from_bytes(unpack(path, image, promised))
+        if apart := two_places(image):
+            warnings.warn(f"{path}: {apart}", stacklevel=4)
+        return np.asarray(image.dataobj), np.asarray(image.affine, dtype=float)
+    except InputError:
+        raise
+    except Exception as error:  # damaged bytes can make a reader raise almost anything
         reason = " ".join(str(error).split()).replace(str(path), "file") or type(error).__name__
         raise InputError(f"{path}: cannot be read ({reason[:120]}); fetch or export it again") from error
-
-
-def _open(path: Path) -> Any:
-    """Open an image; a compressed one is unpacked whole, since only then its checksum is compared."""
-    if not path.name.endswith((".nii.gz", ".mgz")):
-        return nib.load(path)
-    content = gzip.decompress(path.read_bytes())
-    if path.name.endswith(".mgz"):
-        return nib.MGHImage.from_bytes(content)
-    nifti2 = (540).to_bytes(4, "little") == content[:4] or (540).to_bytes(4, "big") == content[:4]
-    return (nib.Nifti2Image if nifti2 else nib.Nifti1Image).from_bytes(content)
 
 
 def _to_ras(data: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,8 +12,17 @@ only, since ``raw_files`` is called whenever the DAG is built:
     A reader begins with :func:`~mlmi2023.cohorts.about.about_packed`, which refuses what has changed since.
 ``draw_samples(packed, png)``
     Draw a picture of some samples.
+``looks(packed)``
+    Optional: yield every case with its side of the split and its image
+    (:class:`mlmi2023.preprocessing.twins.Look`), so that near-twins are found.
+``turned(packed)``
+    Optional: a line for each case that a registration left turned.
 ``raw_files(config, root)``
     Optional: the user's files that ``pack`` reads. Without it, every file below the root counts.
+``read_key(config, where)``
+    Optional: check the key ``read``, where the form's module ``options`` has more than one model ``Read``.
+``check_task(config, task)``
+    Optional: which key of a dataset the cohort cannot serve, and what it has; None if it can. Reads no data.
 
 ``config`` is the cohort's configuration, with the layout of a public dataset under the key ``layout``. What a
 form needs to know of the raw files stands in the cohort's key ``read``.
@@ -25,8 +34,11 @@ from types import ModuleType
 from typing import Any
 
 from mlmi2023.cohorts.about import about_packed
+from mlmi2023.cohorts.find.patterns import broken_link, is_broken_link
 from mlmi2023.core.errors import InputError
 
+#: how messages of forms name the configuration; which cohort it is of, they do not know
+WHERE = "config of the cohort"
 VOLUMES = "volumes"
 #: by form: whose module ``reader`` opens it, and the function that does
 READERS = {
@@ -47,8 +59,12 @@ def form_of(config: dict[str, Any]) -> str:
     return config.get("form", VOLUMES)
 
 
-def load_form(name: str) -> ModuleType:
+def load_form(name: str, where: str = WHERE) -> ModuleType:
     """Return the module of a form.
+
+    Args:
+        name: of the form.
+        where: how messages name the configuration.
 
     Raises:
         InputError: there is none of that name.
@@ -58,9 +74,7 @@ def load_form(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name not in (f"{__name__}.{name}", f"{__name__}.{name}.form"):
             raise
-        raise InputError(
-            f"config of the cohort: key 'form' is '{name}'; choose one of {', '.join(READERS)}"
-        ) from error
+        raise InputError(f"{where}: key 'form' is '{name}'; choose one of {', '.join(READERS)}") from error
 
 
 def open_cohort(folder: Path) -> Any:
@@ -90,15 +104,36 @@ def raw_files(name: str, config: dict[str, Any], root: Path) -> list[Path]:
     Raises:
         InputError: files are missing; for a public dataset the line says how to get them.
     """
-    form = load_form(form_of(config))
+    where = f"config of cohort '{name}'"
+    form = load_form(form_of(config), where)
     if hasattr(form, "raw_files"):
-        files = form.raw_files(config, root)
+        try:
+            files = form.raw_files(config, root)
+        except InputError as error:
+            raise InputError(str(error).replace(WHERE, where, 1)) from error
     else:
-        files = sorted(p for p in root.rglob("*") if p.is_file()) or [root]
+        files = sorted(p for p in root.rglob("*") if p.is_file() or p.is_symlink()) or [root]
     lost = [file for file in files if not file.exists()]
+    if lost and is_broken_link(lost[0]):
+        raise broken_link(lost[0])
     if lost:
-        raise InputError(f"config of cohort '{name}': no such file: {lost[0]}; {_how_to_get(config)}")
+        raise InputError(f"{where}: no such file: {lost[0]}; {_how_to_get(config)}")
     return files
+
+
+def patterns_of(config: dict[str, Any]) -> dict[str, str]:
+    """Return the name patterns of a cohort's images by their key, of forms that find subjects by them."""
+    read, found = config.get("read") or {}, {}
+    if "images" in read and isinstance(read["images"], str):
+        found["read.images"] = read["images"]
+    for kind in ("sources", "groups"):
+        for number, group in enumerate(read.get(kind) or ()):
+            for key in ("image", "images"):
+                given = group.get(key)
+                several = given if isinstance(given, dict) else {"": given} if given else {}
+                for name, pattern in several.items():
+                    found[f"read.{kind}[{number}].{key}{'.' * bool(name)}{name}"] = pattern
+    return found
 
 
 def _how_to_get(config: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """Residual networks of bottlenecks as 2D encoders: features at every scale, sizes from arguments.
 
 With batch normalisation, names and shapes are those of the ResNet-50 and -101 that torchvision distributes,
-so that such weights load as they are. ``norm="group"`` is the variant in front of vision Transformers (BiT):
-standardised convolution weights and group normalisation.
+so that such weights load as they are. ``norm="group"`` is the variant in front of vision Transformers (BiT,
+as TransUNet has it): standardised convolution weights, group normalisation, and pooling that does not look
+beyond the border, so that its first stage has a row and a column less than a quarter of the image's.
 """
 
 from collections.abc import Sequence
@@ -88,6 +89,7 @@ class ResNet(nn.Module):
         conv = StandardisedConv2d if norm == "group" else nn.Conv2d
         self.conv1 = conv(channels, width, 7, 2, 3, bias=False)
         self.bn1 = nn.GroupNorm(groups, width, eps=1e-6) if norm == "group" else nn.BatchNorm2d(width)
+        self.beyond = 0 if norm == "group" else 1
         #: channels of each feature map that ``forward`` returns
         self.channels = [width]
         inputs, dilation = width, 1
@@ -110,7 +112,7 @@ class ResNet(nn.Module):
         """Return the features of (B, C, H, W): at half size after the stem, then those of each stage."""
         x = F.relu(self.bn1(self.conv1(image)), inplace=True)
         features = [x]
-        x = F.max_pool2d(x, 3, 2, 1)
+        x = F.max_pool2d(x, 3, 2, self.beyond)
         for number in range(1, len(self.channels)):
             x = self.get_submodule(f"layer{number}")(x)
             features.append(x)

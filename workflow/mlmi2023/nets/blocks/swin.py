@@ -217,14 +217,14 @@ class SwinStage(nn.Module):
         self.blocks = swin_blocks(width, size, heads, window, rates)
         self.downsample = PatchMerging(width) if merges else None
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the blocks make of (B, H, W, C), and what the next stage gets."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what the next stage gets of (B, H, W, C)."""
         x = self.blocks(x)
-        return x, x if self.downsample is None else self.downsample(x)
+        return x if self.downsample is None else self.downsample(x)
 
 
 class SwinEncoder(nn.Module):
-    """Swin Transformer: the tokens of each stage.
+    """Swin Transformer: the tokens that each stage gets, and those of the last.
 
     Args:
         channels: of the image.
@@ -264,13 +264,15 @@ class SwinEncoder(nn.Module):
         self.norm = nn.LayerNorm(width * 2 ** (len(depths) - 1))
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Return each stage's tokens (B, H, W, C) of (B, C, H, W); the last are normalised."""
+        """Return what each stage gets, (B, H, W, C) of (B, C, H, W), and last what the last one makes of it.
+
+        The tokens of the last stage are normalised.
+        """
         x, found = self.patch_embed(image), []
         for stage in self.layers:
-            own, x = stage(x)
-            found.append(own)
-        found[-1] = self.norm(found[-1])
-        return found
+            found.append(x)
+            x = stage(x)
+        return [*found, self.norm(x)]
 
 
 def init_transformer(module: nn.Module) -> None:

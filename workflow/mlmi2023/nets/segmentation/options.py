@@ -77,7 +77,7 @@ class SwinUnet(Options):
     depths: Counts = (2, 2, 2, 2)
     heads: Counts = (3, 6, 12, 24)
     window: Annotated[int, at_least(2)] = 7
-    drop_path: Share = 0.1
+    drop_path: Share = 0.2
     pretrained: WeightsFile | None = None
 
 

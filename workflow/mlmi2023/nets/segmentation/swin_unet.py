@@ -11,6 +11,8 @@ from mlmi2023.nets.blocks.swin import PatchExpanding, SwinEncoder, drop_rates, i
 class SwinUnet(nn.Module):
     """The network at its published size: 27.2 million weights for 9 classes at 224 x 224.
 
+    The decoder is given what enters each stage of the encoder, before its blocks.
+
     Args:
         channels: of the image.
         classes: of the answer.
@@ -31,7 +33,7 @@ class SwinUnet(nn.Module):
         depths: Sequence[int] = (2, 2, 2, 2),
         heads: Sequence[int] = (3, 6, 12, 24),
         window: int = 7,
-        drop_path: float = 0.1,
+        drop_path: float = 0.2,
     ) -> None:
         super().__init__()
         self.encoder = SwinEncoder(channels, size, width, depths, heads, window, drop_path=drop_path)
@@ -49,7 +51,7 @@ class SwinUnet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits (B, classes, H, W) of (B, C, H, W)."""
-        *skips, x = self.encoder(image)
+        *skips, _, x = self.encoder(image)
         for skip, expand, join, blocks in zip(reversed(skips), self.expand, self.join, self.blocks):
             x = blocks(join(torch.cat([expand(x), skip], dim=-1)))
         x = self.final(self.norm(x))

@@ -44,8 +44,16 @@ class HybridEncoder(nn.Module):
         self.norm = nn.LayerNorm(hidden, eps=1e-6)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Return the ResNet's features, fine to coarse; in the place of the last the Transformer's map."""
+        """Return the ResNet's features, fine to coarse; in the place of the last the Transformer's map.
+
+        What the pooling has left out at the lower and right border of a feature map is filled with zeros.
+        """
         *features, x = self.cnn(image)
+        sizes = ([side // 2**n for side in image.shape[2:]] for n in range(1, 1 + len(features)))
+        features = [
+            F.pad(own, [0, columns - own.shape[3], 0, rows - own.shape[2]])
+            for own, (rows, columns) in zip(features, sizes)
+        ]
         tokens = self.dropout(self.embed(x).flatten(2).transpose(1, 2) + self.position)
         tokens = self.norm(self.blocks(tokens))
         return [*features, tokens.transpose(1, 2).unflatten(2, self.grid)]

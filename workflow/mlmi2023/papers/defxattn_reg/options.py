@@ -111,11 +111,17 @@ class MindLoss(MindSsc):
 
 
 class Task(PairsOfSubjects):
-    """Registration of two subjects; ``both_directions``: each pair both ways per step."""
+    """Registration of two subjects.
+
+    Attributes:
+        loss: what is minimised.
+        both_directions: each pair is trained on in two steps, one for each direction.
+        ndv_region: where the non-diffeomorphic volume counts.
+    """
 
     loss: LnccLoss | MindLoss
     both_directions: bool = False
-    ndv_region: Literal["grid", "moving_labels"] = "grid"
+    ndv_region: Literal["moving_labels", "grid"] = "moving_labels"
 
 
 class Train(Training):

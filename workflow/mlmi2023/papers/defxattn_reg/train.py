@@ -25,8 +25,8 @@ class Registration(PairTraining):
     """A registration network with its losses.
 
     The loss is similarity + regularisation * diffusion, plus dice * (1 - soft Dice) where labels supervise,
-    as ``task.loss`` of the config says. ``task.both_directions`` trains on (moving, fixed) and (fixed,
-    moving) in one step.
+    as ``task.loss`` of the config says. With ``task.both_directions`` a pair has two steps: one as it is
+    drawn, the next from fixed to moving.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Registration(PairTraining):
         super().__init__(net, packed, task, train, packed.label_names)
         self.cycle = cycle or {}
         self.regularisation = float(task["loss"].get("regularisation", 1.0))
+        self._batch: dict[str, Tensor] | None = None
 
     def loss(self, images: Two, maps: Two | None) -> Tensor:
         """Return the training loss of a batch.
@@ -61,12 +62,22 @@ class Registration(PairTraining):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of one batch of pairs."""
-        images, maps = self.drawn(batch)
+        images, maps = self.drawn(self._turned(batch, batch_idx))
         loss = self.loss(images, maps)
-        if self.task.get("both_directions"):
-            loss = (loss + self.loss(images[::-1], maps and maps[::-1])) / 2
         self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(images[0]))
         return loss
+
+    def _turned(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """Return the pairs of a step: at every other one those of the step before, the other way round.
+
+        Counted within an epoch, so that a run resumed at an epoch goes on alike.
+        """
+        if not self.task.get("both_directions"):
+            return batch
+        if batch_idx % 2 == 0 or self._batch is None:
+            self._batch = batch
+            return batch
+        return {"moving": self._batch["fixed"], "fixed": self._batch["moving"]}
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log ``val_score``: the mean Dice of warped labels or, without labels, the similarity."""

@@ -60,12 +60,20 @@ class Outcome(Options):
     replacement: bool
 
 
+class CohortAges(Options):
+    """Ages of the test subjects of some cohorts, in their order."""
+
+    cohorts: Annotated[list[str], filled]
+    months: Annotated[list[Amount], filled]
+
+
 class Task(Options):
     """Super-resolution of slices.
 
     Attributes:
         least_brain: of a slice's area.
-        ages: months of the test subjects in their order or by subject; ``session``: of their names.
+        ages: months of the test subjects in their order, for all cohorts or those named, or by subject;
+            ``session``: of their names.
         beyond: the slice as acquired is the input, and nothing is known beyond it.
     """
 
@@ -77,7 +85,7 @@ class Task(Options):
     least_brain: Share
     factors: Annotated[list[Annotated[int, at_least(2)]], filled]
     subjects: Literal["all", "oldest"]
-    ages: list[Amount] | dict[Any, Amount] | Literal["session"] | None = None
+    ages: list[Amount] | list[CohortAges] | dict[Any, Amount] | Literal["session"] | None = None
     beyond: bool = False
 
 

@@ -50,7 +50,8 @@ def load_slices(data: Path, task: Mapping[str, Any]) -> Slices:
     ``task`` has ``modalities``, ``plane``, ``slices`` (per subject), ``slice_seed``, ``least_brain`` (share
     of a slice that must be brighter than background), ``factors``, ``beyond`` (true: the slices themselves
     are the input and nothing is known beyond them), ``subjects`` (``all`` or ``oldest``) and optionally
-    ``ages``: months of the split's subjects, in their order or by subject, or ``session``: as BIDS sessions
+    ``ages``: months of the split's subjects, in their order or by subject; or in their order for the
+    ``cohorts`` that are named, so that no other cohort's subjects get them; or ``session``: as BIDS sessions
     such as 12mo or 2wk say.
 
     Raises:
@@ -111,12 +112,20 @@ def _chosen_subjects(packed: Packed, task: Mapping[str, Any]) -> list[tuple[int,
     rows = packed.indices("test")
     if not rows:
         raise InputError(f"cohort '{packed.name}' has nobody in its split 'test'; change the cohort's split")
-    known = [(row, _age(task.get("ages"), packed.subjects[row], place)) for place, row in enumerate(rows)]
+    ages = _of_cohort(task.get("ages"), packed.name)
+    known = [(row, _age(ages, packed.subjects[row], place)) for place, row in enumerate(rows)]
     if task["subjects"] not in ("all", "oldest"):
         raise InputError(f"config key task.subjects is {task['subjects']!r}; choose all or oldest")
     if task["subjects"] == "all":
         return known
     return [max(known, key=lambda subject: -1.0 if np.isnan(subject[1]) else subject[1])]
+
+
+def _of_cohort(given: Any, cohort: str) -> Any:
+    """Return the ages that a cohort has, where some are those of certain cohorts alone."""
+    if isinstance(given, list) and given and isinstance(given[0], Mapping):
+        return next((part["months"] for part in given if cohort in part["cohorts"]), None)
+    return given
 
 
 def _age(given: Any, subject: str, place: int) -> float:

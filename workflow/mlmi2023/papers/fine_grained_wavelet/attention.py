@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.nets.blocks.swin import init_transformer
 from mlmi2023.nets.blocks.wavelet import Wavelet2d
 from mlmi2023.papers.fine_grained_wavelet.boundary import BoundaryAttention
 
@@ -39,6 +40,15 @@ def spatial(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     return F.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
 
 
+def start_attention(module: nn.Module) -> None:
+    """Initialise linear layers as vision Transformers do and convolutions after He; for ``Module.apply``."""
+    init_transformer(module)
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
 class _Queried(nn.Module):
     """What all kinds share: a query of their own, unless one comes from outside (MSCE's global query)."""
 
@@ -65,6 +75,7 @@ class StandardAttention(_Queried):
         super().__init__(width, heads, own_query)
         self.key_value = nn.Linear(width, 2 * width)
         self.project = nn.Linear(width, width)
+        self.apply(start_attention)
 
     def forward(self, x: Tensor, query: Tensor | None = None) -> Tensor:
         """Return (B, H, W, D); so has ``query``, if there is one."""
@@ -74,7 +85,7 @@ class StandardAttention(_Queried):
 
 
 class EfficientAttention(_Queried):
-    """Efficient attention (Eq. 2), one head."""
+    """Efficient attention (Eq. 2), one head; it starts from PyTorch's defaults."""
 
     def __init__(self, width: int, heads: int = 1, own_query: bool = True) -> None:
         super().__init__(width, heads, own_query)
@@ -113,6 +124,7 @@ class FrequencyAttention(_Queried):
         self.key_value = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width))
         self.boundary = BoundaryAttention(inner, width, levels)
         self.project = nn.Linear(2 * width, width)
+        self.apply(start_attention)
 
     def forward(self, x: Tensor, query: Tensor | None = None) -> Tensor:
         """Return (B, H, W, D) of maps with even H and W."""

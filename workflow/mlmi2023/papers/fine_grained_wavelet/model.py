@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.nets.blocks.swin import PatchExpanding, init_transformer
+from mlmi2023.nets.blocks.swin import PatchExpanding
 from mlmi2023.papers.fine_grained_wavelet.blocks import (
     Attention,
     OverlapPatches,
@@ -59,6 +59,14 @@ class Encoder(nn.Module):
         return found
 
 
+def start_decoder(module: nn.Module) -> None:
+    """Initialise linear layers and convolutions after Xavier; for ``Module.apply``."""
+    if isinstance(module, nn.Linear | nn.Conv2d):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
 class FrequencyUnet(nn.Module):
     """FET and its ablations; the sizes are the paper's.
 
@@ -69,7 +77,8 @@ class FrequencyUnet(nn.Module):
         attention: ``fet``, ``efficient`` (the paper's baseline) or ``standard`` (Fig. 3).
         bridge: layers of MSCE between encoder and decoder; 0: plain skips.
         widths: channels of each stage.
-        heads: of each stage.
+        heads: of each stage, in encoder and bridge.
+        decoder_heads: of each stage of the decoder, as ``widths`` from fine to coarse; it has no last one.
         depths: blocks of each stage of the encoder; the decoder has those of all but the last.
         wavelet: of ``fet``.
         levels: of the Laplacian pyramid.
@@ -87,6 +96,7 @@ class FrequencyUnet(nn.Module):
         bridge: int = 2,
         widths: Sequence[int] = (64, 128, 320, 512),
         heads: Sequence[int] = (2, 4, 10, 16),
+        decoder_heads: Sequence[int] = (16, 8, 4),
         depths: Sequence[int] = (2, 2, 2, 2),
         wavelet: str = "haar",
         levels: int = 3,
@@ -107,11 +117,12 @@ class FrequencyUnet(nn.Module):
             self.expand.append(PatchExpanding(above))
             self.join.append(nn.Linear(above // 2 + own, own))
             self.blocks.append(
-                nn.Sequential(*(TransformerBlock(own, heads[n], kind) for _ in range(depths[n])))
+                nn.Sequential(*(TransformerBlock(own, decoder_heads[n], kind) for _ in range(depths[n])))
             )
         self.final = PatchExpanding(widths[0], factor=4, outputs=widths[0])
         self.head = nn.Conv2d(widths[0], classes, 1)
-        self.apply(init_transformer)
+        for part in (self.expand, self.join, self.blocks, self.final, self.head):
+            part.apply(start_decoder)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits (B, classes, H, W) of (B, C, H, W)."""

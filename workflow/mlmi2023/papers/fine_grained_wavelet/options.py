@@ -24,6 +24,7 @@ class Fet(Options):
     bridge: Number = 2
     widths: Four = (64, 128, 320, 512)
     heads: Four = (2, 4, 10, 16)
+    decoder_heads: Three = (16, 8, 4)
     depths: Four = (2, 2, 2, 2)
     wavelet: str = "haar"
     levels: Count = 3

@@ -16,9 +16,16 @@ from mlmi2023.fields.displacement import identity_grid, warp
 from mlmi2023.losses.similarity import LNCC
 from mlmi2023.losses.smoothness import diffusion
 
+#: The network's released training smooths the unit flow, in which an image is 2 long, times the size of the
+#: image: twice the displacement in voxels. The weight of smoothness is one for this measure.
+UNIT_FLOW = 2.0
+
 
 class Objective:
-    """(1 - weight) LNCC(F, M o phi) + weight |grad u|^2, where LNCC is negated and lower is better."""
+    """(1 - weight) LNCC(F, M o phi) + weight |grad 2u|^2, where LNCC is negated and lower is better.
+
+    Eq. 3 prints no unit of u; see :data:`UNIT_FLOW` for the factor.
+    """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Read ``task.loss``: ``window`` in voxels and ``weight``, the paper's lambda, in [0, 1]."""
@@ -43,7 +50,7 @@ class Objective:
             similarity = self.lncc(
                 warp(moving, there, padding="border"), warp(fixed, place, padding="border")
             )
-        return (1 - self.weight) * similarity + self.weight * diffusion(u)
+        return (1 - self.weight) * similarity + self.weight * diffusion(UNIT_FLOW * u)
 
 
 class Deformation:

@@ -12,6 +12,8 @@ from torch import Tensor
 from mlmi2023.nets.pretrained import load_pretrained
 from mlmi2023.papers.pecon.penet import PENet
 
+#: Hounsfield units that are 0 and 1 to the release, and the mean of all voxels that it takes from them
+HU, CENTRE = (-100.0, 900.0), 0.15897
 ABSENT = (
     "ask for PENet's weights at https://github.com/marshuang80/penet and put them there, set the key "
     "'weights.path' to where they are, or give it 'kind: learned' to train the network here"
@@ -33,7 +35,7 @@ _NAMES = (
 
 
 def load_release(net: PENet, options: Mapping[str, Any]) -> None:
-    """Load a checkpoint of the release into ``net``, every weight of it.
+    """Load a checkpoint of the release into ``net``, every weight of it, and have its input as they know it.
 
     Args:
         net: built with the sizes of the release (``in_channels: 3``).
@@ -43,6 +45,7 @@ def load_release(net: PENet, options: Mapping[str, Any]) -> None:
         InputError: the file is absent, has another checksum, cannot be read safely, or holds other weights.
     """
     load_pretrained(net, options, _translated, ABSENT)
+    net.centre = CENTRE
 
 
 def _translated(state: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Preparation of the health record: imputation, scaling to [0, 1], selection; all fitted on training rows.
+"""Preparation of the health record: imputation, selection, scaling to [0, 1]; all fitted on training rows.
 
 Sect. 3.1: the record is normalised to [0, 1]. Missing values and the choice of columns are not described;
 see the deviations.
@@ -32,9 +32,12 @@ class Preparation:
 
     def apply(self, record: np.ndarray) -> np.ndarray:
         """Return (N, chosen) float32 in [0, 1]; values beyond the training range are clipped."""
-        filled = np.where(np.isfinite(record), record, self.median)
-        scaled = np.clip((filled - self.low) / self.span, 0, 1)
+        scaled = np.clip((self.filled(record) - self.low) / self.span, 0, 1)
         return scaled[:, self.chosen].astype(np.float32)
+
+    def filled(self, record: np.ndarray) -> np.ndarray:
+        """Return (N, D) with the median where a value is missing."""
+        return np.where(np.isfinite(record), record, self.median)
 
 
 def fit_preparation(exams: Exams, task: Mapping[str, Any], select: bool = True) -> Preparation:
@@ -43,7 +46,7 @@ def fit_preparation(exams: Exams, task: Mapping[str, Any], select: bool = True) 
     Args:
         exams: all exams; rows of other splits are not looked at.
         task: ``selection`` with ``c``, the inverse strength of the L1 penalty of the linear support vector
-            machine that picks columns, or None to keep all.
+            machine that picks columns, each in its own unit, or None to keep all.
         select: False keeps all columns whatever ``task`` says.
 
     Raises:
@@ -68,7 +71,8 @@ def fit_preparation(exams: Exams, task: Mapping[str, Any], select: bool = True) 
     from sklearn.svm import LinearSVC
 
     machine = LinearSVC(C=float(selection["c"]), penalty="l1", dual=False, random_state=0, max_iter=5000)
-    machine.fit(everything.apply(record), labels)
+    # before the scaling, as in the release: a column with large numbers costs less of the penalty
+    machine.fit(everything.filled(record)[:, varies], labels)
     chosen = varies.copy()
     chosen[varies] = np.abs(machine.coef_[0]) > 1e-5
     if not chosen.any():

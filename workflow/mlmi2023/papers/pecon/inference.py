@@ -12,7 +12,7 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.core.json_files import read_object
 from mlmi2023.papers.pecon.branches import build_branches
-from mlmi2023.papers.pecon.checkpoint import load_release
+from mlmi2023.papers.pecon.checkpoint import HU, load_release
 from mlmi2023.papers.pecon.examdata import load_exam_data
 from mlmi2023.papers.pecon.features import FILE, extract
 from mlmi2023.papers.pecon.gradcam import Explainer, Target, branch_target, penet_target
@@ -63,6 +63,11 @@ def load_penet(options: Mapping[str, Any], weights: Path | None) -> PENet:
 
 def _backbone(job: Job, weights: Path | None, exams: Exams) -> Outcome:
     device, net, cut = start(job), load_penet(job.method_options, weights), Cut.of(job.task, exams)
+    if net.centre is not None and cut.hu != HU:
+        raise InputError(
+            f"config key task.scan.hu is {list(cut.hu)}, but PENet's published weights know {list(HU)}; set "
+            "it to these, or give the method 'kind: learned' to train the network here"
+        )
     views = int(job.method_options.get("views", 8))
     features, chances = extract(net, exams, cut, views, job.seed, device)
     return Outcome.empty(exams)._replace(

@@ -183,13 +183,18 @@ class Rates(Options):
 
 
 class Train(Training):
-    """``rates`` and ``decay_epochs`` by branch are those of fine-tuning."""
+    """``rates`` and ``decay_epochs`` by branch are those of fine-tuning.
+
+    ``keep``: weights that fine-tuning keeps of each branch, the last ones, or those of the first epoch with
+    its best validation accuracy.
+    """
 
     weight_decay: Amount = 0.01
     optimiser: Literal["sgd", "adam"] = "sgd"
     gamma: Positive = 0.1
     decay_epochs: Number | Epochs = 0
     rates: Rates | None = None
+    keep: Literal["last", "accuracy"] = "last"
 
 
 Method = Backbone | Pretrained | Branches | ElasticNet | LateFusion | Branch | Prevalence | Truth

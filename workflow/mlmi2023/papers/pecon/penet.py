@@ -105,6 +105,8 @@ class PENet(nn.Module):
                 f"net.widths: {list(widths)} must be multiples of net.cardinality ({cardinality})"
             )
         self.in_channels = in_channels
+        #: what is taken from intensities of 0 to 1, of weights that want it so; None: -1 to 1
+        self.centre: float | None = None
         self.stem = nn.Sequential(
             nn.Conv3d(in_channels, stem, 7, (1, 2, 2), 3, bias=False), _norm(stem, groups), nn.LeakyReLU()
         )
@@ -123,7 +125,12 @@ class PENet(nn.Module):
         self.head = nn.Linear(before, 1)
 
     def maps(self, x: Tensor, stages: int | None = None) -> Tensor:
-        """Return the maps (B, C, D', H', W') after some stages (None: all) of sub-volumes (B, 1, D, H, W)."""
+        """Return the maps (B, C, D', H', W') after some stages (None: all) of sub-volumes (B, 1, D, H, W).
+
+        Sub-volumes go from -1 to 1, whatever :attr:`centre` makes of them.
+        """
+        if self.centre is not None:
+            x = (x + 1) / 2 - self.centre
         x = self.pool(self.stem(x.expand(-1, self.in_channels, -1, -1, -1)))
         for stage in list(self.stages)[:stages]:
             x = stage(x)

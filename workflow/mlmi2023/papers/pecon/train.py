@@ -117,8 +117,50 @@ class Pretraining(_OnExams):
         return float(supervised_contrastive(ideal, labels, temperature, reduction))
 
 
+#: weights of each branch, by the beginning of their names
+PARTS = {"ct": ("f_c.", "head_c."), "ehr": ("f_e.", "head_e.")}
+
+
 class Finetuning(_OnExams):
-    """Cross-entropy of each branch on its own: they share no weight, so one loop trains both."""
+    """Cross-entropy of each branch on its own: they share no weight, so one loop trains both.
+
+    With ``keep: accuracy``, each branch ends with the weights of its own best epoch.
+    """
+
+    def __init__(self, net: Branches, data: ExamData, train: dict[str, Any]) -> None:
+        super().__init__(net, data, train)
+        #: best validation accuracy of each branch, and its weights at that time
+        self.best: dict[str, tuple[float, dict[str, Tensor]]] = {}
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Log ``val_loss``; all validation exams are one batch, so that this is an epoch's end."""
+        super().validation_step(batch, batch_idx)
+        if self.settings.get("keep") == "accuracy" and not self.trainer.sanity_checking:
+            self.remember(batch["row"][0], batch["view"][0])
+
+    def remember(self, row: Tensor, view: Tensor) -> None:
+        """Keep the weights of each branch that is more accurate than ever on exams that have its modality."""
+        logits = self.net(self.ct[row, view], self.ehr[row])
+        weights = self.net.state_dict()
+        for (name, parts), logit, has in zip(PARTS.items(), logits, (self.has_ct[row], self.has_ehr[row])):
+            right = (logit.argmax(dim=1) == self.labels[row])[has]
+            accuracy = right.double().mean().item() if len(right) else 0.0
+            if name not in self.best or accuracy > self.best[name][0]:
+                own = {key: value.clone() for key, value in weights.items() if key.startswith(parts)}
+                self.best[name] = (accuracy, own)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the best weights for a run that is resumed."""
+        checkpoint["best_branches"] = self.best
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take them up again."""
+        self.best = checkpoint.get("best_branches", {})
+
+    def on_fit_end(self) -> None:
+        """Give each branch its best weights."""
+        for _, own in self.best.values():
+            self.net.load_state_dict(own, strict=False)
 
     def loss(self, row: Tensor, view: Tensor) -> Tensor:
         """Return the sum of both cross-entropies, each over the exams that have the modality."""
@@ -174,10 +216,22 @@ def plan(job: Job) -> Plan:
         batch = judged if len(val) else train[: int(job.train.get("batch", 1))]
         measure = Measure(name, "lower", ceiling=partial(module.best_loss, batch))
     elif job.stage == "finetune":
+        if job.train.get("keep") == "accuracy" and not len(val):
+            raise InputError(
+                f"config key methods.{job.method}.stages.finetune.keep is 'accuracy' but dataset "
+                f"'{job.dataset}' has no validation split; give it one, or set keep to last"
+            )
         module = Finetuning(net, data, job.train)
         measure = Measure(name, "lower", ceiling=0.0, floor=partial(module.share_loss, train, judged))
     else:
         raise InputError(
             f"config key methods.{job.method}.stages: unknown '{job.stage}'; use pretrain, finetune"
         )
-    return Plan(module, ExamRows(rows, data.ct.shape[1]), together if len(val) else None, measure=measure)
+    best = "accuracy of each branch" if job.train.get("keep") == "accuracy" else ""
+    return Plan(
+        module,
+        ExamRows(rows, data.ct.shape[1]),
+        together if len(val) else None,
+        measure=measure,
+        selected_by=best or "last step",
+    )

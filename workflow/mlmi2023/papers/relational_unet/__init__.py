@@ -13,7 +13,7 @@ Sect. 4.1, BTCV                        form ``scans``; stand-in: ``cohorts.simul
 Sect. 4.1, Shifts 2.0                  form ``scans``; stand-in: ``cohorts.simulators.flair_lesions``
 Sect. 4.2, Eq. 4, DSC                  ``mlmi2023.metrics.segmentation``
 Sect. 4.2, Eq. 5, nDSC                 ``mlmi2023.metrics.ndsc``
-Losses (of the release)                ``losses``, ``mlmi2023.losses.segmentation``
+Losses                                 ``losses``, ``mlmi2023.losses.segmentation``
 Training                               ``train.plan``, ``mlmi2023.tasks.segmentation``, form ``volumes``
 Inference                              ``tasks.segmentation.volumes``, MONAI's sliding window; ``lesions``
 Table 1, Table 2, rows                 key ``net``, ``mlmi2023.nets.segmentation.builders``; ``evaluate``

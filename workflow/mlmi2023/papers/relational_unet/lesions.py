@@ -18,10 +18,10 @@ def lesions(probability: np.ndarray, brain: np.ndarray, threshold: float, least:
         probability: (X, Y, Z).
         brain: boolean mask of the same shape.
         threshold: a voxel counts from here on.
-        least: smallest piece; voxels that share a face, edge or corner are in one piece.
+        least: smallest piece; voxels that share a face are in one piece.
     """
     mask = (probability >= threshold) & brain
-    pieces, _ = ndimage.label(mask, np.ones((3, 3, 3)))
+    pieces, _ = ndimage.label(mask)
     return mask & (np.bincount(pieces.ravel()) >= least)[pieces]
 
 

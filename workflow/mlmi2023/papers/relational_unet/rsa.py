@@ -75,13 +75,17 @@ class RSA(nn.Module):
         self.keys = nn.Conv3d(channels, size, 1, bias=False)
         self.values = nn.Conv3d(channels, size, 1, bias=False)
         count = int(torch.tensor(self.window).prod())
-        self.w1 = nn.Parameter(torch.randn(size, size) * size**-0.5) if "V" in kernel else None
-        # one latent of a voxel is a sum over the window and over dk channels of q and K
-        self.h1 = (
-            nn.Parameter(torch.randn(size * size, 1, *self.window) * count**-0.5) if "R" in kernel else None
-        )
-        self.h2 = nn.Parameter(torch.randn(size, 1, *self.window) * (count * size) ** -0.5)
-        self.g = nn.Parameter(torch.randn(size, 1, *self.window) * count**-0.5) if "R" in context else None
+        # the basic kernel starts as small as the paper's code has it; the filters as convolutions do
+        self.w1 = nn.Parameter(torch.randn(size, size) * (count * size) ** -0.5) if "V" in kernel else None
+        self.h1 = self._filters(size * size) if "R" in kernel else None
+        self.h2 = self._filters(size)
+        self.g = self._filters(size) if "R" in context else None
+
+    def _filters(self, outputs: int) -> nn.Parameter:
+        """Return filters (outputs, 1, T, H, W) that start as those of a convolution."""
+        filters = nn.Parameter(torch.empty(outputs, 1, *self.window))
+        nn.init.kaiming_uniform_(filters, a=5**0.5)
+        return filters
 
     def forward(self, x: Tensor) -> Tensor:
         """Return y of Eq. 3 for all voxels."""

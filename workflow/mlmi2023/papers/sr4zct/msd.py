@@ -18,7 +18,7 @@ class _DenseMaps(torch.autograd.Function):
 
     A dilated filter with one output map is a product of its 9 x C weights with the C maps, followed by a sum
     of the nine results, each shifted. The product reads every map once, where a convolution would read it
-    nine times. Beyond its borders a map is mirrored.
+    nine times. Beyond its borders a map is mirrored, its outermost pixels with it.
     """
 
     @staticmethod
@@ -69,14 +69,17 @@ class _DenseMaps(torch.autograd.Function):
 
 
 def _gather(three: Sequence[Tensor], step: int, axis: int) -> Tensor:
-    """Return a[i - step] + b[i] + c[i + step] along an axis, mirrored beyond its ends."""
+    """Return a[i - step] + b[i] + c[i + step] along an axis.
+
+    Beyond an end comes the last place again, then the one before it, and so on.
+    """
     before, here, behind = three
     size = here.shape[axis]
     total = here.clone()
     total.narrow(axis, step, size - step).add_(before.narrow(axis, 0, size - step))
-    total.narrow(axis, 0, step).add_(before.narrow(axis, 1, step).flip(axis))
+    total.narrow(axis, 0, step).add_(before.narrow(axis, 0, step).flip(axis))
     total.narrow(axis, 0, size - step).add_(behind.narrow(axis, step, size - step))
-    total.narrow(axis, size - step, step).add_(behind.narrow(axis, size - 1 - step, step).flip(axis))
+    total.narrow(axis, size - step, step).add_(behind.narrow(axis, size - step, step).flip(axis))
     return total
 
 
@@ -85,9 +88,9 @@ def _spread(grad: Tensor, step: int, axis: int, new: int) -> Tensor:
     size = grad.shape[axis]
     before, behind = torch.zeros_like(grad), torch.zeros_like(grad)
     before.narrow(axis, 0, size - step).copy_(grad.narrow(axis, step, size - step))
-    before.narrow(axis, 1, step).add_(grad.narrow(axis, 0, step).flip(axis))
+    before.narrow(axis, 0, step).add_(grad.narrow(axis, 0, step).flip(axis))
     behind.narrow(axis, step, size - step).copy_(grad.narrow(axis, 0, size - step))
-    behind.narrow(axis, size - 1 - step, step).add_(grad.narrow(axis, size - step, step).flip(axis))
+    behind.narrow(axis, size - step, step).add_(grad.narrow(axis, size - step, step).flip(axis))
     return torch.stack([before, grad, behind], dim=new)
 
 

@@ -25,6 +25,7 @@ from mlmi2023.reporting.claims.verdicts import (
     weigh,
 )
 from mlmi2023.reporting.learned import Learned
+from mlmi2023.reporting.own_data import here
 from mlmi2023.reporting.reported import Claim, Reported
 from mlmi2023.reporting.samples import Sample, Samples
 
@@ -90,6 +91,9 @@ def evaluate_claims(
 
 def _evaluate(claim: Claim, reported: Reported, samples: Samples, learned: Learned, judged: bool) -> Result:
     parts = comparisons(claim, reported, reported.slug)
+    datasets = dict.fromkeys(s.dataset for part in parts for s in part.selectors())
+    margin = None if any(dataset in reported.own for dataset in datasets) else claim.margin
+    claim = replace(claim, says=here(reported, claim.says, datasets), margin=margin)
     margins = reported_effects(claim, reported, reported.slug)
     if len(parts) == 1 and claim.margin is not None:
         margins = [claim.margin]

@@ -130,7 +130,7 @@ def _named(selectors: Iterable[Selector], status: str, reported: Reported, learn
     found = list(selectors)
     several = len({s.dataset for s in found}) > 1
     names = [
-        reported.methods[s.method].name + (f" on {reported.datasets[s.dataset].name}" if several else "")
+        reported.methods[s.method].name + (f" on {reported.name_of(s.dataset)}" if several else "")
         for s in found
         if learned.get((s.dataset, s.method), SETTLED) == status
     ]

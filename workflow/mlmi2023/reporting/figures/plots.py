@@ -76,7 +76,8 @@ def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: s
         figure.supxlabel(f"{metric.name} ({details})" if details else metric.name, fontsize=9)
         one = {"marker": "o", "ls": "", "color": ROLE_COLOURS["proposed"], "label": "ours, one case"}
         printed = {"marker": "D", "ls": "-", "color": INK, "lw": 0.8, "label": "reported mean ± sd"}
-        handles = [plt.Line2D([], [], ms=4, **marks) for marks in (one, printed)]
+        marks = (one,) if result.table.own else (one, printed)
+        handles = [plt.Line2D([], [], ms=4, **own) for own in marks]
         figure.legend(handles=handles, loc="outside upper left", ncols=2, fontsize=8, borderpad=0)
         save_figure(figure, stem)
 

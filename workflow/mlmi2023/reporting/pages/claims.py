@@ -13,13 +13,17 @@ from mlmi2023.reporting.reported import Reported
 from mlmi2023.reporting.tables.controls import NOT_RUN
 
 
-def claim_view(result: Result, why: str = "") -> dict[str, Any]:
-    """Return a claim's result with its place on the axis, its decimals and what we make of it."""
+def claim_view(result: Result, why: str = "", printed: bool = True) -> dict[str, Any]:
+    """Return a claim's result with its place on the axis, its decimals and what we make of it.
+
+    ``printed`` is False where all data are the user's own, so that no effect of the paper stands beside ours.
+    """
     return {
         "result": result,
         "forest": forest(result),
         "places": places_for(result),
         "blind": _blind(result),
+        "printed": printed,
         "why": why,
     }
 

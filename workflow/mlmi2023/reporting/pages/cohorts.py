@@ -102,9 +102,26 @@ def describe_cohort(
         ("kind", kinds.get(config["kind"], "own data")),
         ("subjects", counts),
         *(_volume_facts(config, about) if form_of(dict(config)) == VOLUMES else about["facts"]),
+        *_positive_classes(about),
         ("data hash", about["content_hash"]),
+        *(("look at this", line) for line in _doubts(qc)),
     ]
     return Cohort(name, tuple((what, text) for what, text in lines), qc, tuple(datasets))
+
+
+def _positive_classes(about: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the class that sensitivity, specificity and AUPRC are about, for each target of two classes."""
+    pairs = (
+        {t: c[-1] for t, c in about.get("classes", {}).items() if len(c) == 2} if "targets" in about else {}
+    )
+    text = ", ".join(f"{positive} ({target})" for target, positive in pairs.items())
+    return [("positive class", text)] if text else []
+
+
+def _doubts(qc: Path) -> list[str]:
+    """Return what the quality control warns of, a line each."""
+    file = qc / "warnings.txt"
+    return file.read_text().splitlines() if file.is_file() else []
 
 
 def _volume_facts(config: Mapping[str, Any], about: Mapping[str, Any]) -> list[tuple[str, str]]:

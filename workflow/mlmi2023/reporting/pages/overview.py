@@ -1,7 +1,8 @@
 """All papers at a glance: what was run here, and for the others the published record."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ from mlmi2023.reporting.bench_record import Record
 from mlmi2023.reporting.claims.results import read_claims
 from mlmi2023.reporting.claims.verdicts import NOT_JUDGED, NOT_TESTED, REPRODUCED, VERDICTS
 from mlmi2023.reporting.pages.render import count_verdicts, render
-from mlmi2023.reporting.reported import Reported
+from mlmi2023.reporting.reported import Metric, Reported
 from mlmi2023.reporting.tables.build import TableResult, read_table
 from mlmi2023.reporting.tables.controls import AT_FLOOR, BROKEN, UNCHECKED
+
+#: names of overlaps, which some papers print in percent
+OVERLAP = re.compile(r"(normalised )?(dice|dsc|iou|jaccard)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -125,14 +129,22 @@ def main_value(result: TableResult, reported: Reported) -> dict[str, str] | None
     if rows.empty:
         return None
     row = rows[rows["method"] == rows.iloc[0]["method"]].iloc[-1]
+    metric, times = _in_percent(metric)
     condition = [row["setting"], reported.label_names.get(row["label"], row["label"])]
     return {
-        "dataset": ", ".join(filter(None, [reported.datasets[result.table.dataset].name, *condition])),
+        "dataset": ", ".join(filter(None, [reported.name_of(result.table.dataset), *condition])),
         "method": row["name"],
         "metric": " ".join(filter(None, [metric.name, f"({metric.unit})" if metric.unit else ""])),
-        "ours": metric.show(row["mean"]),
-        "sd": metric.show(row["sd"]),
-        "reported": metric.show(row["reported_mean"]),
-        "difference": metric.show(row["difference"], signed=True),
+        "ours": metric.show(times * row["mean"]),
+        "sd": metric.show(times * row["sd"]),
+        "reported": metric.show(times * row["reported_mean"]),
+        "difference": metric.show(times * row["difference"], signed=True),
         "learned": row["learned"],
     }
+
+
+def _in_percent(metric: Metric) -> tuple[Metric, float]:
+    """Return an overlap in percent and its factor: papers print either, and here they stand together."""
+    if metric.unit or not OVERLAP.match(metric.name):
+        return metric, 1.0
+    return replace(metric, unit="%", decimals=max(0, metric.decimals - 2)), 100.0

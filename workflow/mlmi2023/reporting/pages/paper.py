@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from mlmi2023.core.provenance import provenance
 from mlmi2023.reporting.bench_record import Record
-from mlmi2023.reporting.claims.results import read_claims
+from mlmi2023.reporting.claims.results import Result, read_claims
 from mlmi2023.reporting.claims.verdicts import RULE
+from mlmi2023.reporting.own_data import with_own_data
 from mlmi2023.reporting.pages.claims import claim_view, record_view
 from mlmi2023.reporting.pages.cohorts import Cohort
 from mlmi2023.reporting.pages.render import count_verdicts, render
@@ -46,6 +49,7 @@ class PageInputs:
         record: the bench record, if one has been published.
         record_page: the record's own page, linked.
         findings: by claim id, why it may not have reproduced; shown with the record's verdicts.
+        own: cohort by dataset that is the user's own data (:mod:`mlmi2023.core.own_data`).
     """
 
     reported: Reported
@@ -63,6 +67,13 @@ class PageInputs:
     record: Record | None = None
     record_page: Path | None = None
     findings: dict[str, str] = field(default_factory=dict)
+    own: dict[str, str] = field(default_factory=dict)
+
+
+def _claim(result: Result, own: bool) -> dict[str, Any]:
+    """Return a claim as the page shows it; among own data, one that nothing was run for is absent."""
+    view = claim_view(result, printed=not own or isfinite(result.margin))
+    return {**view, "absent": own and not isfinite(result.effect)}
 
 
 def build_page(inputs: PageInputs, out: str | Path) -> None:
@@ -73,17 +84,19 @@ def build_page(inputs: PageInputs, out: str | Path) -> None:
     Raises:
         InputError: an input file is broken.
     """
+    reported = with_own_data(inputs.reported, inputs.own)
     results = read_claims(inputs.claims)
-    tables = [read_table(path, inputs.reported) for path in inputs.tables]
+    tables = [read_table(path, reported) for path in inputs.tables]
     runs = read_runs(inputs.runs)
     render(
         "page.html.j2",
         out,
         inputs=inputs,
-        paper=inputs.reported,
-        claims=[claim_view(r) for r in results],
+        paper=reported,
+        printed_datasets=inputs.reported.datasets,
+        claims=[_claim(r, bool(inputs.own)) for r in results],
         counts=count_verdicts(results),
-        tables=[table_view(table, inputs.reported) for table in tables],
+        tables=[table_view(table, reported) for table in tables],
         rule=RULE,
         statuses=STATUSES,
         runs=summarise_runs(runs),

@@ -16,6 +16,7 @@ from mlmi2023.core.json_files import read_object
 from mlmi2023.reporting.claims.expressions import Selector
 from mlmi2023.reporting.learned import Learned
 from mlmi2023.reporting.names import setting_factors
+from mlmi2023.reporting.own_data import fill_rows, rows_of
 from mlmi2023.reporting.reported import Method, Reported, Row, Table
 from mlmi2023.reporting.samples import Sample, Samples
 from mlmi2023.reporting.tables.controls import AT_FLOOR as AT_FLOOR
@@ -67,7 +68,8 @@ def build_table(
 ) -> TableResult:
     """Set our values beside the reported ones.
 
-    Rows come in the paper's order, then methods that it does not report, then controls. ``mean`` and ``sd``
+    Rows come in the paper's order, then methods that it does not report, then controls; on the user's own
+    data, those that were run. ``mean`` and ``sd``
     are over cases after the mean over seeds; ``sd_seeds`` is the spread of the seeds' means. ``difference``
     is ours minus reported. ``learned`` is the status of the networks behind a row that was run
     (:mod:`mlmi2023.reporting.learned`), empty for methods without any.
@@ -87,8 +89,10 @@ def build_table(
         )
     table = reported.tables[table_id]
     samples = Samples(metrics)
+    if table.own:
+        table = fill_rows(reported, table, samples)
     lines = []
-    for row in _rows(reported, table, samples):
+    for row in _own_rows(table, samples) if table.own else _rows(reported, table, samples):
         method = reported.methods[row.method]
         status = (learned or {}).get((table.dataset, row.method), "")
         for metric in table.columns:
@@ -132,6 +136,16 @@ def _rows(reported: Reported, table: Table, samples: Samples) -> list[Row]:
             if any(samples.get(_selector(table, row, metric)) for metric in table.columns):
                 rows.append(row)
     return rows
+
+
+def _own_rows(table: Table, samples: Samples) -> list[Row]:
+    """Return the rows of a table of own data that have a value; a mean over settings is none."""
+    return [
+        row
+        for row in table.rows
+        if (row.setting or samples.unnamed(table.dataset, row.method))
+        and any(samples.get(_selector(table, row, metric)) for metric in table.columns)
+    ]
 
 
 def _line(method: Method, row: Row, metric: str, sample: Sample | None) -> dict[str, Any]:
@@ -193,5 +207,7 @@ def read_table(csv: str | Path, reported: Reported, known: bool = True) -> Table
     frame = read_columns(csv, columns, fix, NUMBERS, ["n_cases", "n_seeds"])
     frame = frame.assign(**{} if known else {"learned": ""})
     table = reported.tables[csv.stem]
+    if table.own:
+        table = rows_of(table, frame)
     about = read_object(csv.with_suffix(".json"), STATUS, fix)
     return TableResult(table, frame, about["status"], about["reasons"], spread_of(frame, table.columns[0]))

@@ -30,7 +30,7 @@ def markdown(reported: Reported, table: Table, frame: pd.DataFrame, remarks: Seq
     for column in grid.columns:
         head += (
             [_head(column, grid)]
-            if grid.compact
+            if grid.compact or table.own
             else [f"{_head(column, grid)}, reported", "ours", "difference"]
         )
     lines = [f"**{table.about}**", ""]
@@ -38,14 +38,14 @@ def markdown(reported: Reported, table: Table, frame: pd.DataFrame, remarks: Seq
         lines += [f"> {remark}", ""]
     if said := say_common(grid):
         lines += [said, ""]
-    if grid.compact:
+    if grid.compact and not table.own:
         lines += ["Each cell: ours (printed).", ""]
     lines += ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for row in grid.rows:
         cells = [row.method.name, *[row.condition] * conditions]
         cells += [_count(row, "n_cases"), _count(row, "n_seeds"), *[row.learned] * trained]
         for column, line in zip(grid.columns, row.cells):
-            cells += _cells(column.metric, line, best, row.ran, grid.compact)
+            cells += _cells(column.metric, line, best, row.ran, grid.compact or table.own)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", *([table.note] if table.note else [])]).rstrip() + "\n"
 

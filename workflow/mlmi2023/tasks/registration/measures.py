@@ -15,7 +15,7 @@ import torch
 
 from mlmi2023.cohorts.forms.volumes.reader import Packed
 from mlmi2023.core.errors import InputError
-from mlmi2023.fields.displacement import warp
+from mlmi2023.fields.displacement import Mode, warp_labels
 from mlmi2023.fields.jacobian import Folding, digital_folding, sd_log_jacobian
 from mlmi2023.metrics.landmarks import distances_mm, tre_mm
 from mlmi2023.metrics.overlap import dice_per_label, mean_over_labels
@@ -25,6 +25,7 @@ from mlmi2023.tasks.runs import Value
 
 #: cohort, task and row of the fixed image -> name by label of the structures that are scored
 Structures = Callable[[Packed, Mapping[str, Any], int], dict[int, str]]
+LABEL_WARPS: dict[str, Mode] = {"nearest": "nearest", "linear": "bilinear"}
 
 
 def structures(packed: Packed, task: Mapping[str, Any], fixed: int = 0) -> dict[int, str]:
@@ -74,14 +75,21 @@ class Registered:
 
     @cached_property
     def maps(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Warped and fixed label map, (X, Y, Z); None if the cohort has no labels."""
+        """Warped and fixed label map, (X, Y, Z); None if the cohort has no labels.
+
+        ``task.label_warp`` says how labels are warped: ``nearest``, or ``linear`` masks of all labels.
+        """
         if self.packed.labels is None:
             return None
         target = np.asarray(self.packed.labels[self.pair.fixed])
         if self.u is None:
             return target, target
         source = torch.from_numpy(np.array(self.packed.labels[self.pair.moving]))[None, None]
-        return warp(source, torch.from_numpy(self.u)[None], mode="nearest")[0, 0].numpy(), target
+        how = self.task.get("label_warp", "nearest")
+        if how not in LABEL_WARPS:
+            raise InputError(f"config key task.label_warp is {how!r}; choose {' or '.join(LABEL_WARPS)}")
+        u = torch.from_numpy(self.u)[None]
+        return warp_labels(source, u, LABEL_WARPS[how])[0, 0].numpy(), target
 
     @cached_property
     def errors(self) -> np.ndarray | None:
@@ -116,7 +124,7 @@ Measure = Callable[[str, Registered], Iterable[Value]]
 
 
 def dice(metric: str, of: Registered) -> Iterator[Value]:
-    """Dice coefficient of warped labels (nearest neighbours)."""
+    """Dice coefficient of warped labels."""
     if of.maps is not None:
         yield from of.by_structure(metric, dice_per_label(*of.maps, list(of.names)))
 
@@ -134,21 +142,23 @@ def sd_log_j(metric: str, of: Registered) -> Iterator[Value]:
 
 
 def pct_fold(metric: str, of: Registered) -> Iterator[Value]:
-    """Share of folded voxels by digital diffeomorphism, percent."""
+    """Share of folded voxels of the whole grid by one-sided differences, percent."""
     if of.u is not None:
         yield of.value(metric, of.folding.pct_fold)
 
 
 def ndv(metric: str, of: Registered) -> Iterator[Value]:
-    """Non-diffeomorphic volume, percent: over ``task.ndv_region``, ``grid`` or ``moving_labels``."""
-    region = of.task.get("ndv_region", "grid")
+    """Non-diffeomorphic volume, percent of ``task.ndv_region``: voxels that the moving image has labels for
+    (``moving_labels``, the default; none without labels), or the whole ``grid``.
+    """
+    region = of.task.get("ndv_region", "moving_labels")
     if region not in ("grid", "moving_labels"):
         raise InputError(f"config key task.ndv_region is {region!r}; choose grid or moving_labels")
     if of.u is None:
         return
-    if region == "grid" or of.packed.labels is None:
+    if region == "grid":
         yield of.value(metric, of.folding.ndv)
-    else:
+    elif of.packed.labels is not None:
         mask = np.asarray(of.packed.labels[of.pair.moving]) > 0
         yield of.value(metric, digital_folding(of.u, mask).ndv)
 

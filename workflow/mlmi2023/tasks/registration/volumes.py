@@ -30,13 +30,19 @@ class Volumes:
         """Look for the images.
 
         Raises:
-            InputError: an image is not there, or there are no labels to make a region of.
+            InputError: an image is not there, there are no labels to make a region of, or they are too large.
         """
         self.packed, self.names, self.roi = packed, (moving, fixed), roi
         for name in self.names:
             packed.images(name)
         if roi and packed.labels is None:
             raise InputError(f"config key task.roi: cohort '{packed.name}' has no labels of a region")
+        largest = torch.iinfo(torch.int16).max
+        if (label := max(packed.label_names, default=0)) > largest:
+            raise InputError(
+                f"cohort '{packed.name}' has label {label}, registration takes up to {largest}; renumber "
+                "its label maps (form aligned_scans: key read.labels_kept)"
+            )
         self._stores: dict[str, VolumeStore] = {}
 
     def array(self, row: int, name: str) -> np.ndarray:

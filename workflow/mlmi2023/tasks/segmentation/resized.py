@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mlmi2023.cohorts.forms.images.reader import open_images
+from mlmi2023.cohorts.forms.images.sizes import resizing
 from mlmi2023.core.jobs import Job
 from mlmi2023.tasks.segmentation.cases import Cases, Samples
 from mlmi2023.training.data.augment2d import Augment2D
@@ -18,8 +19,8 @@ from mlmi2023.training.data.images import DeviceImages, DrawnRows, normaliser
 class Resized(Cases):
     """Images (N, H, W, C) uint8 and masks (N, H, W) of a cohort of the form ``images``.
 
-    The key ``size`` of the method goes before the task's; without either the cohort's stays. The task's key
-    ``normalise`` is a kind of :func:`mlmi2023.training.data.images.normaliser`.
+    The key ``size`` of the method goes before the task's; without either the cohort's stays. What is resized
+    is said. The task's key ``normalise`` is a kind of :func:`mlmi2023.training.data.images.normaliser`.
 
     Raises:
         InputError: the cohort is of another form, or has nobody in ``train``.
@@ -33,6 +34,8 @@ class Resized(Cases):
         self.images, self.masks = self.cohort.images, self.cohort.masks
         size = job.method_options.get("size") or job.task.get("size")
         if size and tuple(size) != self.images.shape[1:3]:
+            text = resizing([self.images.shape[1:3]] * len(self.images), (int(size[0]), int(size[1])))
+            print(f"{self.cohort.name}: resized for networks: {text}", flush=True)
             self.images, self.masks = resized(self.images, self.masks, (int(size[0]), int(size[1])))
         self.size, self.channels = self.images.shape[1:3], int(self.images.shape[3])
         kind = str(job.task.get("normalise", "range"))

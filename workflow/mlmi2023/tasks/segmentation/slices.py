@@ -62,7 +62,7 @@ class Slices(Cases):
         """Return the true labels (slices, rows, columns)."""
         scans = isinstance(self.cohort, Scans)
         labels = self.cohort.labels(row).transpose(2, 1, 0) if scans else self.cohort.masks[row][None]
-        table = np.zeros(256, np.uint8)
+        table = np.zeros(1 + max(255, *self.values.values(), int(labels.max())), np.uint8)
         for number, value in enumerate(self.values.values(), 1):
             table[value] = number
         return table[labels]

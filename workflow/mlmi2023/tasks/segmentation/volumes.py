@@ -7,11 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from mlmi2023.cohorts.forms.scans.reader import open_scans
+from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.tasks.segmentation.cases import Cases, Samples
 from mlmi2023.training.data.augment3d import Augment3D
 from mlmi2023.training.data.chunks import RowChunks
 from mlmi2023.training.data.patches import DevicePatches, DrawnPatches
+
+#: largest label value of an answer, which is uint8
+MOST = 255
 
 
 class Volumes(Cases):
@@ -29,7 +33,7 @@ class Volumes(Cases):
     and of the training ``positive``, the share of patches that are centred on a structure.
 
     Raises:
-        InputError: the cohort is of another form, or lacks a modality.
+        InputError: the cohort is of another form, lacks a modality, or has labels above 255.
     """
 
     def __init__(self, job: Job) -> None:
@@ -38,6 +42,11 @@ class Volumes(Cases):
         self.size = tuple(int(side) for side in job.task["patch"])
         self.modalities = scans.chosen(job.task.get("modalities"))
         self.channels = len(self.modalities)
+        if max(scans.label_names) > MOST:
+            raise InputError(
+                f"cohort '{scans.name}' has label {max(scans.label_names)}, networks answer up to {MOST}; "
+                "renumber those to learn by the cohort's key read.labels_kept, such as {1001: 1, 2001: 2}"
+            )
         #: label values may have gaps, so there are as many classes as the largest says
         self.classes = [scans.label_names.get(n, f"label_{n}") for n in range(1, 1 + max(scans.label_names))]
 

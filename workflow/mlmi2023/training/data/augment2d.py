@@ -85,7 +85,11 @@ class Augment2D(Augmentation2D):
             1,
         ).to(image.dtype)
         grid = F.affine_grid(matrix, list(image.shape), align_corners=False)
+        if self.fill:  # zeros come in from outside, so what is to come in is 0 for the moment
+            image = image - self.fill
         image = F.grid_sample(image, grid, mode="bilinear", padding_mode=self.border, align_corners=False)
+        if self.fill:
+            image = image + self.fill
         found = F.grid_sample(
             labels.to(image.dtype), grid, mode="nearest", padding_mode=self.border, align_corners=False
         )

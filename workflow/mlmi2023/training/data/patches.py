@@ -17,7 +17,7 @@ from mlmi2023.cohorts.forms.scans.reader import Scans
 from mlmi2023.core.errors import InputError
 
 #: random numbers of a sample's augmentation
-DRAWS = 16
+DRAWS = 20
 #: foreground voxels of a scan that patches are centred on, at most: more make no difference to where they lie
 MOST = 2**16
 

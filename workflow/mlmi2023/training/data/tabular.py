@@ -8,6 +8,7 @@ import numpy as np
 
 from mlmi2023.cohorts.find.folds import hold_out
 from mlmi2023.cohorts.forms.table.reader import Table
+from mlmi2023.core.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,22 @@ def folds(table: Table, task: Mapping[str, Any]) -> Iterator[Fold]:
     Args:
         table: the cohort.
         task: ``target`` to predict, and ``validation``, the share of training rows that is held out.
+
+    Raises:
+        InputError: the cohort has no such target, or a fold keeps nobody of a class to train on.
     """
     target = task["target"]
     labels = table.labels(target)
     for number in range(table.fold_count):
         train, test = table.split(target, number)
-        train, val = hold_out(labels, train, float(task.get("validation", 0.0)), number)
+        train, val = hold_out(labels, train, float(task.get("validation", 0.0)), number, table.groups)
+        lost = np.setdiff1d(labels, labels[train])
+        if len(lost):
+            name = table.classes[target][lost[0]]
+            raise InputError(
+                f"cohort '{table.name}': fold {number} has no subject of class {name} to train on; lower "
+                "task.validation or the cohort's folds.count"
+            )
         known = np.full(len(table), -1)
         known[train] = labels[train]
         yield Fold(number, standardise(table.features, train), known, train, val, test)

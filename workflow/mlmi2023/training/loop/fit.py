@@ -163,7 +163,7 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
         "device": describe(device),
         "parameters": plan.parameters or sum(p.numel() for p in net.parameters()),  # type: ignore[union-attr, misc]
         "weights_hash": digest,
-        "selected_by": schedule.monitor or "last step",
+        "selected_by": schedule.monitor or plan.selected_by,
         "learned": status.about(),
         "data_hash": data_hash,
         "provenance": record,

@@ -65,6 +65,7 @@ class Plan:
         parameters: of the network, where they are not those of ``net``.
         measure: what says whether the network has learned; None: what the schedule's ``monitor`` names, up to
             1 or down to 0, or without one the training loss, down to 0.
+        selected_by: what picks the weights where the schedule names no ``monitor``, for the record.
     """
 
     module: "pl.LightningModule"
@@ -73,6 +74,7 @@ class Plan:
     repeats: int = 1
     parameters: int | None = None
     measure: Measure | None = None
+    selected_by: str = "last step"
 
     def learned_by(self, schedule: Schedule) -> Measure:
         """Return what says whether the network has learned."""

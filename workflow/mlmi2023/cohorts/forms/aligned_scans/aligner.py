@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.cohorts.formats.volumes import check_same_grid, read_volume
+from mlmi2023.cohorts.formats.volumes import check_same_grid, label_type, read_labels, read_volume
 from mlmi2023.cohorts.forms.aligned_scans.keys import ALIGN
-from mlmi2023.cohorts.forms.scans.listing import read_map
+from mlmi2023.cohorts.forms.scans.labels import kept
+from mlmi2023.cohorts.forms.scans.scaling import windowed
 from mlmi2023.core.errors import InputError
 from mlmi2023.preprocessing.affine import register_ants
 from mlmi2023.preprocessing.resample import grid_affine, middle, resample
@@ -38,8 +39,7 @@ class Aligner:
         """
         self.shape: tuple[int, ...] = tuple(int(n) for n in read["shape"])
         self.spacing: tuple[float, ...] = tuple(float(s) for s in read["spacing"])
-        self.low, self.high = (float(v) for v in read["window"])
-        self.kept = list(read.get("labels_kept") or [])
+        self.window, self.kept = read["window"], read.get("labels_kept")
         align = read.get("align", {})
         self.options: dict[str, Any] = {} if align is False else {**ALIGN, **(align or {})}
         wanted = read.get("reference")
@@ -55,16 +55,16 @@ class Aligner:
         self.target = self._thinned(image, affine) if self.options else None
 
     def bring(self, row: dict[str, str]) -> tuple[np.ndarray, np.ndarray]:
-        """Return a scan on the grid: image float32 in [0, 1] and labels uint8.
+        """Return a scan on the grid: image float32 in [0, 1], and labels in the smallest type.
 
         Raises:
             InputError: a file cannot be used, the registration fails or nothing is left inside the grid.
         """
         image, affine = self._image(row["image"])
-        labels, place = read_map(row["labels"])
+        labels, place = read_labels(row["labels"], empty=True)
         check_same_grid((image, affine), (labels, place), row["labels"])
         if self.kept:
-            labels = np.where(np.isin(labels, self.kept), labels, 0)
+            labels = kept(labels, self.kept)
         move = np.eye(4)
         if self.target is not None and row["subject"] != self.reference:
             try:
@@ -85,14 +85,12 @@ class Aligner:
             raise InputError(
                 f"{row['image']}: nothing lies inside the grid; check read.shape and read.spacing"
             )
-        return moved, resample(labels, affine, self.shape, self.affine, move, order=0).astype(np.uint8)
+        labels = resample(labels, affine, self.shape, self.affine, move, order=0)
+        return moved, labels.astype(label_type(int(labels.max())))
 
     def _image(self, path: str) -> tuple[np.ndarray, np.ndarray]:
         image, affine = read_volume(path)
-        scaled = np.clip((image - self.low) / (self.high - self.low), 0, 1).astype(np.float32)
-        if not (scaled > 0).any():
-            raise InputError(f"{path}: nothing is above {self.low:g}; check read.window and the file's units")
-        return scaled, affine
+        return windowed(image, self.window, path).astype(np.float32), affine
 
     def _thinned(self, image: np.ndarray, affine: np.ndarray) -> Template:
         """Return a scan on coarse voxels along the world's axes, with all of its field of view."""

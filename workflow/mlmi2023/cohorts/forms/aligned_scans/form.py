@@ -14,11 +14,13 @@ simulator, or name patterns under ``read.groups``. They are packed as volumes on
                 ``spacing`` (mm of the images that are compared, default 6) and options of the step
                 ``affine`` (``kind``, ``iterations``, ``shrink``, ``smooth``, ``sampling``); ``false`` for
                 scans that are aligned already
-``labels_kept``  only these label values; others become background
+``labels_kept``  only these label values, others become background; as a mapping ({1001: 1, 2001: 1}) it
+                renumbers them, too
 
 Labels take no part in the alignment. The grid's middle is the middle of what is above 0 in the reference.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
 
     from mlmi2023.cohorts.find.label_names import named
     from mlmi2023.cohorts.forms.aligned_scans.aligner import Aligner
+    from mlmi2023.cohorts.forms.scans.labels import LabelMaps, check_values
     from mlmi2023.cohorts.forms.scans.raw import read_label_names
     from mlmi2023.cohorts.seal import seal
     from mlmi2023.core.files import atomic
@@ -63,16 +66,18 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
         part.mkdir()
         shape = (len(rows), *aligner.shape)
         images = np.lib.format.open_memmap(part / f"{modality}.npy", "w+", np.float16, shape)
-        maps = np.lib.format.open_memmap(part / "labels.npy", "w+", np.uint8, shape)
         values: set[int] = set()
         digest = hashlib.sha256()
-        for number, row in enumerate(rows):
-            images[number], maps[number] = aligner.bring(row)
-            values |= {int(v) for v in np.unique(maps[number])}
-            digest.update(images[number].tobytes() + maps[number].tobytes())
-            print(f"{name}: {number + 1}/{len(rows)} {row['subject']}", flush=True)
+        with LabelMaps(part / "labels.npy") as maps:
+            for number, row in enumerate(rows):
+                images[number], labels = aligner.bring(row)
+                maps.add(labels)
+                values |= {int(v) for v in np.unique(labels)}
+                digest.update(images[number].tobytes() + labels.tobytes())
+                print(f"{name}: {number + 1}/{len(rows)} {row['subject']}", flush=True)
+            check_values(where, read, values, [row["labels"] for row in rows])
+            maps.save(shape)
         images.flush()
-        maps.flush()
         given = {int(k): str(v) for k, v in (config.get("label_names") or {}).items()}
         layout = (config.get("layout") or {}).get("label_names") or {}
         names = given or {int(k): str(v) for k, v in layout.items()} or read_label_names(Path(root))
@@ -120,6 +125,27 @@ def _facts(rows: list[dict[str, Any]], aligner: Any, values: set[int]) -> list[t
     ]
 
 
+def looks(packed: Path) -> Iterator[Any]:
+    """Yield every scan for the search of near-twins, by its first image."""
+    from mlmi2023.cohorts.forms.volumes.reader import open_packed
+    from mlmi2023.preprocessing.twins import Look
+
+    cohort = open_packed(packed)
+    images = cohort.images(cohort.modalities[0])
+    for subject, split, image in zip(cohort.subjects, cohort.splits, images):
+        yield Look(subject, split, image)
+
+
+def turned(packed: Path) -> list[str]:
+    """Return what to say of scans whose alignment left them turned."""
+    from mlmi2023.cohorts.forms.volumes.reader import open_packed
+    from mlmi2023.preprocessing.doubts import turned_scans
+    from mlmi2023.preprocessing.match import others_match
+
+    cohort = open_packed(packed)
+    return turned_scans(cohort.subjects, others_match(cohort.images(cohort.modalities[0]), cohort.spacing))
+
+
 def draw_samples(packed: Path, png: Path) -> None:
     """Draw slices of some scans on the common grid, structures coloured."""
     import matplotlib
@@ -129,7 +155,7 @@ def draw_samples(packed: Path, png: Path) -> None:
     import numpy as np
 
     from mlmi2023.cohorts.forms.volumes.reader import open_packed
-    from mlmi2023.drawing.slices import label_colours, paint
+    from mlmi2023.drawing.slices import label_colours, name_edges, paint
 
     cohort = open_packed(packed)
     firsts = {split: cohort.indices(split) for split in dict.fromkeys(cohort.splits)}
@@ -152,6 +178,7 @@ def draw_samples(packed: Path, png: Path) -> None:
                     axes.imshow(paint(labels[cut].T, colours, 0.6), origin="lower", aspect=aspect,
                                 interpolation="nearest")  # fmt: skip
                 axes.axis("off")
+                name_edges(axes, ("axial", "coronal")[k])
         column[0].set_title(f"{cohort.subjects[row]} · {cohort.splits[row]}", fontsize=8, color="white")
     figure.savefig(png, dpi=100, facecolor="black")
     plt.close(figure)

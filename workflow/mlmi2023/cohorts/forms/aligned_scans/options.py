@@ -2,8 +2,8 @@
 
 from typing import Annotated, Literal
 
-from mlmi2023.cohorts.forms.scans.options import Group, Spacing, Word
-from mlmi2023.core.conditions import Amount, Count, Interval, Name, Number, Positive, Share, filled
+from mlmi2023.cohorts.forms.scans.options import Group, Kept, Modality, Spacing, Word
+from mlmi2023.core.conditions import Amount, Count, Interval, Number, Positive, Shape, Share, filled
 from mlmi2023.core.options import Options
 
 
@@ -28,10 +28,10 @@ class Read(Options):
     """How scans are read and aligned."""
 
     groups: Annotated[list[Group], filled] | None = None
-    modality: Name = "CT"
+    modality: Modality = "CT"
     window: Interval
     spacing: Spacing
-    shape: tuple[Count, Count, Count]
+    shape: Shape
     reference: Word | None = None
     align: Align | Literal[False] | None = None
-    labels_kept: Annotated[list[Count], filled] | None = None
+    labels_kept: Kept | None = None

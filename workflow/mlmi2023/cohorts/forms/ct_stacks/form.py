@@ -3,7 +3,8 @@
 A made cohort brings scans and references. Of any other, the key ``read`` says:
 
 ``volumes``       id -> NIfTI file or folder of DICOM slices, below the root
-``splits``        id -> train, all or test; without it all are ``all``
+``splits``        id -> train, all or test; without it all are ``all``: tested by what has learned on others,
+                  which are never of the same ``group`` (a key of the cohort)
 ``thickness``     of a slice in mm; without it the DICOM header's, or the distance of slices in NIfTI
 ``pixel``         mm; slices are brought to such pixels by averaging; without it they stay as they are
 ``acquisitions``  [thickness, overlap] of scans to be formed from each volume along its own slice axis, the
@@ -24,13 +25,18 @@ from mlmi2023.core.files import atomic, file_hash
 from mlmi2023.core.json_files import read_rows
 from mlmi2023.core.options import options
 
+#: how much finer than the file's own pixels may be
+FINER = 4
+
 
 def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     """Return the files that :func:`pack` reads; a folder that does not exist stands for its slices."""
     files: list[Path] = []
-    for place in _read_key(config).values():
+    volumes = _read_key(config)
+    _groups("config of the cohort", config, root)  # one that is torn apart is said before anything runs
+    for place in volumes.values():
         path = root / str(place)
-        files += sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        files += sorted(p for p in path.iterdir() if not p.is_dir()) if path.is_dir() else [path]
     return files
 
 
@@ -61,12 +67,25 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             ]
         else:
             read = config.get("read") or {}
+            groups = _groups(f"config of cohort '{name}'", config, root)
             rows = [
-                _real(subject, root / str(place), read, part) for subject, place in _read_key(config).items()
+                {**_real(subject, root / str(place), read, part), **groups.get(str(subject), {})}
+                for subject, place in _read_key(config).items()
             ]
         about: dict[str, Any] = {"name": name, "form": "ct_stacks", "subjects": rows, "facts": _facts(rows)}
         hashes = {file.name: file_hash(file) for file in sorted(part.iterdir())}
         seal(part, about, hashes)
+
+
+def _groups(where: str, config: dict[str, Any], root: Path) -> dict[str, dict[str, str]]:
+    """Return by volume the entry ``group``; empty if the cohort has no groups."""
+    from mlmi2023.cohorts.find.groups import groups_of, keep_together
+
+    read = config.get("read") or {}
+    found = groups_of(where, config, root, map(str, read.get("volumes") or ()))
+    apart = {str(name): split for name, split in (read.get("splits") or {}).items() if split != "all"}
+    keep_together(where, apart, found)
+    return {name: {"group": group} for name, group in found.items()}
 
 
 def _made(row: dict[str, Any], root: Path, part: Path) -> dict[str, Any]:
@@ -95,14 +114,15 @@ def _real(subject: str, place: Path, read: dict[str, Any], part: Path) -> dict[s
     import numpy as np
 
     from mlmi2023.cohorts.formats.dicom import read_series
+    from mlmi2023.cohorts.formats.hounsfield import check_hounsfield
     from mlmi2023.cohorts.formats.volumes import read_volume
 
     if place.is_dir():
-        volume, affine, thickness = read_series(place)
+        volume, affine, thickness = read_series(place, read.get("thickness"))
     else:
         volume, affine = read_volume(place)
-        thickness = float(np.linalg.norm(affine[:3, 2]))
-    thickness = float(read.get("thickness") or thickness)
+        thickness = float(read.get("thickness") or np.linalg.norm(affine[:3, 2]))
+    check_hounsfield(volume, place, "convert the scan to Hounsfield units")
     across, up = np.linalg.norm(affine[:3, :2], axis=0), float(np.linalg.norm(affine[:3, 2]))
     if abs(across[0] - across[1]) > 1e-3 * across[0]:
         raise InputError(
@@ -123,7 +143,7 @@ def _real(subject: str, place: Path, read: dict[str, Any], part: Path) -> dict[s
             f"{place}: slices lie {up:g} mm apart, pixels are {pixel:g} mm: they serve no reference; "
             "remove read.acquisitions, or set read.pixel to the distance of slices"
         )
-    _form(slices, up, pixel, wanted, length, row, part)
+    _form(slices, up, pixel, wanted, length, row, part, place)
     return row
 
 
@@ -135,6 +155,11 @@ def _in_plane(slices: Any, pixel: float, wanted: float | None, place: Path) -> t
 
     if not wanted or abs(wanted - pixel) < 1e-6:
         return slices, pixel
+    if wanted < pixel / FINER:
+        raise InputError(
+            f"{place}: pixels are {pixel:g} mm; a read.pixel of {wanted:g} mm shows no more: raise it to "
+            f"{pixel / FINER:g} or above, or leave it out"
+        )
     found = torch.from_numpy(slices).float()
     for axis in (1, 2):
         count = slices.shape[axis]
@@ -148,7 +173,14 @@ def _in_plane(slices: Any, pixel: float, wanted: float | None, place: Path) -> t
 
 
 def _form(
-    slices: Any, up: float, pixel: float, wanted: list[Any], length: float, row: dict[str, Any], part: Path
+    slices: Any,
+    up: float,
+    pixel: float,
+    wanted: list[Any],
+    length: float,
+    row: dict[str, Any],
+    part: Path,
+    place: Path,
 ) -> None:
     """Form thick slices and the cubic reference from thin slices, along their own axis."""
     import numpy as np
@@ -163,7 +195,12 @@ def _form(
     np.save(part / row["reference"], _whole(reference.numpy()))
     for number, (thickness, overlap) in enumerate(wanted):
         spacing = thickness - overlap
-        centres = slice_centres(length, thickness, spacing)
+        try:
+            centres = slice_centres(length, thickness, spacing)
+        except InputError as error:
+            raise InputError(
+                f"{place}: read.acquisitions has [{thickness:g}, {overlap:g}]: {error}"
+            ) from error
         thick = integrate(len(slices), up, centres, thickness)(thin, 0)
         row["stacks"].append(_save(part, f"{name}_{number}.npy", _whole(thick.numpy()), pixel, thickness,
                                    spacing, float(centres[0]), length))  # fmt: skip
@@ -220,6 +257,7 @@ def draw_samples(packed: Path, png: Path) -> None:
     import numpy as np
 
     from mlmi2023.cohorts.forms.ct_stacks.reader import open_stacks
+    from mlmi2023.drawing.slices import name_edges
 
     cohort = open_stacks(packed)
     # ordinary volumes first, then one of each other kind
@@ -246,7 +284,8 @@ def draw_samples(packed: Path, png: Path) -> None:
         column[0].set_title(f"{volume.name} · {volume.split}", fontsize=9, color="white")
         text = f"{thick.thickness:g} mm every {thick.spacing:g} mm"
         column[2].set_title(text, fontsize=8, color="white")
-        for axes in column:
+        for axes, plane in zip(column, ("axial", "coronal", "coronal")):
             axes.axis("off")
+            name_edges(axes, plane)
     figure.savefig(png, dpi=100, facecolor="black")
     plt.close(figure)

@@ -63,6 +63,7 @@ class Volume:
         label: kind of volume, such as a stress test; empty for an ordinary one.
         stacks: its scans.
         reference_file: None where the true thin slices are not known.
+        group: volumes of one group never learn for each other's test; the volume's own name without groups.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Volume:
     label: str
     stacks: tuple[Stack, ...]
     reference_file: Path | None
+    group: str
 
     def reference(self) -> np.ndarray | None:
         """Return the volume with cubic voxels, (rows, Y, X) int16 Hounsfield units; None if not known."""
@@ -89,9 +91,9 @@ class Stacks:
         return [v for v in self.volumes if v.split != "train"]
 
     def others(self, volume: Volume) -> list[Volume]:
-        """Return the volumes that may be learned from when ``volume`` is the test: never itself."""
+        """Return the volumes that may be learned from when ``volume`` is the test: never its own group."""
         usable = [v for v in self.volumes if v.split in ("train", "all") and v.reference_file is not None]
-        return [v for v in usable if v.name != volume.name]
+        return [v for v in usable if v.group != volume.group]
 
 
 def open_stacks(path: str | Path) -> Stacks:
@@ -110,6 +112,7 @@ def open_stacks(path: str | Path) -> Stacks:
                 row["label"],
                 tuple(Stack(path / s.pop("file"), **s) for s in row["stacks"]),
                 path / row["reference"] if row["reference"] else None,
+                row.get("group", row["subject"]),
             )
             for row in about["subjects"]
         )

@@ -8,6 +8,7 @@ these of the folders of scans).
 
 import itertools
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     raw = read_exams(where, root, read.get("parts"))
     with atomic(out) as part:
         part.mkdir()
-        offsets, shape = _stack(raw, read, part)
+        offsets, shape = _stack(where, raw, read, part)
         raw.record.to_csv(part / "record.csv", index=False, lineterminator="\n")
         about: dict[str, Any] = {
             "name": name,
@@ -69,10 +70,11 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
         seal(part, about, hashes)
 
 
-def _stack(raw: "RawExams", read: dict[str, Any], part: Path) -> tuple[list[int], list[int]]:
+def _stack(where: str, raw: "RawExams", read: dict[str, Any], part: Path) -> tuple[list[int], list[int]]:
     """Write all slices one after the other; return where each exam begins, and a slice's shape."""
     import numpy as np
 
+    from mlmi2023.cohorts.formats.hounsfield import check_hounsfield
     from mlmi2023.cohorts.formats.slices import resized
     from mlmi2023.cohorts.forms.exams.radfusion import defects_of, open_scan
 
@@ -82,7 +84,7 @@ def _stack(raw: "RawExams", read: dict[str, Any], part: Path) -> tuple[list[int]
         lengths.append(int(shape[0]))
         shapes.update([shape[1:]] if scan else [])
     if not shapes:
-        raise InputError("no exam of the cohort has a scan; check its root")
+        raise InputError(f"{where}: none of the exams in Labels.csv has a scan; check root and read.parts")
     if len(shapes) > 1 and not read.get("size"):
         raise InputError(
             f"slices have different sizes ({', '.join(map(str, sorted(shapes)[:3]))}); set the cohort's key "
@@ -101,6 +103,7 @@ def _stack(raw: "RawExams", read: dict[str, Any], part: Path) -> tuple[list[int]
         if scan is None:
             continue
         volume = np.asarray(open_scan(scan), np.float32) + offset
+        check_hounsfield(volume, scan, "check read.hu_offset and the scan")
         slices[first:last] = np.clip(np.round(resized(volume, size)), -32768, 32767).astype(np.int16)
         if truth is not None and mask is not None:
             with np.load(mask) as content:
@@ -123,6 +126,17 @@ def _facts(raw: "RawExams", offsets: list[int], shape: list[int]) -> list[tuple[
         ("record", f"{raw.record.shape[1] - 1} columns; {raw.has_record.count(False)} exams without one"),
         ("missing", f"{100 * float(raw.record.isna().to_numpy().mean()):.1f} % of the record's values"),
     ]
+
+
+def looks(packed: Path) -> Iterator[Any]:
+    """Yield every exam that has a scan for the search of near-twins."""
+    from mlmi2023.cohorts.forms.exams.reader import open_exams
+    from mlmi2023.preprocessing.twins import Look
+
+    exams = open_exams(packed)
+    for row, (case, split) in enumerate(zip(exams.cases, exams.splits)):
+        if exams.has_scan(row):
+            yield Look(case, split, exams.scan(row))
 
 
 def draw_samples(packed: Path, png: Path) -> None:

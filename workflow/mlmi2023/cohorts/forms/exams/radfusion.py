@@ -70,9 +70,9 @@ def read_exams(where: str, root: Path, parts: list[str] | None = None) -> RawExa
     """
     base = base_folder(root)
     labels = _table(base / "Labels.csv", ("idx", "label", "split"))
-    found = {
-        file.stem: file for part in (parts or PARTS) for file in sorted((base / str(part)).glob("*.npy"))
-    } or {file.stem: file for file in sorted(base.glob("*.npy"))}
+    if labels.empty:
+        raise InputError(f"{base}/Labels.csv: lists no exam; use the release's file")
+    found = _scans(base, parts or list(PARTS))
     if not found:
         raise InputError(
             f"{where}: no scan in {base}: looked for 0/<idx>.npy to 7/<idx>.npy there; unpack the scans"
@@ -101,6 +101,18 @@ def read_exams(where: str, root: Path, parts: list[str] | None = None) -> RawExa
     )
     _one_split_each(base, raw)
     return raw
+
+
+def _scans(base: Path, parts: list[str]) -> dict[str, Path]:
+    """Return the scan of each exam, in folders or, where these hold none, beside the tables."""
+    found: dict[str, Path] = {}
+    for file in [file for part in parts for file in sorted((base / str(part)).glob("*.npy"))]:
+        if file.stem in found:
+            raise InputError(
+                f"{file}: exam {file.stem} lies in {found[file.stem].parent.name} too; remove one of the two"
+            )
+        found[file.stem] = file
+    return found or {file.stem: file for file in sorted(base.glob("*.npy"))}
 
 
 def _one_split_each(base: Path, raw: RawExams) -> None:
@@ -147,6 +159,11 @@ def _record(base: Path, cases: list[str]) -> tuple[pd.DataFrame, set[str]]:
                 raise InputError(
                     f"{file}: column '{column}' holds '{odd}', no number; drop the column or code it"
                 )
+            # the packed record is read as float32
+            if (numbers.abs() > np.finfo(np.float32).max).any():
+                raise InputError(
+                    f"{file}: column '{column}' holds {numbers.abs().max():g}; correct it, or leave it empty"
+                )
             frame[column] = numbers.astype(float)
         # two tables may name a drug alike
         parts.append(frame.add_prefix(f"{name}:"))
@@ -165,6 +182,11 @@ def open_scan(file: Path) -> np.ndarray:
         raise InputError(f"{file}: cannot be read ({error}); copy it again from the release") from error
     if scan.ndim != 3:
         raise InputError(f"{file}: has the shape {scan.shape}, not (slices, rows, columns); copy it again")
+    if scan.size == 0 or scan.dtype.kind not in "iuf":
+        raise InputError(
+            f"{file}: {scan.shape[0]} slices of {scan.shape[1]} x {scan.shape[2]} values of type "
+            f"{scan.dtype}; copy it again from the release"
+        )
     return scan
 
 

@@ -2,48 +2,60 @@
 
 The key ``read`` says how the raw files lie below the root:
 
-``images``   pattern of the images, with ``{subject}``: ``photos/{subject}.jpg``
-``masks``    pattern of their masks; with ``*`` several masks of an image are united (one per nucleus, say)
-``sources``  instead of both: a list of mappings with ``images``, ``masks`` and, to give each folder its own
-             part, ``split`` and ``split_seed``
-``classes``  name by pixel value of the masks: ``{255: lesion}``; they become 1, 2, ... in this order, 0 is
-             background. Without it masks have one class, ``foreground``: what is brighter than half of the
-             brightest value that a mask of this kind can have (any colour or palette)
-``size``     [rows, columns] that everything is brought to; needed if sizes differ
-``grey``     true: one channel instead of three
+``images``     pattern of the images, with ``{subject}``: ``photos/{subject}.jpg``. Other fields such as
+               ``{class}/{subject}.png`` or ``{subject}_{eye}.jpg`` stand for a part of a name too; images of
+               one subject share its split
+``masks``      pattern of their masks, or a list of such; all that fit an image are united (one per nucleus,
+               say, or ``{class}/{subject}_mask*.png``). Files that are masks are no images
+``sources``    instead of both: a list of mappings with ``images``, ``masks`` and, to give each folder its
+               own part, ``split`` and ``split_seed``
+``classes``    name by value of the masks: ``{255: lesion}``; they become 1, 2, ... in this order, and what is
+               called ``background`` becomes 0, as 0 does. Values of one name are one class. Colours other
+               than greys are texts, ``{"#ff0000": vessel}``; those of a palette are its numbers
+``threshold``  instead: one class, ``foreground``, is what is brighter. Without both, masks have 0 and one
+               other value, the same in all, which is ``foreground``
+``range``      [low, high] that become 0 and 255, in the files' own units; files of more than 8 bits need it
+``page``       which page of files with several, from 1
+``size``       [rows, columns] that everything is resized to; this or ``tiles`` where sizes differ
+``tiles``      ``{size: [rows, columns], stride: [rows, columns]}`` that images are cut into; those of one
+               image share its split, and each is a case
+``grey``       true: one channel instead of three
 
-Splits come from the cohort's ``split`` (numbers, or ``rest``), ``split_seed`` and ``split_file``, as for
-volumes.
+Splits come from the cohort's ``split`` (numbers, or ``rest``; names of folders where patterns have
+``{split}``), ``split_seed``, ``split_file`` and ``group``, as for volumes.
 Without ``read`` the layout is that of the simulators: ``images/{subject}.png``, ``masks/{subject}.png`` and
 ``splits.csv``. A public dataset brings the patterns of its layout (``variant`` chooses one).
+Images lie as their EXIF says.
 """
 
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mlmi2023.cohorts.forms.images.listing import items, search, split_file
 from mlmi2023.cohorts.forms.images.options import Read
 from mlmi2023.cohorts.seal import seal
-from mlmi2023.core.config import expand, merge
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, file_hash
+from mlmi2023.core.merging import merge
 from mlmi2023.core.options import options
 from mlmi2023.core.schemas import suggest
 
-DEFAULT = {"images": "images/{subject}.png", "masks": "masks/{subject}.png"}
-
 
 def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
-    """Return the user's files that :func:`pack` reads; patterns that fit no file stand for themselves."""
-    from mlmi2023.cohorts.find.patterns import find
+    """Return the user's files that :func:`pack` reads; patterns that fit no file stand for themselves.
 
-    found: list[Path] = []
-    for source in _sources("config of the cohort", config):
-        for key in ("images", "masks"):
-            files = [Path(match.path) for match in find(root, source[key])]
-            found += files or [root / source[key]]
-    table = _split_file(config, root)
-    return found + ([table] if table else [])
+    Raises:
+        InputError: all kinds of files are there, and they do not fit each other or the splits.
+    """
+    where, root = "config of the cohort", Path(root)
+    read = read_key(config, where)
+    sources, table = search(where, read, root), split_file(config, read, root)
+    lost = [root / pattern for source in sources for pattern in source.lost]
+    if not lost:
+        items(where, config, read, root, sources)
+    found = [Path(path) for source in sources for path in source.files]
+    return [*lost, *found, *([table] if table else [])]
 
 
 def read_key(config: dict[str, Any], where: str = "config of the cohort") -> dict[str, Any]:
@@ -52,34 +64,25 @@ def read_key(config: dict[str, Any], where: str = "config of the cohort") -> dic
     Raises:
         InputError: a key or variant is unknown, or a value cannot be used.
     """
-    layout, own = config.get("layout"), dict(config.get("read") or {})
+    layout, own = config.get("layout"), config.get("read")
     if not layout:
         options(Read, own, where, "read")
-        return own
+        return dict(own or {})
     variants = layout["variants"]
     name = config.get("variant") or next(iter(variants))
     if name not in variants:
         raise InputError(f"{where}: key 'variant' is '{name}'{suggest(str(name), list(variants))}")
-    below = variants[name].get("read") or {}
+    if own is not None and not isinstance(own, dict):
+        options(Read, own, where, "read")
+    below, own = variants[name].get("read") or {}, own or {}
     if "images" in own or "sources" in own:
         below = {key: value for key, value in below.items() if key not in ("images", "masks", "sources")}
+    # one rule for masks, and one for sizes, in the place of the other
+    instead = {"classes": "threshold", "threshold": "classes", "size": "tiles", "tiles": "size"}
+    below = {key: value for key, value in below.items() if instead.get(key) not in own}
     read = merge(below, own)
     options(Read, read, where, "read")
     return read
-
-
-def _sources(where: str, config: dict[str, Any]) -> list[dict[str, Any]]:
-    read = read_key(config, where)
-    return read.get("sources") or [{k: read[k] for k in ("images", "masks") if k in read} or DEFAULT]
-
-
-def _split_file(config: dict[str, Any], root: Path) -> Path | None:
-    if config.get("split_file"):
-        file = expand(str(config["split_file"]))
-        return file if file.is_absolute() else root / file
-    if config.get("split") or any("split" in s for s in read_key(config).get("sources") or []):
-        return None
-    return root / "splits.csv"
 
 
 def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
@@ -96,127 +99,65 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     """
     import numpy as np
 
-    from mlmi2023.cohorts.formats.photographs import read_mask, read_photo
+    from mlmi2023.cohorts.formats.image_files import header_of
+    from mlmi2023.cohorts.forms.images.checks import check_packed, check_range, check_room
+    from mlmi2023.cohorts.forms.images.facts import changes, facts_of, fields_facts
+    from mlmi2023.cohorts.forms.images.labels import Labels
+    from mlmi2023.cohorts.forms.images.pixels import pixels_of
+    from mlmi2023.cohorts.forms.images.sizes import target_size, tiles_of
 
     where, root = f"config of cohort '{name}'", Path(root)
-    read = read_key(config)
-    items = _items(where, config, root)
-    size, grey = _size(where, read, items), bool(read.get("grey"))
-    classes = {int(value): str(text) for value, text in (read.get("classes") or {}).items()}
+    given = read_key(config, where)
+    read = options(Read, given, where, "read")
+    used = items(where, config, given, root, search(where, given, root))
+    headers = [header_of(Path(item.photo), read.page) for item in used]
+    size = target_size(where, read, used, headers)
+    check_range(where, read, used, headers)
+    tiles = [tiles_of(item.image, header.shape, read.tiles) for item, header in zip(used, headers)]
+    labels = Labels(read)
     with atomic(out) as part:
         part.mkdir()
-        shape = (len(items), *size)
-        images = np.lib.format.open_memmap(part / "images.npy", "w+", np.uint8, (*shape, 1 if grey else 3))
+        shape = (sum(map(len, tiles)), *size)
+        channels = 1 if read.grey else 3
+        check_room(part, (*shape, channels + 1))
+        images = np.lib.format.open_memmap(part / "images.npy", "w+", np.uint8, (*shape, channels))
         masks = np.lib.format.open_memmap(part / "masks.npy", "w+", np.uint8, shape)
-        for row, (_, _, photo, labels) in enumerate(items):
-            images[row] = read_photo(photo, size, grey)
-            masks[row] = read_mask(labels, list(classes), size, photo)
+        rows: list[dict[str, str]] = []
+        beyond = []
+        for item, header, own in zip(used, headers, tiles):
+            photo, mask, outside = pixels_of(item, header, read, labels)
+            beyond.append(outside)
+            for tile in own:
+                place = slice(tile.top, tile.top + size[0]), slice(tile.left, tile.left + size[1])
+                images[len(rows)], masks[len(rows)] = photo[place], mask[place]
+                group = {} if tile.name == item.group else {"group": item.group}
+                rows.append({"subject": tile.name, "split": item.split, **group})
         images.flush()
         masks.flush()
-        names = list(classes.values()) or ["foreground"]
+        check_packed(where, images, masks, read, labels.names)
+        splits = [row["split"] for row in rows]
+        said = changes(read, [header.shape for header in headers], size, len(rows), beyond, labels.vanished)
+        for what, text in said:
+            print(f"{name}: {what}: {text}", flush=True)
         about: dict[str, Any] = {
             "name": name,
             "form": "images",
-            "subjects": [{"subject": subject, "split": split} for subject, split, _, _ in items],
-            "classes": names,
-            "facts": _facts(images, masks, [item[1] for item in items], names),
+            "subjects": rows,
+            "classes": labels.names,
+            "facts": [*facts_of(images, masks, splits, labels.names), *fields_facts(used), *said],
         }
         hashes = {file.name: file_hash(file) for file in sorted(part.iterdir())}
         seal(part, about, hashes)
 
 
-Item = tuple[str, str, Path, list[Path]]
+def looks(packed: Path) -> Iterator[Any]:
+    """Yield every image for the search of near-twins."""
+    from mlmi2023.cohorts.forms.images.reader import open_images
+    from mlmi2023.preprocessing.twins import Look
 
-
-def _items(where: str, config: dict[str, Any], root: Path) -> list[Item]:
-    """Return id, split, image and masks of all images that are used, in the order of splits and names."""
-    from mlmi2023.cohorts.find.patterns import find, natural
-    from mlmi2023.cohorts.find.splits import SPLITS, by_counts
-
-    found: dict[str, tuple[Path, list[Path]]] = {}
-    splits: dict[str, str] = {}
-    for source in _sources(where, config):
-        photos = {match.subject: Path(match.path) for match in find(root, source["images"])}
-        masks: dict[str, list[Path]] = {}
-        for match in find(root, source["masks"]):
-            masks.setdefault(match.subject, []).append(Path(match.path))
-        if not photos:
-            raise InputError(f"{where}: no file fits {root / source['images']}; check root and pattern")
-        for subject, photo in photos.items():
-            if subject in found:
-                raise InputError(f"{where}: '{subject}' names {found[subject][0]} and {photo}; rename one")
-            if subject not in masks:
-                missing = root / source["masks"].replace("{subject}", subject)
-                raise InputError(f"{photo}: has no mask {missing}; add it or move the image away")
-            found[subject] = photo, masks[subject]
-        if "split" in source:
-            splits |= by_counts(where, list(photos), source["split"], source.get("split_seed"))
-    file = _split_file(config, root)
-    if file:
-        splits = _by_table(where, file, found)
-    elif config.get("split"):
-        splits = by_counts(where, list(found), config["split"], config.get("split_seed"))
-    used = sorted(splits, key=lambda subject: (SPLITS.index(splits[subject]), natural(subject)))
-    if not used:
-        raise InputError(f"{where}: no image has a split; check 'split'")
-    return [(subject, splits[subject], *found[subject]) for subject in used]
-
-
-def _by_table(where: str, file: Path, found: dict[str, Any]) -> dict[str, str]:
-    """Return splits from a table; it may write ids with or without their punctuation."""
-    from mlmi2023.cohorts.find.patterns import clean
-    from mlmi2023.cohorts.find.splits import by_file
-
-    if not file.is_file():
-        raise InputError(
-            f"{where}: no splits: set 'split' ({{train: 20, val: 5, test: rest}}), or write {file} with the "
-            "columns subject and split"
-        )
-    plain = {clean(subject): subject for subject in found}
-    if len(plain) < len(found):
-        raise InputError(f"{where}: two ids differ in their punctuation only; rename one of the images")
-    return {plain[name]: split for name, split in by_file(where, file, plain).items()}
-
-
-def _size(where: str, read: dict[str, Any], items: list[Item]) -> tuple[int, int]:
-    from mlmi2023.cohorts.formats.photographs import size_of
-
-    if read.get("size"):
-        rows, columns = (int(n) for n in read["size"])
-        if min(rows, columns) < 8:
-            raise InputError(f"{where}: key 'read.size' is {read['size']}; give at least 8 rows and columns")
-        return rows, columns
-    sizes = Counter(size_of(photo) for _, _, photo, _ in items)
-    if len(sizes) > 1:
-        several = ", ".join(f"{h} x {w}" for (h, w), _ in sizes.most_common(3))
-        raise InputError(
-            f"{where}: images have different sizes ({several}); set 'read.size' to [rows, columns]"
-        )
-    return next(iter(sizes))
-
-
-def _facts(images: Any, masks: Any, splits: list[str], classes: list[str]) -> list[tuple[str, str]]:
-    import hashlib
-
-    import numpy as np
-
-    counts = Counter(splits)
-    rows, columns, channels = images.shape[1:]
-    where: dict[str, set[str]] = {}
-    for image, split in zip(images, splits):
-        where.setdefault(hashlib.sha256(image.tobytes()).hexdigest(), set()).add(split)
-    shares = [np.array([(mask == value).mean() for mask in masks]) for value in range(1, len(classes) + 1)]
-    across = sum(len(found) > 1 for found in where.values())
-    return [
-        ("images", ", ".join(f"{count} {split}" for split, count in counts.items())),
-        ("size", f"{rows} x {columns}, {'grey' if channels == 1 else 'RGB'}"),
-        *[
-            (f"share of {text}", f"median {100 * np.median(own):.1f} %, from {100 * own.min():.1f} to "
-             f"{100 * own.max():.1f} %")
-            for text, own in zip(classes, shares)
-        ],
-        ("same image in two splits", f"{across} images" if across else "none"),
-    ]  # fmt: skip
+    cohort = open_images(packed)
+    for subject, split, image in zip(cohort.subjects, cohort.splits, cohort.images):
+        yield Look(subject, split, image, channels=True)
 
 
 def draw_samples(packed: Path, png: Path) -> None:

@@ -20,6 +20,7 @@ class Images:
         path: its folder.
         name: the cohort's name.
         subjects: ids.
+        groups: the subject that each image or tile is of.
         splits: train, val or test.
         images: (N, H, W, C) uint8, read-only.
         masks: (N, H, W) uint8, read-only.
@@ -34,6 +35,7 @@ class Images:
         self.path = path
         self.name: str = about["name"]
         self.subjects = [row["subject"] for row in rows]
+        self.groups: list[str] = [row.get("group", row["subject"]) for row in rows]
         self.splits = [row["split"] for row in rows]
         self.classes: list[str] = about["classes"]
         self.content_hash: str = about["content_hash"]

@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.cohorts.forms.aligned_scans.form import draw_samples
+from mlmi2023.cohorts.forms.aligned_scans.form import draw_samples, looks
 from mlmi2023.cohorts.forms.joined.parts import APART
 from mlmi2023.core.errors import InputError
 
-__all__ = ["draw_samples", "pack", "part_cohorts"]
+__all__ = ["draw_samples", "looks", "pack", "part_cohorts"]
 
 
 def part_cohorts(config: dict[str, Any]) -> dict[str, str]:

@@ -9,14 +9,14 @@ cohort needs none of the name patterns. Keys of ``read`` (a public dataset's lay
 ``landmarks``       the same, of text files with x, y, z per row, for full inhale and exhale; row k of both is
                     the same landmark
 ``landmark_index``  number of the first voxel, where landmarks are voxels of the scan (DIR-Lab: 1); without it
-                    they are mm (right, front, up)
+                    they are mm (right, front, up), and null says so of mm that are whole numbers
 ``phases``          names, in order
 ``inhale``, ``exhale``   two of them; default T00, T50
 ``split``           a word for all, counts in natural order ({train: 5, val: 1, test: 2}), or lists of
                     patients; default: ``patients.csv``, else ``all``
 ``offset``          added to intensities to make them Hounsfield units
-``raw``             scans without header: ``type`` (int16, uint16, float32; little-endian) and ``axes``,
-                    towards where they run (``LPI``: left, back, feet)
+``raw``             scans without header: ``type`` (int16, uint16, float32), ``byte_order`` (little, big;
+                    default little) and ``axes``, towards where they run (``LPI``: left, back, feet)
 ``volumes``         of those, ``size`` (voxels) and ``spacing`` (mm) by patient
 ``modality``        name of the image; default CT
 ``window``          [low, high] in Hounsfield units, which become 0 and 1; the rest is clipped
@@ -27,6 +27,7 @@ The cohort's key ``folds`` deals patients into ``count`` folds in natural order;
 leave one out.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,17 @@ def read_key(config: dict[str, Any], where: str = "config of the cohort") -> dic
         read["phases"] = [str(phase) for phase in read["phases"]]
     options(Read, read, where, "read")
     return read
+
+
+def looks(packed: Path) -> Iterator[Any]:
+    """Yield every phase of every patient for the search of near-twins."""
+    from mlmi2023.cohorts.forms.phased_scans.reader import open_phased
+    from mlmi2023.preprocessing.twins import Look
+
+    cohort = open_phased(packed)
+    sides = [f"fold {fold}" for fold in cohort.folds] or cohort.splits
+    for subject, side, image in zip(cohort.subjects, sides, cohort.images(cohort.modalities[0])):
+        yield Look(subject, side, image)
 
 
 def draw_samples(packed: Path, png: Path) -> None:

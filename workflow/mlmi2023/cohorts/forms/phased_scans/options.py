@@ -18,6 +18,7 @@ class Raw(Options):
     """Files without header."""
 
     type: Literal["int16", "uint16", "float32"] = "int16"
+    byte_order: Literal["little", "big"] = "little"
     axes: Annotated[str, matching("[RLAPSI]{3}", "give one each of R or L, A or P, S or I")]
 
 
@@ -52,6 +53,8 @@ class Read(Options):
         """Phases differ, and both ends of a breath are among them."""
         if len(set(self.phases)) < 2:
             return "phases needs two names or more, such as [T00, T50]"
+        if len(set(self.phases)) < len(self.phases):
+            return f"phases names one twice ({', '.join(self.phases)}); leave it out"
         for end in (self.inhale, self.exhale):
             if end not in self.phases:
                 return f"'{end}' is not among read.phases ({', '.join(self.phases)}); add it"

@@ -10,10 +10,9 @@ import nibabel as nib
 import numpy as np
 
 from mlmi2023.cohorts.find.label_names import named
-from mlmi2023.cohorts.formats.volumes import check_same_grid
+from mlmi2023.cohorts.formats.volumes import check_same_grid, read_labels
 from mlmi2023.cohorts.forms.phased_scans.patients import Patient
 from mlmi2023.cohorts.forms.phased_scans.phase_files import read_landmarks, read_scan, stored_grid
-from mlmi2023.cohorts.forms.scans.listing import read_map
 from mlmi2023.cohorts.forms.scans.raw import read_label_names
 from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
@@ -137,22 +136,21 @@ def _folds(where: str, config: dict[str, Any], patients: list[Patient]) -> list[
     if not dealt:
         return []
     count = int(dealt["count"])
-    if count > len(patients):
-        raise InputError(
-            f"{where}: key 'folds.count' is {count}, there are {len(patients)} patients; lower it"
-        )
-    order = np.arange(len(patients))
+    groups = list(dict.fromkeys(patient.group for patient in patients))
+    if count > len(groups):
+        raise InputError(f"{where}: key 'folds.count' is {count}, there are {len(groups)} patients; lower it")
+    order = np.arange(len(groups))
     if "seed" in dealt:
         order = np.random.default_rng(int(dealt["seed"])).permutation(order)
-    found = np.empty(len(patients), int)
-    found[order] = np.arange(len(patients)) % count
-    return [int(f) for f in found]
+    found = np.empty(len(groups), int)
+    found[order] = np.arange(len(groups)) % count
+    return [int(found[groups.index(patient.group)]) for patient in patients]
 
 
 def _lungs(patient: Patient, phase: str, scan: Volume) -> Volume:
     if not patient.labels:
         return find_lungs(*scan, patient.scans[phase])
-    labels, affine = read_map(patient.labels[phase])
+    labels, affine = read_labels(patient.labels[phase], empty=True)
     check_same_grid(scan, (labels, affine), patient.labels[phase])
     if not labels.any() or labels.max() > 255:
         raise InputError(
@@ -197,6 +195,12 @@ def _landmarks(where: str, read: dict[str, Any], patient: Patient, scans: dict[s
     for phase, file in patient.landmarks.items():
         stored = stored_grid(patient.scans[phase], scans[phase], read)
         found[phase] = read_landmarks(file, *stored, read.get("landmark_index"))
+        own = found[phase]
+        if "landmark_index" not in read and (own >= 0).all() and (own == np.rint(own)).all():
+            raise InputError(
+                f"{file}: landmarks are whole numbers, as voxels are; set read.landmark_index to the number "
+                "of the first voxel (0 or 1), or to null where they are mm"
+            )
     if len({len(own) for own in found.values()}) > 1:
         counts = ", ".join(f"{file} has {len(found[phase])}" for phase, file in patient.landmarks.items())
         raise InputError(f"{where}: landmarks of patient {patient.patient} do not correspond: {counts}")

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.cohorts.find.patterns import find, natural
+from mlmi2023.cohorts.find.groups import groups_of, keep_together
+from mlmi2023.cohorts.find.patterns import find_each, natural
 from mlmi2023.cohorts.find.splits import read_table
-from mlmi2023.cohorts.forms.scans.listing import _split
+from mlmi2023.cohorts.forms.scans.listing import split_scans
 from mlmi2023.core.errors import InputError
 
 
@@ -23,6 +24,7 @@ class Patient:
         labels: map of the lungs of each phase; empty where they are to be found in the scans.
         landmarks: file of each phase that has landmarks; empty if the patient has none.
         truth: file of the known way from full inhale to full exhale, or empty.
+        group: who is on one side with others of the same (:mod:`mlmi2023.cohorts.find.groups`).
     """
 
     patient: str
@@ -31,6 +33,7 @@ class Patient:
     labels: dict[str, str] = field(default_factory=dict)
     landmarks: dict[str, str] = field(default_factory=dict)
     truth: str = ""
+    group: str = ""
 
     def files(self) -> list[str]:
         """Return all files."""
@@ -54,18 +57,21 @@ def list_patients(where: str, config: dict[str, Any], read: dict[str, Any], root
     for end in ends:
         if end not in phases:
             raise InputError(f"{where}: '{end}' is not among read.phases ({', '.join(phases)}); add it")
-    scans = {phase: _found(root, read["scans"], phase) for phase in phases}
+    scans = {phase: _found(where, root, read["scans"], phase) for phase in phases}
     everybody = sorted({patient for own in scans.values() for patient in own}, key=natural)
     if not everybody:
         from mlmi2023.cohorts.forms import _how_to_get
 
         pattern = _list(read["scans"])[0]
         raise InputError(f"{where}: no file in {root} is named like '{pattern}'; {_how_to_get(config)}")
-    labels = {phase: _found(root, read["labels"], phase) for phase in phases} if read.get("labels") else {}
-    landmarks = {end: _found(root, read["landmarks"], end) for end in ends} if read.get("landmarks") else {}
-    truth = _found(root, read["truth"], read["inhale"]) if read.get("truth") else {}
+    labels = {p: _found(where, root, read["labels"], p) for p in phases} if read.get("labels") else {}
+    landmarks = {e: _found(where, root, read["landmarks"], e) for e in ends} if read.get("landmarks") else {}
+    truth = _found(where, root, read["truth"], read["inhale"]) if read.get("truth") else {}
+    groups = groups_of(where, config, root, everybody)
+    splits = _splits(where, read, root, everybody, groups)
+    keep_together(where, splits, groups)
     found = []
-    for patient, split in _splits(where, read, root, everybody).items():
+    for patient, split in splits.items():
         own = Patient(
             patient,
             split,
@@ -73,24 +79,27 @@ def list_patients(where: str, config: dict[str, Any], read: dict[str, Any], root
             {p: _file(where, f"label map of phase {p}", patient, files) for p, files in labels.items()},
             {p: _file(where, f"landmarks of phase {p}", patient, files) for p, files in landmarks.items()},
             truth.get(patient, ""),
+            groups.get(patient, patient),
         )
         found.append(own)
     return found
 
 
-def _splits(where: str, read: dict[str, Any], root: Path, everybody: list[str]) -> dict[str, str]:
+def _splits(
+    where: str, read: dict[str, Any], root: Path, everybody: list[str], groups: dict[str, str]
+) -> dict[str, str]:
     table = root / "patients.csv"
     if "split" not in read and table.is_file():
         return {row["patient"]: row["split"] for row in read_table(table, where)}
-    return _split(f"{where}: read", read.get("split", "all"), everybody)
+    return split_scans(f"{where}: read", read.get("split", "all"), everybody, groups)
 
 
-def _found(root: Path, patterns: str | Sequence[str], phase: str) -> dict[str, str]:
+def _found(where: str, root: Path, patterns: str | Sequence[str], phase: str) -> dict[str, str]:
     """Return the file of each patient; the first pattern that fits counts."""
     found: dict[str, str] = {}
     for pattern in reversed(_list(patterns)):
-        matches = find(root, pattern.replace("{phase}", phase))
-        found |= {match.subject: os.path.abspath(match.path) for match in matches}
+        files = find_each(where, root, pattern.replace("{phase}", phase))
+        found |= {patient: os.path.abspath(path) for patient, path in files.items()}
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from mlmi2023.cohorts.formats.hounsfield import check_hounsfield
 from mlmi2023.cohorts.formats.volumes import read_volume
 from mlmi2023.core.errors import InputError
 from mlmi2023.preprocessing.xfm import apply
@@ -33,16 +34,19 @@ def read_scan(path: str, patient: str, read: dict[str, Any]) -> tuple[np.ndarray
     Raises:
         InputError: the file cannot be used.
     """
-    raw = read.get("raw")
+    raw, fix = read.get("raw"), "check read.offset and the scan"
     if not raw:
         image, affine = read_volume(path)
-        return image + np.float32(read.get("offset", 0)), affine
+        image = image + np.float32(read.get("offset", 0))
+        check_hounsfield(image, path, fix)
+        return image, affine
     about = (read.get("volumes") or {}).get(patient)
     if not about:
         raise InputError(
             f"{path}: read.volumes says nothing about patient {patient}; give it size and spacing"
         )
-    size, kind = tuple(int(n) for n in about["size"]), np.dtype(raw.get("type", "int16")).newbyteorder("<")
+    order = {"little": "<", "big": ">"}[raw.get("byte_order", "little")]
+    size, kind = tuple(int(n) for n in about["size"]), np.dtype(raw.get("type", "int16")).newbyteorder(order)  # type: ignore[arg-type]
     expected = int(np.prod(size)) * kind.itemsize
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; check the cohort's patterns and root")
@@ -55,7 +59,9 @@ def read_scan(path: str, patient: str, read: dict[str, Any]) -> tuple[np.ndarray
     image = np.fromfile(path, kind).reshape(size[::-1]).T.astype(np.float32)
     if not np.isfinite(image).all() or image.min() == image.max():
         raise InputError(f"{path}: voxels are not finite, or all the same; fetch it again")
-    return image + np.float32(read.get("offset", 0)), raw_affine(raw["axes"], about["spacing"])
+    image = image + np.float32(read.get("offset", 0))
+    check_hounsfield(image, path, "check read.raw (type, byte_order), read.offset and the scan")
+    return image, raw_affine(raw["axes"], about["spacing"])
 
 
 def stored_grid(
@@ -112,6 +118,8 @@ def read_landmarks(path: str, affine: np.ndarray, shape: tuple[int, ...], first:
         InputError: a row holds no three numbers, or lies outside the scan.
     """
     points = _numbers(Path(path))
+    if len(points) > 1 and (points == points[0]).all():
+        raise InputError(f"{path}: all {len(points)} landmarks are the same; fetch it again")
     world = points if first is None else apply(affine, points - first)
     voxels = apply(np.linalg.inv(affine), world)
     outside = ((voxels < -0.5) | (voxels > np.array(shape) - 0.5)).any(1)

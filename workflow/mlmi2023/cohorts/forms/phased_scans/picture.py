@@ -14,7 +14,7 @@ def draw(packed: Path, png: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    from mlmi2023.drawing.slices import label_colours, paint
+    from mlmi2023.drawing.slices import label_colours, name_edges, paint
 
     cohort = open_phased(packed)
     shown = cohort.everybody[:3] + cohort.everybody[3:][-3:]
@@ -45,5 +45,6 @@ def draw(packed: Path, png: Path) -> None:
         ):
             axes.set_title(text, fontsize=8, color="white")
             axes.axis("off")
+            name_edges(axes, "coronal")
     figure.savefig(png, dpi=100, facecolor="black")
     plt.close(figure)

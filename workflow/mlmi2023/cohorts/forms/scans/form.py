@@ -6,30 +6,34 @@ says where files lie, in one or more ``groups`` (a public dataset's layout may h
 ``image``        name pattern with {subject}, below the root
 ``images``       instead: patterns by name ({T1: ..., FLAIR: ...}), which become a scan's channels
 ``labels``       the same, of the label map
-``split``        a word for all (``train``), counts in natural order ({train: 20, val: 4}), or lists of ids
+``split``        a word for all (``train``), counts in natural order ({train: 20, val: 4, test: rest}), or
+                 lists of ids
 ``site``         a word for all; optional
 
 Beside ``groups``, ``read`` takes what is done to every scan:
 
 ``modality``     name of the image; default ``image``
 ``spacing``      mm along X, Y, Z; without it scans keep their voxels
-``window``       [low, high], which become 0 and 1, the rest is clipped; Hounsfield units of CT
+``smooth``       false: interpolate alone; default: smooth first along axes that become coarser
+``window``       [low, high], which become 0 and 1, the rest is clipped; Hounsfield units of CT, so that where
+                 low is below 0, a scan without any value there is refused
 ``scale``        instead: ``zscore`` over what is not 0 (stripped heads), or ``percentiles`` (1 and 99)
 ``missing``      an image that a scan lacks: ``refuse`` (default), or ``zero``, which packs zeros and says so
 ``crop``         true: cut to the box of what is above 0 after scaling, as a CT's air is
-``labels_kept``  only these label values; others become background
+``labels_kept``  only these label values, others become background; as a mapping ({1001: 1, 2001: 1}) it
+                 renumbers them, too
 
 With several images, ``window`` and ``scale`` may be given by name ({CT: [-100, 250]}, {PET: zscore}). All of
 a scan's images lie on the grid of its labels.
 
-The cohort's key ``folds`` deals scans into folds by subject.
+The cohort's key ``folds`` deals scans into folds by subject, or by the cohort's key ``group``.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mlmi2023.cohorts.forms.scans.keys import modalities, read_key, scaling
-from mlmi2023.core.errors import InputError
 
 
 def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
@@ -58,6 +62,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
 
     from mlmi2023.cohorts.find.folds import stratified_folds
     from mlmi2023.cohorts.find.label_names import named
+    from mlmi2023.cohorts.forms.scans.labels import LabelMaps, check_values
     from mlmi2023.cohorts.forms.scans.listing import list_scans
     from mlmi2023.cohorts.forms.scans.raw import read_label_names
     from mlmi2023.cohorts.seal import seal
@@ -68,31 +73,33 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     channels, dealt = modalities(read), config.get("folds")
     folds = []
     if dealt:
-        ids = [row["subject"] for row in rows]
+        ids = [row.get("together", row["subject"]) for row in rows]
         folds = stratified_folds(
             where, [0] * len(rows), ids, dealt["count"], int(dealt.get("seed", 0))
         ).tolist()
     with atomic(out) as part:
         part.mkdir()
-        about, values = [], set()
+        about: list[dict[str, Any]] = []
+        values: set[int] = set()
         with ExitStack() as stack:
-            arrays = (*channels, "labels")
-            raw = {array: stack.enter_context(open(part / f"{array}.raw", "wb")) for array in arrays}
+            raw = {array: stack.enter_context(open(part / f"{array}.raw", "wb")) for array in channels}
+            maps = stack.enter_context(LabelMaps(part / "labels.npy"))
             for number, row in enumerate(rows):
                 images, labels, spacing = _prepared(row, read)
                 values |= {int(v) for v in np.unique(labels)}
                 for array in channels:
                     raw[array].write(images.get(array, np.zeros(labels.shape, np.float16)).tobytes())
-                raw["labels"].write(labels.tobytes())
+                maps.add(labels)
                 own = {key: row[key] for key in ("subject", "split", "site")}
                 own |= {"shape": list(labels.shape), "spacing": [round(float(s), 6) for s in spacing]}
                 own |= {"fold": folds[number]} if folds else {}
                 if len(channels) > 1:
                     own["missing"] = [array for array in channels if array not in images]
                 about.append(own)
-        for array in arrays:
-            kind = np.uint8 if array == "labels" else np.float16
-            np.save(part / f"{array}.npy", np.memmap(part / f"{array}.raw", kind, "r"))
+            check_values(where, read, values, [row["labels"] for row in rows])
+            maps.save()
+        for array in channels:
+            np.save(part / f"{array}.npy", np.memmap(part / f"{array}.raw", np.float16, "r"))
             (part / f"{array}.raw").unlink()
         given = {int(k): str(v) for k, v in (config.get("label_names") or {}).items()}
         layout = (config.get("layout") or {}).get("label_names") or {}
@@ -110,14 +117,16 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
 
 
 def _prepared(row: dict[str, Any], read: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
-    """Return images (X, Y, Z) float16 by name, labels uint8 and voxel size of one scan."""
+    """Return images (X, Y, Z) float16 by name, labels and voxel size of one scan."""
     import numpy as np
 
-    from mlmi2023.cohorts.formats.volumes import check_same_grid, read_volume
-    from mlmi2023.cohorts.forms.scans.listing import read_map
-    from mlmi2023.cohorts.forms.scans.spacing import respaced
+    from mlmi2023.cohorts.formats.header_checks import voxel_size
+    from mlmi2023.cohorts.formats.volumes import check_same_grid, label_type, read_labels, read_volume
+    from mlmi2023.cohorts.forms.scans.labels import kept
+    from mlmi2023.cohorts.forms.scans.scaling import scaled_within, windowed
+    from mlmi2023.cohorts.forms.scans.spacing import check_room, respaced
 
-    labels, place = read_map(row["labels"])
+    labels, place = read_labels(row["labels"], empty=True)
     new = np.array(read["spacing"], float) if read.get("spacing") else None
     images: dict[str, Any] = {}
     spacings = []
@@ -126,43 +135,27 @@ def _prepared(row: dict[str, Any], read: dict[str, Any]) -> tuple[dict[str, Any]
             continue
         image, affine = read_volume(file)
         check_same_grid((image, affine), (labels, place), row["labels"])
-        inside, spacing = image != 0, np.linalg.norm(affine[:3, :3], axis=0)
+        inside, spacing = image != 0, voxel_size(file, affine)
         spacings.append(spacing)
         if new is not None:
-            image, inside = respaced(image, spacing, new), respaced(inside, spacing, new, nearest=True)
-        images[name] = _scaled(image, inside, scaling(read, name), file)
+            check_room(file, image.shape, spacing, new)
+            image = respaced(image, spacing, new, smooth=read.get("smooth", True))
+            inside = respaced(inside, spacing, new, nearest=True)
+        window, scale = scaling(read, name)
+        if window:
+            images[name] = windowed(image, window, file).astype(np.float16)
+        else:
+            images[name] = scaled_within(image, inside, scale, file)
     spacing = spacings[0]
     if new is not None:
         labels, spacing = respaced(labels, spacing, new, nearest=True), new
     if read.get("labels_kept"):
-        labels = np.where(np.isin(labels, list(read["labels_kept"])), labels, 0)
+        labels = kept(labels, read["labels_kept"])
     if read.get("crop"):
         spots = np.nonzero(np.any([image > 0 for image in images.values()], axis=0))
         box = tuple(slice(int(s.min()), int(s.max()) + 1) for s in spots)
         images, labels = {name: image[box] for name, image in images.items()}, labels[box]
-    return images, labels.astype(np.uint8), spacing
-
-
-def _scaled(image: Any, inside: Any, how: tuple[Any, Any], file: str) -> Any:
-    """Return an image (X, Y, Z) float16, scaled by a window or over what is ``inside``."""
-    import numpy as np
-
-    window, scale = how
-    if window:
-        low, high = map(float, window)
-        scaled = np.clip((image - low) / (high - low), 0, 1)
-        if not (scaled > 0).any():
-            raise InputError(f"{file}: nothing is above {low:g}; check read.window and the file's units")
-        return scaled.astype(np.float16)
-    values = image[inside]
-    if values.size < 2 or values.std() == 0:
-        raise InputError(f"{file}: the image is flat where it is not 0; check the file")
-    if scale == "zscore":
-        scaled = ((image - values.mean()) / values.std()).astype(np.float16)
-        scaled[inside & (scaled == 0)] = np.float16(1e-4)  # 0 is kept for what lies outside
-        return np.where(inside, scaled, np.float16(0))
-    low, high = np.percentile(values, [1, 99])
-    return np.clip((image - low) / max(high - low, 1e-6), 0, 1).astype(np.float16)
+    return images, labels.astype(label_type(int(labels.max()))), spacing
 
 
 def _facts(about: list[dict[str, Any]], values: set[int], read: dict[str, Any]) -> list[tuple[str, str]]:
@@ -191,6 +184,17 @@ def _facts(about: list[dict[str, Any]], values: set[int], read: dict[str, Any]) 
     return facts + ([("sites", ", ".join(f"{n} {s}" for s, n in sorted(sites.items())))] if sites else [])
 
 
+def looks(packed: Path) -> Iterator[Any]:
+    """Yield every scan for the search of near-twins, by its first image."""
+    from mlmi2023.cohorts.forms.scans.reader import open_scans
+    from mlmi2023.preprocessing.twins import Look
+
+    scans = open_scans(packed)
+    sides = [f"fold {fold}" for fold in scans.folds] or scans.splits
+    for row, (subject, side) in enumerate(zip(scans.subjects, sides)):
+        yield Look(subject, side, scans.image(row))
+
+
 def draw_samples(packed: Path, png: Path) -> None:
     """Draw slices of some scans, structures coloured."""
     import matplotlib
@@ -200,7 +204,7 @@ def draw_samples(packed: Path, png: Path) -> None:
     import numpy as np
 
     from mlmi2023.cohorts.forms.scans.reader import open_scans
-    from mlmi2023.drawing.slices import label_colours, paint
+    from mlmi2023.drawing.slices import label_colours, name_edges, paint
 
     scans = open_scans(packed)
     firsts = {split: scans.rows(split) for split in dict.fromkeys(scans.splits)}
@@ -223,6 +227,7 @@ def draw_samples(packed: Path, png: Path) -> None:
                     axes.imshow(paint(labels[cut].T, colours, 0.6), origin="lower", aspect=aspect,
                                 interpolation="nearest")  # fmt: skip
                 axes.axis("off")
+                name_edges(axes, ("axial", "coronal")[k])
         about = " · ".join(filter(None, [scans.subjects[row], scans.splits[row], scans.sites[row]]))
         column[0].set_title(about, fontsize=8, color="white")
     figure.savefig(png, dpi=100, facecolor="black")

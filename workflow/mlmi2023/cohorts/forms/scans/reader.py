@@ -1,8 +1,9 @@
 """A packed cohort of the form ``scans``: labelled volumes, each on a grid of its own.
 
 The folder holds ``<modality>.npy`` for each of a scan's images (all voxels of all scans one after the other,
-float16), ``labels.npy`` (the same, uint8) and ``cohort.json``. Arrays are read as (X, Y, Z) in
-RAS order. How intensities were scaled stands in ``cohort.json``; voxels outside of a stripped head are 0.
+float16), ``labels.npy`` (the same, uint8; int16 or int32 where a value needs it) and ``cohort.json``. Arrays
+are read as (X, Y, Z) in RAS order. How intensities were scaled stands in ``cohort.json``; voxels outside of a
+stripped head are 0.
 """
 
 from collections.abc import Sequence
@@ -81,7 +82,7 @@ class Scans:
         return np.array([name not in self.missing[row] for name in self.chosen(modalities)])
 
     def labels(self, row: int) -> np.ndarray:
-        """Return a scan's labels, (X, Y, Z) uint8, read-only."""
+        """Return a scan's labels, (X, Y, Z) uint8, int16 or int32, read-only."""
         return self._view("labels", row)
 
     def rows(self, *splits: str) -> list[int]:

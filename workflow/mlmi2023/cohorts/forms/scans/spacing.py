@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from mlmi2023.core.conditions import MOST_VOXELS
+from mlmi2023.core.errors import InputError
+
 # full width at half maximum of a Gaussian with sigma 1
 FWHM = 2.3548
 
@@ -15,11 +18,25 @@ def places(count: int, old: float, new: float) -> np.ndarray:
     return (count - 1) / 2 + (np.arange(rows) - (rows - 1) / 2) * (new / old)
 
 
+def check_room(file: str, shape: Sequence[int], old: np.ndarray, new: np.ndarray) -> None:
+    """Refuse new voxels so small that a scan of ``shape`` would fill the memory.
+
+    Raises:
+        InputError: the line names key and file.
+    """
+    count = float(np.prod(np.array(shape) * old / new))
+    if count > MOST_VOXELS:
+        raise InputError(
+            f"{file}: would have {count:.2g} voxels with read.spacing {new.tolist()}; give larger ones, in mm"
+        )
+
+
 def respaced(
     volume: np.ndarray,
     old: Sequence[float] | np.ndarray,
     new: Sequence[float] | np.ndarray,
     nearest: bool = False,
+    smooth: bool = True,
 ) -> np.ndarray:
     """Return a volume with other voxel sizes.
 
@@ -27,8 +44,8 @@ def respaced(
         volume: (X, Y, Z).
         old: its voxel sizes, mm.
         new: wanted voxel sizes, mm.
-        nearest: labels: take the nearest voxel. Else interpolate linearly, after a smoothing along axes
-            that become coarser, so that fine detail does not alias.
+        nearest: labels: take the nearest voxel. Else interpolate linearly.
+        smooth: before that, smooth along axes that become coarser, so that fine detail does not alias.
 
     Returns:
         the type of ``volume`` where ``nearest``, else float32.
@@ -43,7 +60,7 @@ def respaced(
             found = np.take(found, np.clip(np.floor(where + 0.5), 0, count - 1).astype(int), axis)
             continue
         sigma = np.sqrt(max((after / before) ** 2 - 1, 0)) / FWHM
-        if sigma > 0.1:
+        if smooth and sigma > 0.1:
             found = ndimage.gaussian_filter1d(found, sigma, axis, mode="nearest")
         where = np.clip(where, 0, count - 1)
         lower = np.minimum(where.astype(int), max(count - 2, 0))

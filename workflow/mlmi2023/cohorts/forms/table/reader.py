@@ -25,6 +25,7 @@ class Table:
         path: its folder.
         name: the cohort's name.
         subjects: subject of each row.
+        groups: the group that each subject stays together with; None where each is one.
         columns: what is known of each feature.
         features: (N, D) float32, NaN where missing, read-only.
         classes: names of the classes, by target, in the order of the packed columns.
@@ -38,6 +39,8 @@ class Table:
         self.path = path
         self.name: str = about["name"]
         self.subjects: list[str] = [row["subject"] for row in about["subjects"]]
+        groups = [row.get("group") for row in about["subjects"]]
+        self.groups: list[str] | None = groups if all(groups) else None
         self.columns = [
             Column(c["name"], c["group"], c["kind"], c["unit"], _words(c["informative"]))
             for c in about["columns"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlmi2023.cohorts.find.label_names import named
-from mlmi2023.cohorts.formats.volumes import check_same_grid, read_labels, read_volume
+from mlmi2023.cohorts.formats.volumes import check_same_grid, label_type, read_labels, read_volume
 from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic
@@ -142,8 +142,7 @@ def _pack_labels(
         labels, affine = read_labels(record["labels"])
         check_same_grid((grid[0], place), (labels, affine), record["labels"])
         values.update(int(value) for value in np.unique(labels))
-    kind = np.uint8 if max(values) < 256 else np.int16 if max(values) < 2**15 else np.int32
-    out = _new_array(file, kind, (len(records), *grid[0].shape))
+    out = _new_array(file, label_type(max(values)), (len(records), *grid[0].shape))
     digest = hashlib.sha256()
     for row, record in enumerate(records):
         out[row] = read_labels(record["labels"])[0]

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlmi2023.cohorts.forms.table.options import Tadpole
 from mlmi2023.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,11 +20,12 @@ FILE = "TADPOLE_D1_D2.csv"
 NEEDED = ["RID", "VISCODE", "DX_bl", "AGE", "PTGENDER", "PTEDUCAT", "APOE4", "CDRSB", "MMSE", "ADAS13"]
 #: the five diagnoses of ADNI at baseline, as three stages
 STAGES = {"CN": "CN", "SMC": "CN", "EMCI": "MCI", "LMCI": "MCI", "AD": "AD"}
+TARGETS = ("diagnosis",)
 MISSING = ("-4", "-4.0", "-1", "-1.0")
 #: bookkeeping, and whatever tells the diagnosis or the course after baseline
 NO_FEATURES = re.compile(
-    r"^(RID|PTID|VISCODE|SITE|D1|D2|COLPROT|ORIGPROT|EXAMDATE.*|DX.*|FLDSTRENG.*|FSVERSION.*|M|Month.*"
-    r"|Years_bl|update_stamp.*|PTETHCAT|PTRACCAT|PTMARRY)$"
+    r"^(Unnamed: \d+|RID|PTID|VISCODE|SITE|D1|D2|COLPROT|ORIGPROT|EXAMDATE.*|DX.*|FLDSTRENG.*|FSVERSION.*"
+    r"|M|Month.*|Years_bl|update_stamp.*|PTETHCAT|PTRACCAT|PTMARRY)$"
     r"|(EXAMDATE|VERSION|LONISID|LONIUID|IMAGEUID|RUNDATE|STATUS|update_stamp)_"
 )
 #: modality by a mark in the column's name; the first that fits
@@ -42,7 +44,7 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     return [root / FILE]
 
 
-def read(where: str, config: dict[str, Any], root: Path) -> "RawTable":
+def read(where: str, keys: Tadpole, root: Path) -> "RawTable":
     """Read the table.
 
     Raises:
@@ -52,22 +54,21 @@ def read(where: str, config: dict[str, Any], root: Path) -> "RawTable":
     import pandas as pd
 
     from mlmi2023.cohorts.formats import tables as rawtables
+    from mlmi2023.cohorts.formats.delimited import need_columns, read_csv
+    from mlmi2023.cohorts.forms.table.targets import classes_of
 
-    options = config.get("read") or {}
     file = root / FILE
-    frame = rawtables.read_csv(file, where)
-    rawtables.need_columns(file, list(frame.columns), NEEDED)
-    frame = frame[(frame["VISCODE"] == "bl") & frame["DX_bl"].isin(STAGES)].reset_index(drop=True)
+    frame = read_csv(file, where)
+    need_columns(file, list(frame.columns), [*NEEDED, *keys.drop])
+    frame = frame[(frame["VISCODE"] == "bl") & frame["DX_bl"].isin(STAGES)]
     if frame.empty:
         raise InputError(
             f"{file}: no row with VISCODE bl and DX_bl one of {', '.join(STAGES)}; give the release's file"
         )
-    subjects = rawtables.unique_subjects(file, frame["RID"].tolist())
-    drop = {str(column) for column in options.get("drop", [])}
-    most = float(options.get("max_missing", 0.5))
+    subjects = rawtables.unique_subjects(file, frame["RID"])
     columns, values = [], []
     for name in frame.columns:
-        if name in drop or NO_FEATURES.search(name):
+        if name in keys.drop or NO_FEATURES.search(name):
             continue
         text = frame[name].replace({"Male": "1", "Female": "0"}).str.replace(r"^[<>]", "", regex=True)
         text = text.where(~text.isin([*rawtables.MISSING, *MISSING]))
@@ -78,7 +79,7 @@ def read(where: str, config: dict[str, Any], root: Path) -> "RawTable":
                 bad = text[words].iloc[0]
                 raise InputError(f"{file}: column {name} holds {bad!r}, which is not a number; correct it")
             continue
-        if np.isnan(numbers).mean() > most:
+        if np.isnan(numbers).mean() > keys.max_missing:
             if name in NEEDED:
                 share = f"{np.isnan(numbers).mean():.0%}"
                 raise InputError(
@@ -87,10 +88,10 @@ def read(where: str, config: dict[str, Any], root: Path) -> "RawTable":
                 )
             continue
         columns.append(rawtables.Column(name, group_of(name)))
-        values.append(numbers.astype(np.float32))
+        values.append(rawtables.narrowed(file, name, numbers))
     order = np.argsort([[g for g, _ in GROUPS].index(c.group) if c.group else len(GROUPS) for c in columns])
     stages = [STAGES[label] for label in frame["DX_bl"]]
-    classes = rawtables.classes_of(file, "diagnosis", stages, subjects, ["CN", "MCI", "AD"])
+    classes = classes_of(file, "diagnosis", stages, subjects, ["CN", "MCI", "AD"])
     return rawtables.RawTable(
         subjects,
         [columns[i] for i in order],

@@ -16,11 +16,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlmi2023.cohorts.forms.table.options import Ukbb
 from mlmi2023.core.errors import InputError
 
 if TYPE_CHECKING:
     from mlmi2023.cohorts.formats.tables import RawTable
 
+TARGETS = ("sex", "age")
 SEX, AGE = 31, 21003
 DECADES = {4: "40s", 5: "50s", 6: "60s", 7: "70s"}
 #: T1 volumes; means on the FA skeleton (TBSS) of FA, MD, MO and L1 to L3; task and resting fMRI summaries
@@ -49,24 +51,20 @@ def parse(column: str) -> tuple[int, int, int] | None:
     return None
 
 
-def read(where: str, config: dict[str, Any], root: Path) -> "RawTable":
+def read(where: str, keys: Ukbb, root: Path) -> "RawTable":
     """Read the participants who have sex, an age of 40 to 79 at the visit, and any of the features.
 
     Raises:
         InputError: the file, the id, sex, age or all fields of a group are missing, or a value is no number.
     """
     import numpy as np
-    import pandas as pd
 
     from mlmi2023.cohorts.formats import tables as rawtables
+    from mlmi2023.cohorts.formats.delimited import read_csv, read_header
+    from mlmi2023.cohorts.forms.table.targets import classes_of
 
-    options = config.get("read") or {}
-    file = raw_files(config, root)[0]
-    instance = int(options.get("instance", 2))
-    try:
-        head = list(pd.read_csv(file, nrows=0, sep="\t" if file.suffix in (".tsv", ".tab") else ",").columns)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{where}: {file} cannot be read ({error}); give key 'read.file'") from error
+    file, instance = root / keys.file, keys.instance
+    head = read_header(file, where)
     found = {parsed: column for column in head if (parsed := parse(column))}
     ident = next((column for column in head if column in IDS), None)
     sex = found.get((SEX, 0, 0))
@@ -80,7 +78,7 @@ def read(where: str, config: dict[str, Any], root: Path) -> "RawTable":
             raise InputError(f"{file}: no column for {what}; add it to the extract")
     assert ident and sex and age
     chosen: list[tuple[str, str]] = []
-    for group, fields in (options.get("fields") or FIELDS).items():
+    for group, fields in (keys.fields or FIELDS).items():
         wanted = _numbers(fields)
         own = [(group, column) for (f, i, a), column in found.items() if f in wanted and i == instance]
         if not own:
@@ -89,26 +87,27 @@ def read(where: str, config: dict[str, Any], root: Path) -> "RawTable":
                 "add them to the extract, or set 'read.fields'"
             )
         chosen += own
-    frame = rawtables.read_csv(file, where, [ident, sex, age, *(column for _, column in chosen)])
+    frame = read_csv(file, where, [ident, sex, age, *(column for _, column in chosen)])
     plain = frame[[sex, age]].replace({"Female": "0", "Male": "1"})
     sexes, ages = rawtables.to_numbers(file, plain).astype(float).T
+    if (odd := np.isfinite(sexes) & ~np.isin(sexes, (0, 1))).any():
+        value = plain[sex][odd].iloc[0]
+        raise InputError(f"{file}: column {sex} holds {value!r}; give 0 and 1, or Female and Male")
     decades = np.floor(ages / 10)
     values = frame[[column for _, column in chosen]]
     there = ~values.isin(rawtables.MISSING).all(axis=1).to_numpy()
     keep = np.isfinite(sexes) & np.isin(decades, list(DECADES)) & there
     if not keep.any():
         raise InputError(f"{file}: no participant has sex, age at visit {instance} and a feature")
-    frame = frame[keep].reset_index(drop=True)
-    subjects = rawtables.unique_subjects(file, frame[ident].tolist())
+    frame = frame[keep]
+    subjects = rawtables.unique_subjects(file, frame[ident])
     features = rawtables.to_numbers(file, frame[[column for _, column in chosen]])
     targets = {
         "sex": ["male" if value == 1 else "female" for value in sexes[keep]],
         "age": [DECADES[int(value)] for value in decades[keep]],
     }
     orders = {"sex": ["female", "male"], "age": list(DECADES.values())}
-    classes = {
-        name: rawtables.classes_of(file, name, own, subjects, orders[name]) for name, own in targets.items()
-    }
+    classes = {name: classes_of(file, name, own, subjects, orders[name]) for name, own in targets.items()}
     columns = [rawtables.Column(column, group) for group, column in chosen]
     return rawtables.RawTable(subjects, columns, features, targets, classes)
 

@@ -4,8 +4,10 @@ Lengths are millimetres, angles degrees; intensities are fractions of that of wh
 adult anatomy and common scanners, not from what any method does with the images.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+from mlmi2023.cohorts.sources.simulators.brain.layer_options import check_layers
 from mlmi2023.cohorts.sources.simulators.kit import options as kit
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.schemas import suggest
@@ -51,10 +53,11 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: an unknown option or modality, or a value that makes no image.
     """
-    given = dict(config.get("options") or {})
-    if isinstance(given.get("spacing"), int | float):
-        given["spacing"] = [given["spacing"]] * 3
+    given = config.get("options") or {}
+    if isinstance(given, Mapping) and isinstance(given.get("spacing"), int | float):
+        given = {**given, "spacing": [given["spacing"]] * 3}
     options = kit.read_options({"options": given}, DEFAULTS)
+    check_layers(options["layers"])
     options["spacing"] = [float(s) for s in options["spacing"]]
     if len(options["spacing"]) != 3 or not all(0.4 <= s <= 8 for s in options["spacing"]):
         raise InputError(

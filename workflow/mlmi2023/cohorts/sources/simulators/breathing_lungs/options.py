@@ -6,8 +6,8 @@ Lengths are millimetres, intensities Hounsfield units. ``[low, high]`` is drawn 
 from typing import Any
 
 from mlmi2023.cohorts.sources.simulators.kit import options as kit
-from mlmi2023.core.config import merge
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 
 INHALE, EXHALE = 0, 50
 

@@ -41,6 +41,8 @@ def read_options(config: dict[str, Any]) -> dict[str, Any]:
         raise InputError("options.sites: no site; give at least one, with the splits that it serves")
     for name, site in options["sites"].items():
         kit.check_options(site, SITE, f"options.sites.{name}")
+        for split in site.get("splits", []):
+            kit.check_options(split, "train", f"options.sites.{name}.splits")
         options["sites"][name] = {**SITE, **site}
     served = {split for site in options["sites"].values() for split in site["splits"]}
     for split in config.get("subjects") or {}:
