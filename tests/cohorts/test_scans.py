@@ -59,9 +59,10 @@ def test_coarser_voxels_are_smoothed_unless_the_config_says_no(tmp_path):
     """Slices of 4 mm, every second of them bright, brought to 8 mm."""
     image = np.full((6, 6, 9), -50.0)
     image[..., ::2] = 100.0
+    image[0] = -90.0  # a CT has values below 0 however coarse it becomes
     affine = np.diag([2.0, 2.0, 4.0, 1.0])
     write_volume(tmp_path / "i1.nii.gz", image, affine)
-    write_volume(tmp_path / "l1.nii.gz", (image > 0).astype(np.uint8), affine)
+    write_volume(tmp_path / "l1.nii.gz", np.ones(image.shape, np.uint8), affine)
     group = {"image": "i{subject}.nii.gz", "labels": "l{subject}.nii.gz"}
     found = {}
     for smooth in (None, True, False):

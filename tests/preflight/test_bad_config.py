@@ -117,7 +117,7 @@ MISTAKES = {
     ),
     "split fraction": (
         mine(split={"train": 0.7, "test": 0.3}),
-        "'split.train' is 0.7; give a number of subj",
+        "'split.test' is 0.3; give a number of subj",
     ),
     "split negative": (mine(split={"train": -6, "test": 3}), "key 'split.train' is -6"),
     "split unknown": (

@@ -87,7 +87,7 @@ COHORTS = {
     ),
     "an image that climbs out": (
         like(images={"../T1w": "i{subject}.nii.gz"}),
-        "key 'images' names '../T1w': it becomes a file's name",
+        "key 'images.../T1w': use letters, digits and _ in names",
     ),
     "an image called labels": (
         like(images={"labels": "i{subject}.nii.gz"}),

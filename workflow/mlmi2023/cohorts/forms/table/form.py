@@ -167,7 +167,7 @@ def _groups(where: str, config: dict[str, Any], root: Path, subjects: list[str])
     own = (root / str(read["file"]), str(read.get("subject", "subject"))) if "file" in read else None
     found = groups_of(
         where, config, root, subjects, own,
-        lambda file, text: read_csv(file, text, layout=layout).to_dict("records"),
+        lambda file, text: read_csv(file, text, layout=layout).to_dict("records"),  # type: ignore[arg-type, return-value]
     )  # fmt: skip
     return [found[subject] for subject in subjects] if found else []
 
