@@ -16,11 +16,15 @@ from mlmi2023.core.errors import InputError
 
 
 class Match(NamedTuple):
-    """One file that fits a pattern: what the placeholders stood for, and its path."""
+    """One file that fits a pattern: what the placeholders stood for, its path, and whether it is lost.
+
+    Lost is what a link leads to and is not there.
+    """
 
     subject: str
     split: str
     path: str
+    lost: bool = False
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:
@@ -80,8 +84,9 @@ def broken_link(path: str | Path) -> InputError:
     )
 
 
-def _is_file(path: str) -> bool:
-    return os.path.isfile(path) or is_broken_link(path)
+def _file(path: str, bound: dict[str, str]) -> Iterator[Match]:
+    if (there := os.path.isfile(path)) or is_broken_link(path):
+        yield Match(bound.get("subject", ""), bound.get("split", ""), path, not there)
 
 
 def _walk(folder: str, parts: list[str], bound: dict[str, str]) -> Iterator[Match]:
@@ -93,8 +98,8 @@ def _walk(folder: str, parts: list[str], bound: dict[str, str]) -> Iterator[Matc
         if rest:
             if os.path.isdir(path):
                 yield from _walk(path, rest, bound)
-        elif _is_file(path):
-            yield Match(bound.get("subject", ""), bound.get("split", ""), path)
+        else:
+            yield from _file(path, bound)
         return
     expression = _expression(name)
     try:
@@ -114,8 +119,8 @@ def _walk(folder: str, parts: list[str], bound: dict[str, str]) -> Iterator[Matc
                 yield from _walk(path, rest, now)
             elif is_broken_link(path):
                 raise broken_link(path)
-        elif _is_file(path):
-            yield Match(now.get("subject", ""), now.get("split", ""), path)
+        else:
+            yield from _file(path, now)
 
 
 @cache
