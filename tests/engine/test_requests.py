@@ -36,9 +36,9 @@ UNLIMITED = {
         ("metrics", "table", "claims", "page", "overview", "record", "records", "ro_crate"), REPORT
     ),
 }
-# where nothing may have more than 10 GB and two hours; nor may a submission of four steps or six reports
+# where nothing may have more than 10 GB and two hours; nor may a submission of four steps or five reports
 STEP = [(6000, 30, 1, 0), (10000, 30, 1, 0), (10000, 30, 1, 0)]
-GROUPED = [(2000, 20, 1, 0), (4000, 20, 1, 0), (6000, 20, 1, 0)]
+GROUPED = [(2000, 24, 1, 0), (4000, 24, 1, 0), (6000, 24, 1, 0)]
 LIMITED = {
     "simulate": [(4000, 65, 2, 0), (8000, 120, 2, 0), (10000, 120, 2, 0)],
     **dict.fromkeys(("n4", "brainmask", "affine", "grid"), STEP),

@@ -166,7 +166,8 @@ def test_a_job_that_was_given_a_gpu_does_not_fall_back_to_the_cpu():
         job = job_of(
             SimpleNamespace(
                 wildcards=Wildcards(fromdict=run),
-                params=Params(fromdict={"task": {}, "options": {}, "device": "auto"}),
+                params=Params(fromdict={"task": {}, "options": {}}),
+                config={"device": "auto"},
                 input=InputFiles(fromdict={"data": "packed"}),
                 resources=ResourceList(fromdict={"gpu": gpu}),
                 threads=1,

@@ -131,6 +131,7 @@ class Settings:
                     raise InputError(f"{kind}/{slug}.yaml: no such file; {what} belongs there")
             raise InputError(f"config: unknown paper '{slug}'{suggest(slug, self.known)}")
         self.left_out: dict[str, str] = {}
+        self._without: dict[str, set[str]] = {}
         self._papers: dict[str, dict[str, Any]] = {}
         self._cohorts: dict[str, dict[str, Any]] = {}
         self._reported: dict[str, dict[str, Any]] = {}
@@ -160,6 +161,7 @@ class Settings:
                 merged["seeds"] = self.raw["seeds"]
             left_out.check_some_left(base, merged, where)
             check(merged, self.root / "config/schemas/paper.schema.yaml", where)
+            self._without[slug] = set(base["datasets"]) - set(merged["datasets"])
             left_out.hand_on_trainings(base, merged, where)
             if lost := left_out.figures_left_out(base, merged, over):
                 merged["figures"] = {k: v for k, v in merged["figures"].items() if k not in lost}
@@ -360,9 +362,9 @@ class Settings:
         return self._reported[paper]
 
     def tables(self, paper: str) -> list[str]:
-        """Return the ids of the tables that a paper reports on datasets that run here."""
-        run = self.paper(paper)["datasets"]
-        return [table["id"] for table in self.reported(paper)["tables"] if table["dataset"] in run]
+        """Return the ids of the tables that a paper reports, but those of datasets that are left out."""
+        self.paper(paper)
+        return [t["id"] for t in self.reported(paper)["tables"] if t["dataset"] not in self._without[paper]]
 
     def fingerprint(self, paper: str) -> str:
         """Return a hash of all configuration that decides a paper's numbers at this scale.

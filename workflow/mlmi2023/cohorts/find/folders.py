@@ -10,7 +10,7 @@ from typing import Any
 
 from mlmi2023.cohorts.find import splits
 from mlmi2023.cohorts.find.groups import groups_of, keep_together
-from mlmi2023.cohorts.find.patterns import broken_link, clean, find, is_broken_link, natural
+from mlmi2023.cohorts.find.patterns import Match, broken_link, clean, find, natural
 from mlmi2023.cohorts.find.subject import Record
 from mlmi2023.core.errors import InputError
 
@@ -51,8 +51,8 @@ def index_folder(where: str, config: dict[str, Any], root: Path) -> list[Record]
             )
     files = {m: _lookup(where, f"images.{m}", patterns[m], root) for m in wanted}
     label_files = _lookup(where, "labels", config["labels"], root) if config.get("labels") else None
-    folder_of = {s: split for found in files.values() for s, (_, split, _) in found.items()}
-    name_of = {s: name for found in files.values() for s, (_, _, name) in found.items()}
+    folder_of = {s: match.split for found in files.values() for s, match in found.items()}
+    name_of = {s: match.subject for found in files.values() for s, match in found.items()}
     everyone = sorted(folder_of, key=natural)
     if config.get("incomplete") == "skip":
         everyone = [s for s in everyone if all(s in found for found in files.values())]
@@ -69,20 +69,19 @@ def index_folder(where: str, config: dict[str, Any], root: Path) -> list[Record]
                 _complain(where, subject, modality, patterns[modality], root)
         if label_files is not None and subject not in label_files:
             _complain(where, subject, "label", config["labels"], root)
-        own = [found[subject][0] for found in [*files.values(), *([label_files] if label_files else [])]]
-        if lost := next(filter(is_broken_link, own), None):
-            raise broken_link(lost)
+        for found in [*files.values(), *([label_files] if label_files else [])]:
+            if found[subject].lost:
+                raise broken_link(found[subject].path)
         if label_files is not None and config.get("kind") != "dataset":
-            _apart(
-                where, subject, label_files[subject][0], {m: found[subject][0] for m, found in files.items()}
-            )
+            images = {modality: found[subject].path for modality, found in files.items()}
+            _apart(where, subject, label_files[subject].path, images)
         truth = root / f"derivatives/truth/sub-{subject}/anat"
         records.append(
             Record(
                 subject,
                 split,
-                {modality: found[subject][0] for modality, found in files.items()},
-                label_files[subject][0] if label_files is not None else None,
+                {modality: found[subject].path for modality, found in files.items()},
+                label_files[subject].path if label_files is not None else None,
                 str(truth) if truth.is_dir() else None,
             )
         )
@@ -97,8 +96,8 @@ def index_folder(where: str, config: dict[str, Any], root: Path) -> list[Record]
     return records
 
 
-def _lookup(where: str, key: str, pattern: str, root: Path) -> dict[str, tuple[str, str, str]]:
-    """Return path, split folder and name in the files of each subject that a pattern finds."""
+def _lookup(where: str, key: str, pattern: str, root: Path) -> dict[str, Match]:
+    """Return the file of each subject that a pattern finds."""
     if "{subject}" not in pattern:
         raise InputError(
             f"{where}: key '{key}' is '{pattern}' without {{subject}}; put it where the names differ"
@@ -110,22 +109,22 @@ def _lookup(where: str, key: str, pattern: str, root: Path) -> dict[str, tuple[s
         )
     if "**" in pattern:
         raise InputError(f"{where}: key '{key}' has **; write one * for each folder between")
-    found: dict[str, tuple[str, str, str]] = {}
+    found: dict[str, Match] = {}
     for match in find(root, pattern):
         subject = clean(match.subject)
         if not subject:
             raise InputError(f"{match.path}: no letter or digit in the place of {{subject}}; rename the file")
-        if subject in found and found[subject][1] == match.split:
+        if subject in found and found[subject].split == match.split:
             raise InputError(
-                f"{where}: key '{key}' finds two files of subject {subject}: {found[subject][0]} and "
+                f"{where}: key '{key}' finds two files of subject {subject}: {found[subject].path} and "
                 f"{match.path}; make the pattern narrower or remove one"
             )
         if subject in found:
             raise InputError(
-                f"{where}: subject {subject} lies in the folders {found[subject][1]} and {match.split}; "
+                f"{where}: subject {subject} lies in the folders {found[subject].split} and {match.split}; "
                 "keep it in one, splits must not overlap"
             )
-        found[subject] = (match.path, match.split, match.subject)
+        found[subject] = match
     if not found:
         names = sorted(os.listdir(root))[:4]
         shown = f"it holds {', '.join(names)}" if names else "it is empty"

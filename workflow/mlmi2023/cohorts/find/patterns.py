@@ -22,12 +22,16 @@ KNOWN = ("subject", "split")
 
 
 class Match(NamedTuple):
-    """One file that fits a pattern: what the placeholders stood for, and its path."""
+    """One file that fits a pattern: what the placeholders stood for, its path, and whether it is lost.
+
+    Lost is what a link leads to and is not there.
+    """
 
     subject: str
     split: str
     path: str
     fields: Mapping[str, str] = {}
+    lost: bool = False
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:
@@ -116,10 +120,6 @@ def broken_link(path: str | Path) -> InputError:
     )
 
 
-def _is_file(path: str) -> bool:
-    return os.path.isfile(path) or is_broken_link(path)
-
-
 class _How(NamedTuple):
     """What a search keeps to on its way: see :func:`find`."""
 
@@ -137,8 +137,8 @@ def _walk(folder: str, parts: tuple[str, ...], bound: dict[str, str], how: _How)
                 yield from _walk(path, rest, now, how)
             elif is_broken_link(path):
                 raise broken_link(path)
-        elif _is_file(path):
-            yield Match(now.get("subject", ""), now.get("split", ""), path, now)
+        elif (there := os.path.isfile(path)) or is_broken_link(path):
+            yield Match(now.get("subject", ""), now.get("split", ""), path, now, not there)
         elif os.path.isdir(folder) and not os.access(folder, os.X_OK):
             raise InputError(f"{folder}: cannot be entered (Permission denied); fix its permissions")
 

@@ -46,10 +46,12 @@ def of_pattern(where: str, key: str, root: Path, pattern: str) -> list[str]:
         stem = re.sub(rf"\.(?:{endings})\Z", "", pattern, flags=re.IGNORECASE)
         if stem == pattern:
             continue
-        known = {match.subject for match in find(root, pattern, fields_of(pattern))}
+        found = list(find(root, f"{stem}{{{endings}}}", fields_of(pattern)))
+        own = pattern[len(stem) :]
+        known = {match.subject for match in found if match.path.endswith(own)}
         lost = [
             Path(match.path).name
-            for match in find(root, f"{stem}{{{endings}}}", fields_of(pattern))
+            for match in found
             if match.subject not in known and not _part_of(match.subject, known)
         ]
         if lost:
