@@ -146,6 +146,8 @@ def test_keys_of_stacks(tmp_path):
         ({"acquisitions": [[5, 5]]}, "the second smaller"),
         ({"acquisitions": [[500, 1]], "pixel": 2.5}, str(folder), "read.acquisitions has [500, 1]"),
         ({"volumes": ["a"]}, "read.volumes"),
+        ({"volumes": {"../../evil": "a"}}, "read.volumes", "the name of a file"),
+        ({"volumes": {"x/y": "a"}}, "read.volumes", "the name of a file"),
     ):
         said(pack(**read), *words)
         assert not (tmp_path / "out").exists()

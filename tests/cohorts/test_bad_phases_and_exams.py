@@ -33,6 +33,7 @@ PATIENTS = {**PATIENTS, "folds": None}
         ({"offset": float("nan")}, "read.offset"),
         ({"landmark_index": "one"}, "read.landmark_index"),
         ({"phases": ["T00", "T50", "T50"]}, "phases names one twice"),
+        ({"modality": "a/b"}, "read.modality"),
         ({"raw": {"axes": 5}}, "read.raw.axes"),
         ({"raw": {"axes": "LPI", "byte_order": "middle"}}, "read.raw.byte_order"),
         ({"volumes": {"1": {"size": ["a", 2, 2], "spacing": [1, 1, 1]}}}, "read.volumes.1.size"),

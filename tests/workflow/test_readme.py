@@ -79,7 +79,7 @@ def test_a_block_of_the_readme_is_planned_word_for_word(block, here, tmp_path):
 
 #: of the examples: files below MLMI_REAL_DATA, and below the checkout
 REAL = [f"brain_t1_slabs/{what}list{n}.nii.gz" for n in range(1, 31) for what in "is"]
-REAL += ["body_ct/example_ct_sm.nii.gz"]
+REAL += ["body_ct/example_ct_sm.nii.gz", "clinic/visits.csv"]
 REAL += [f"lung_mri/ProtonImages/{n}H1.nii.gz" for n in range(5)]
 REAL += [f"lung_mri/ProtonLobeMasks/{n}Lobes.nii.gz" for n in range(5)]
 DRIVE, KINDS = "data/fundus_drive", ("benign", "malignant", "normal")
@@ -102,6 +102,12 @@ HERE += [
 ]
 HERE += [f"data/busi/benign/benign ({n})_mask_1.png" for n in (4, 25)]
 HERE += [f"data/histology/{place}/TCGA-{n}.png" for n in range(30) for place in ("images", "masks")]
+HERE += [
+    f"data/heads/{n:02d}_{visit}{end}.nii.gz"
+    for n in range(1, 10)
+    for visit in ("first", "second")
+    for end in ("_T1w", "_seg")
+]
 #: those that can be planned in one run: no two change one paper alike
 TOGETHER = {
     "fundus": [
@@ -125,6 +131,8 @@ TOGETHER = {
     "eyes": ["retina_eyes"],
     "ultrasound": ["breast_ultrasound"],
     "histology": ["histology_tiles"],
+    "clinic": ["clinic_table"],
+    "heads": ["whole_heads"],
 }
 
 
