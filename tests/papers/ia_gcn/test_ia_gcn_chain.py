@@ -132,9 +132,9 @@ def test_communities_can_be_told_by_their_features_and_not_by_all():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"blocks": {**OPTIONS["blocks"], "mri": {"features": 3}}}, "block 'mri' has 3 features left, 4"),
-        ({"extra": 1}, "unknown option 'extra'"),
-        ({"community": {**OPTIONS["community"], "number": 3}}, "options.community: unknown option 'number'"),
+        ({"blocks": {**OPTIONS["blocks"], "mri": {"features": 3}}}, "block 'mri' has 3 features, 4 bear"),
+        ({"extra": 1}, "unknown key 'options.extra'"),
+        ({"community": {**OPTIONS["community"], "number": 3}}, "unknown key 'options.community.number'"),
         ({"targets": {"stage": {**OPTIONS["targets"]["stage"], "shared": 2}}}, "stage.shared"),
     ],
 )

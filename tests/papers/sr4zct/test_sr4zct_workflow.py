@@ -11,7 +11,9 @@ def test_the_example_of_a_real_ct_goes_from_file_to_page(tiny_run):
     assert truth and min(truth) > 0.999
     assert any("resolution=9" in r["setting"] for r in rows if r["method"] == "sr4zct")
     page = tiny_run.page("sr4zct")
-    assert "7.5 mm every 6 mm" in page and "fig3" in page and "misprint" in page
+    assert "7.5 mm every 6 mm" in page and "fig3" in page
+    # the paper's numbers, and what is to be said of them, are not this scan's
+    assert "Your own data: body_ct" in page and "misprint" not in page
 
 
 @pytest.fixture
