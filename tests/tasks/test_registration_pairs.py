@@ -6,6 +6,8 @@ import torch
 
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
 from mlmi2023.core.errors import InputError
+from mlmi2023.fields.displacement import warp
+from mlmi2023.tasks.registration.augment import smooth_field
 from mlmi2023.tasks.registration.module import PairTraining
 from mlmi2023.tasks.registration.pairs import Pair, held_out_pairs, name_pair, pairs
 from mlmi2023.tasks.registration.volumes import Volumes, learning_pairs
@@ -136,3 +138,21 @@ def test_the_rate_decays_as_a_polynomial(packed):
     rates = [made["lr_scheduler"]["scheduler"].lr_lambdas[0](step) for step in range(5)]
     np.testing.assert_allclose(rates, (1 - np.arange(5) / 4) ** 0.9)
     assert made["optimizer"].defaults["amsgrad"] and made["lr_scheduler"]["interval"] == "step"
+
+
+def test_the_fixed_image_is_bent_with_its_map_and_the_moving_one_mirrored_with_it(packed):
+    rows, plain = {"moving": [1], "fixed": [2]}, training(packed)
+    (moving, fixed), (moving_map, fixed_map) = plain.drawn(rows)
+    module = training(packed, augment={"warp": 1.5, "cells": 2})
+    torch.manual_seed(0)
+    (same, bent), (same_map, bent_map) = module.drawn(rows)
+    assert torch.equal(same, moving) and torch.equal(same_map, moving_map)
+    assert not torch.equal(bent, fixed) and not torch.equal(bent_map, fixed_map)
+    torch.manual_seed(0)
+    field = smooth_field(fixed.shape, 1.5, 2)
+    assert torch.equal(bent, warp(fixed, field)) and torch.equal(bent_map, warp(fixed_map, field, "nearest"))
+    assert 0.3 < float(field.std()) < 3 and field[..., 1:].sub(field[..., :-1]).abs().max() < 3
+    mirrored = training(packed, augment={"flip": [1, 0, 0]}).drawn(rows)
+    assert torch.equal(mirrored[0][0], moving.flip(2)) and torch.equal(mirrored[1][1], fixed_map.flip(2))
+    with pytest.raises(InputError, match=r"task\.augment\.wrap.*'warp'"):
+        training(packed, augment={"wrap": 1.0})

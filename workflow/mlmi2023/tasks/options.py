@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from mlmi2023.core.conditions import Count, filled
+from mlmi2023.core.conditions import Amount, Count, Share, filled
 from mlmi2023.core.options import Options
 
 Size = tuple[Count, Count]
@@ -17,6 +17,21 @@ class MaxPairs(Options):
     test: Count | None = None
 
 
+class PairAugmentation(Options):
+    """What is done to training pairs, the same for every method of a dataset.
+
+    Attributes:
+        flip: probability that both images are mirrored along X, Y and Z.
+        warp: the fixed image is bent by a random smooth field, drawn on a coarse grid with this deviation in
+            voxels; 0: it is not.
+        cells: of that grid, along each axis.
+    """
+
+    flip: tuple[Share, Share, Share] = (0.0, 0.0, 0.0)
+    warp: Amount = 0.0
+    cells: Count = 4
+
+
 class PairsOfSubjects(Options):
     """Registration of subjects to an atlas or to each other.
 
@@ -26,7 +41,7 @@ class PairsOfSubjects(Options):
         metrics: what is scored.
         labels: values of the structures that are scored.
         pairing: ``ordered`` pairs of all, or ``consecutive`` ones when validating and testing.
-        augment: what is done to training images.
+        augment: what is done to training images: nothing, ``flips`` along all axes, or as the keys say.
         label_warp: how label maps are warped that are scored: by ``nearest`` neighbours, or as ``linear``
             masks of which the largest wins.
     """
@@ -39,7 +54,7 @@ class PairsOfSubjects(Options):
     pairing: Literal["ordered", "consecutive"] = "ordered"
     max_pairs: Count | MaxPairs | None = None
     pair_seed: int = 0
-    augment: Literal["none", "flips"] = "none"
+    augment: Literal["none", "flips"] | PairAugmentation = "none"
     label_warp: Literal["nearest", "linear"] = "nearest"
 
 

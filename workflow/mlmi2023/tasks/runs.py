@@ -127,6 +127,7 @@ def ready(
     """
     import torch
 
+    from mlmi2023.training.loop.device import lay_out
     from mlmi2023.training.loop.weights import load_weights
 
     if weights is None:
@@ -134,7 +135,7 @@ def ready(
     device = start(job)
     network = net if isinstance(net, torch.nn.Module) else net()
     load_weights(network, weights)
-    return network.to(device).eval(), device
+    return lay_out(network, device).eval(), device
 
 
 def read_arrays(file: Path, shape: tuple[int, ...] | None = None) -> dict[str, np.ndarray]:

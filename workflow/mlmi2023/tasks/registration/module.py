@@ -8,13 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from mlmi2023.cohorts.forms.volumes.reader import Packed
-from mlmi2023.core.errors import InputError
+from mlmi2023.tasks.registration.augment import Augment
 from mlmi2023.tasks.registration.objective import Objective
 from mlmi2023.tasks.registration.volumes import Volumes
 from mlmi2023.training.loop.optimisers import rate_factor
 
 Two = tuple[Tensor, Tensor]
-AUGMENT = ("none", "flips")
 
 
 class PairTraining(pl.LightningModule):
@@ -42,8 +41,8 @@ class PairTraining(pl.LightningModule):
         Args:
             net: the network, or several in one module.
             packed: the cohort.
-            task: ``moving``, ``fixed``, ``loss`` (:class:`~.objective.Objective`) and ``augment``: ``flips``
-                turns both images along random axes.
+            task: ``moving``, ``fixed``, ``loss`` (:class:`~.objective.Objective`) and ``augment``
+                (:class:`~.augment.Augment`).
             train: the ``train`` slice of the config.
             labels: ids that supervise and validate.
 
@@ -51,8 +50,7 @@ class PairTraining(pl.LightningModule):
             InputError: an unknown augmentation or similarity, or labels that are not there.
         """
         super().__init__()
-        if task.get("augment", "none") not in AUGMENT:
-            raise InputError(f"config key task.augment is {task['augment']!r}; choose {' or '.join(AUGMENT)}")
+        self.augment = Augment(task.get("augment", "none"))
         self.net, self.packed, self.task, self.settings = net, packed, task, train
         self.objective = Objective(task["loss"], packed, labels)
         self.volumes = Volumes(packed, task["moving"], task["fixed"])
@@ -68,13 +66,8 @@ class PairTraining(pl.LightningModule):
         return self.volumes.maps(batch["moving"], batch["fixed"], self.device)
 
     def drawn(self, batch: Mapping[str, Any]) -> tuple[Two, Two | None]:
-        """Return images and, where they supervise, label maps of a training batch, flipped alike."""
-        images, maps = self.images_of(batch), self.maps_of(batch) if self.objective.dice else None
-        if self.task.get("augment") == "flips":
-            axes = [axis for axis in (2, 3, 4) if torch.rand(1).item() < 0.5]
-            images = images[0].flip(axes), images[1].flip(axes)
-            maps = (maps[0].flip(axes), maps[1].flip(axes)) if maps else None
-        return images, maps
+        """Return images and, where they supervise, label maps of a training batch, changed alike."""
+        return self.augment(self.images_of(batch), self.maps_of(batch) if self.objective.dice else None)
 
     def optimiser(self, weights: Iterable[Any]) -> dict[str, Any]:
         """Return Adam with amsgrad and a polynomial decay, of power 0.9 unless the config says otherwise."""

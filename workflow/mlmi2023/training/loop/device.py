@@ -53,6 +53,19 @@ def make_deterministic(threads: int, device: torch.device) -> None:
         torch.backends.cudnn.allow_tf32 = True
 
 
+def lay_out(net: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """Put a network on a device; on a CPU the weights of 3D convolutions get the layout that is fast there.
+
+    Channels come last, which makes a step of small networks a third shorter; sums are taken in another order.
+    In 2D it gains nothing.
+    """
+    net = net.to(device)
+    for weight in net.parameters() if device.type == "cpu" else ():
+        if weight.dim() == 5:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last_3d)
+    return net
+
+
 def describe(device: torch.device) -> str:
     """Return the device's name for the record."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

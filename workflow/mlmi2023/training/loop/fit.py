@@ -18,7 +18,7 @@ from mlmi2023.core.provenance import provenance
 from mlmi2023.training.data.seeded import EpochSampler, SeededSamples
 from mlmi2023.training.loop.callbacks import Progress, SeedEachEpoch, StopOnNaN
 from mlmi2023.training.loop.checkpoints import AtomicCheckpoints, load_checkpoint, resumable
-from mlmi2023.training.loop.device import describe, make_deterministic, peak_memory_mb, pick_device
+from mlmi2023.training.loop.device import describe, lay_out, make_deterministic, peak_memory_mb, pick_device
 from mlmi2023.training.loop.plan import Plan, Schedule
 from mlmi2023.training.loop.status import TRAIN_LOSS, judge, mean_over_repeats
 from mlmi2023.training.loop.weights import save_weights
@@ -104,6 +104,7 @@ def fit(job: Job, plan: Plan, run_dir: Path, out: Path, data_hash: str = "") -> 
         )
     device = pick_device(job.device)
     make_deterministic(job.threads, device)
+    lay_out(plan.module, device)
     before = [file_hash(job.previous)] if job.previous else []
     before += [tree_hash(used.predictions) for used in job.used.values()]
     run_dir = run_dir / content_hash([job.key(), data_hash, before])
