@@ -16,6 +16,7 @@ from mlmi2023.papers.nio_reg.networks import Kept, build_network
 from mlmi2023.papers.nio_reg.objective import Deformation, Objective
 from mlmi2023.papers.nio_reg.train import Training, plan
 from mlmi2023.tasks import chain
+from mlmi2023.training.loop.device import lay_out
 from mlmi2023.training.loop.weights import load_weights
 from phases_data import packed_phases
 
@@ -134,6 +135,7 @@ def test_from_training_to_rows_by_case_and_the_figure(data, tmp_path):
     images = tuple(torch.from_numpy(image)[None, None] for image in images)
     kept = Kept(build_network(NET, cohort.shape), 1)
     load_weights(kept, weights)
+    lay_out(kept, torch.device("cpu"))  # sums in the same order
     objective, deformation = Objective(task["loss"]), Deformation(task["deformation"])
     start = {name: value.clone() for name, value in kept.nets[0].state_dict().items()}
     with torch.no_grad():
