@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlmi2023.preflight.sizes import other_sizes
+from mlmi2023.preflight.remarks import other_sizes
 from preflight_root import ROOT, load
 
 READ = {"images": "p/{subject}.png", "masks": "m/{subject}.png"}
