@@ -70,7 +70,7 @@ class PairTraining(pl.LightningModule):
         return self.augment(self.images_of(batch), self.maps_of(batch) if self.objective.dice else None)
 
     def optimiser(self, weights: Iterable[Any]) -> dict[str, Any]:
-        """Return Adam with amsgrad and a polynomial decay, of power 0.9 unless the config says otherwise."""
+        """Return Adam with amsgrad and the decay of :class:`~.options.PairSchedule`."""
         adam = torch.optim.Adam(weights, lr=float(self.settings["learning_rate"]), amsgrad=True)
         train = {"decay": "poly", **self.settings}
         decay = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: rate_factor(train, step))
