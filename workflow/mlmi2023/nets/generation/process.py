@@ -49,7 +49,8 @@ class Diffusion:
         """
         if not 1 <= steps <= self.steps or self.steps % steps:
             raise InputError(
-                f"{steps} sampling steps do not divide the {self.steps} levels of the process; choose a divisor"
+                f"{steps} sampling steps do not divide the {self.steps} levels of the process; "
+                "choose a divisor"
             )
         name, betas = self._made
         made = DDIMScheduler(
