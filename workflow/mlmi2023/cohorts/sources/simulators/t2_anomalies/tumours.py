@@ -41,7 +41,7 @@ class Tumour:
         solid, core, oedema = self._shapes(maps, middle, drawn, rng)
         room = _full(1 - np.clip(2 * np.asarray(maps.tissues["csf"]), 0, 1), maps)
         inside = _full(np.asarray(maps.brain), maps) > 0.5
-        white = _full(np.asarray(maps.tissues["wm"]), maps)
+        white = np.clip(2 * _full(np.asarray(maps.tissues["wm"]), maps), 0, 1)
         solid, core = solid * inside, core * inside
         oedema = oedema * white * room * (1 - solid)
         labels = np.where(solid + oedema > 0.5, np.uint8(LESION), subject.labels)
