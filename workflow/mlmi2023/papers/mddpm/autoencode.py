@@ -14,8 +14,7 @@ from mlmi2023.papers.mddpm.anogan import FAnoGanNets, sliced_distance
 from mlmi2023.papers.mddpm.autoencoders import DenoisingUnet
 from mlmi2023.papers.mddpm.heads import Drawn, Heads, HealthySlices, brain_error
 from mlmi2023.papers.mddpm.networks import build
-from mlmi2023.training.data.chunks import Chunks
-from mlmi2023.training.data.numbers import Counted
+from mlmi2023.training.data.numbers import Chunks, Counted
 from mlmi2023.training.loop.optimisers import build_optimiser
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import Measure

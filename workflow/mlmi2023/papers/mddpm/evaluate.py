@@ -1,8 +1,8 @@
 """Reconstructions, anomaly maps and scores of every method (Sect. 3.2, Table 1).
 
-On diseased heads the threshold is that with the highest mean Dice on the validation split, which the test split
-never sees; what the best threshold of the test split itself would have given is scored apart. On healthy heads
-the error of the reconstruction is scored.
+On diseased heads the threshold is that with the highest mean Dice on the validation split, which never sees
+the test split; what the best threshold of the test split itself would have given is scored apart. On healthy
+heads the error of the reconstruction is scored.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
 def _answers(
     job: Job, heads: Heads, weights: Path | None, rows: list[int]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield name and reconstruction (S, H, W) of heads; slices with too little foreground stay as they are."""
+    """Yield name and reconstruction (S, H, W); slices with too little foreground stay as they are."""
     kind = job.method_options["kind"]
     if kind in ("truth", "intensity"):
         for head in heads.heads(rows):
@@ -104,7 +104,9 @@ def read_head(folder: Path, head: Head) -> dict[str, np.ndarray]:
 
 def read_sweep(folder: Path) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the threshold, the thresholds tried and their mean Dice on the validation split."""
-    about = read_object(Path(folder) / ABOUT, {"threshold": float, "thresholds": list, "dice": list}, AGAIN)
+    about = read_object(
+        Path(folder) / ABOUT, {"threshold": float, "thresholds": list[float], "dice": list[float]}, AGAIN
+    )
     return about["threshold"], np.array(about["thresholds"]), np.array(about["dice"])
 
 

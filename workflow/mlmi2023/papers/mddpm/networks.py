@@ -30,8 +30,8 @@ def build(job: Job, size: Sequence[int]) -> nn.Module:
     levels = len(keys.net.channels)
     if any(side % 2**levels for side in size):
         raise InputError(
-            f"slices of {' x '.join(map(str, size))} do not halve {levels} times; set config key task.size to "
-            f"multiples of {2**levels}, or give methods.{job.method}.net fewer channels"
+            f"slices of {' x '.join(map(str, size))} do not halve {levels} times; set config key task.size "
+            f"to multiples of {2**levels}, or give methods.{job.method}.net fewer channels"
         )
     if isinstance(keys, Vae):
         return SliceVae(keys, size)

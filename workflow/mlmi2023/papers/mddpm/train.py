@@ -22,7 +22,7 @@ from mlmi2023.papers.mddpm.options import Window
 from mlmi2023.papers.mddpm.patched import drawn_window
 from mlmi2023.papers.mddpm.reconstruct import OneStep
 from mlmi2023.tasks.generation import Denoiser, Example
-from mlmi2023.training.data.chunks import Chunks
+from mlmi2023.training.data.numbers import Chunks
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import Measure
 
