@@ -46,7 +46,8 @@ def make_cohort(folder: Path, ill: bool = False) -> Path:
     """Discs that become darker outwards; ill ones have a bright cube, labelled 1 in a brain labelled 2."""
     grid, records = folder / "grid", []
     grid.mkdir(parents=True)
-    splits = ["val", "val", "test", "test", "test"] if ill else ["train"] * 4 + ["val"] * 2 + ["test"] * 2
+    healthy = ["train"] * 4 + ["val"] * 2 + ["test"] * 2
+    splits = ["val", "val", "test", "test", "test"] if ill else healthy
     affine = np.diag([4.0, 4.0, 5.0, 1.0])
     for number, split in enumerate(splits, 1):
         draw = np.random.default_rng(number + 100 * ill)

@@ -69,18 +69,34 @@ def test_patches_cover_the_share_that_is_asked_for():
 
 def test_covering_takes_patches_in_their_order():
     area = torch.ones(1, 1, 1, 4, dtype=torch.bool)
-    inside = torch.tensor([[[[1, 0, 0, 0]], [[1, 1, 0, 0]], [[0, 0, 1, 1]]]], dtype=torch.bool)
-    assert covering(inside, area, (0.2, 0.2)).flatten().tolist() == [True, False, False, False]
-    assert covering(inside, area, (0.3, 0.3)).flatten().tolist() == [True, True, False, False]
-    assert covering(inside, area, (0.9, 0.9)).flatten().tolist() == [True] * 4
+    rows = torch.ones(1, 3, 1)
+    columns = torch.tensor([[[1.0, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1]]])
+
+    def covered(share, paired=False):
+        return covering(rows, columns, area, torch.tensor([share]), paired).flatten().tolist()
+
+    assert covered(0.0) == [False] * 4
+    assert covered(0.2) == [True, False, False, False]
+    assert covered(0.3) == [True, True, False, False]
+    assert covered(0.9) == [True] * 4
+    # of four columns the third is frequency 0, and the first its own opposite
+    assert covered(0.3, True) == [True, True, False, True]
+
+
+def test_a_share_that_cannot_be_covered_takes_all_patches():
+    area = torch.ones(1, 1, 1, 4, dtype=torch.bool)
+    columns = torch.tensor([[[1.0, 0, 0, 0], [0, 1, 0, 0]]])
+    found = covering(torch.ones(1, 2, 1), columns, area, torch.tensor([0.9]))
+    assert found.flatten().tolist() == [True, True, False, False]
 
 
 def test_rectangles_have_the_sides_that_are_asked_for():
     _, brain = batch(20)
-    found = rectangles(brain, (0.25, 0.25), 5)
-    inner = found[:, :, 6:-6, 8:-6]
-    height = found.any(3).sum(2)
-    assert bool((height <= 7).all()) and int(height.max()) == 6 and inner.any()
+    rows, columns = rectangles(brain, (0.25, 0.25), 5)
+    assert int(rows.sum(2).max()) == 6 and float(rows.sum(2).mean()) > 4
+    assert int(columns.sum(2).max()) == 6  # of the height too
+    middles = (columns * torch.arange(28)).sum(2) / columns.sum(2)
+    assert float(middles.min()) >= 3 and float(middles.max()) <= 26 and float(middles.std()) > 3
 
 
 @pytest.mark.parametrize("kind", ["ipm", "fpm", "fpmcm"])

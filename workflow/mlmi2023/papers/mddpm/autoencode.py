@@ -15,7 +15,7 @@ from mlmi2023.papers.mddpm.autoencoders import DenoisingUnet
 from mlmi2023.papers.mddpm.heads import Drawn, Heads, HealthySlices, brain_error
 from mlmi2023.papers.mddpm.networks import build
 from mlmi2023.training.data.numbers import Chunks, Counted
-from mlmi2023.training.loop.optimisers import build_optimiser
+from mlmi2023.training.loop.optimisers import adam, build_optimiser
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import Measure
 from mlmi2023.training.loop.weights import load_weights
@@ -64,13 +64,10 @@ class Autoencoding(pl.LightningModule):
         if isinstance(self.net, FAnoGanNets):
             # neither generator nor critic moves, nor do their statistics
             self.net.generator.eval()
-            loss = self.net.encoder_loss(image)
-        elif isinstance(self.net, DenoisingUnet):
-            loss = self.net.loss(image, brain)
-        else:
-            loss = self.net.loss(image)  # type: ignore[operator]
-        self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(image))
-        return loss  # type: ignore[no-any-return]
+            return self.net.encoder_loss(image)
+        if isinstance(self.net, DenoisingUnet):
+            return self.net.loss(image, brain)
+        return self.net.loss(image)  # type: ignore[operator, no-any-return]
 
     def on_validation_epoch_start(self) -> None:
         """Begin to sum."""
@@ -176,7 +173,6 @@ class Adversarial(pl.LightningModule):
             of_generator.zero_grad()
             self.manual_backward(fooled)
             of_generator.step()
-        self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(real))
         return {"loss": loss.detach()}
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
@@ -187,7 +183,7 @@ class Adversarial(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return Adam for each, as WGAN-GP has it."""
         return [
-            torch.optim.Adam(part.parameters(), lr=self.rate, betas=(0.0, 0.9))
+            adam(part.parameters(), lr=self.rate, betas=(0.0, 0.9))
             for part in (self.net.generator, self.net.critic)
         ]
 

@@ -92,7 +92,7 @@ class DenoisingUnet(nn.Module):
 
     def __init__(self, keys: Dae) -> None:
         super().__init__()
-        self.unet = BasicUNet(2, 1, 1, keys.net.features, upsample="deconv")
+        self.unet = BasicUNet(2, 1, 1, keys.net.features, norm="batch", upsample="deconv")
         self.cells, self.spread = keys.noise.cells, keys.noise.spread
 
     def noised(self, image: Tensor, brain: Tensor) -> Tensor:

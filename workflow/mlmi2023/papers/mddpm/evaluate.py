@@ -133,7 +133,7 @@ def score(job: Job, predictions: Path) -> Iterator[Value]:
         component, threshold, best = 0, 0.5, 0.5
     else:
         threshold, _, _ = read_sweep(predictions)
-        tried = candidates(maps, heads.task.thresholds)
+        tried = np.append(candidates(maps, heads.task.thresholds), threshold)
         best = float(tried[sweep(maps, truths, tried, component).argmax()])
     for head, anomaly in zip(tested, maps):
         yield Value("dice", 100 * dice(found(anomaly, threshold, component), head.lesions), head.name)

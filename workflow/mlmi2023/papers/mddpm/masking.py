@@ -17,7 +17,9 @@ class _Keys(Options):
     masking: Patches | Released
 
 
-def drawn_patches(area: Tensor, ratio: tuple[float, float], side: tuple[float, float], most: int) -> Tensor:
+def drawn_patches(
+    area: Tensor, ratio: tuple[float, float], side: tuple[float, float], most: int, paired: bool = False
+) -> Tensor:
     """Return where patches lie, (B, 1, H, W) bool.
 
     Patches come one after the other, with their middles evenly in the box around ``area``, until they cover a
@@ -28,49 +30,64 @@ def drawn_patches(area: Tensor, ratio: tuple[float, float], side: tuple[float, f
         ratio: the share, drawn evenly.
         side: of patches, of the image's height; both sides are drawn evenly.
         most: patches that are drawn.
+        paired: of a spectrum: each patch at k comes with one at -k.
     """
-    inside = rectangles(area, side, most)
-    return covering(inside, area, ratio)
+    rows, columns = rectangles(area, side, most)
+    low, high = ratio
+    share = low + (high - low) * torch.rand(len(area), device=area.device)
+    return covering(rows, columns, area, share, paired)
 
 
-def rectangles(area: Tensor, side: tuple[float, float], count: int) -> Tensor:
-    """Return so many rectangles for each image, (B, count, H, W) bool."""
+def rectangles(area: Tensor, side: tuple[float, float], count: int) -> tuple[Tensor, Tensor]:
+    """Return the rows (B, count, H) and columns (B, count, W) of so many rectangles, 1 inside.
+
+    Args:
+        area: (B, 1, H, W) bool; middles lie evenly in the box around it.
+        side: of the rectangles, of the image's height.
+        count: of rectangles.
+    """
     batch, _, height, width = area.shape
     device = area.device
     sides = height * (side[0] + (side[1] - side[0]) * torch.rand(batch, count, 2, device=device))
     spots = torch.rand(batch, count, 2, device=device)
     parts = []
-    for axis, length in ((2, height), (3, width)):
-        there = area.any(dim=3 if axis == 2 else 2)[:, 0]
+    for axis, length in ((0, height), (1, width)):
+        there = area.any(dim=3 - axis)[:, 0]
         places = torch.arange(length, device=device)
-        low = torch.where(there, places, length).amin(1, keepdim=True)
-        high = torch.where(there, places, -1).amax(1, keepdim=True) + 1
-        middle = low + spots[..., axis - 2] * (high - low)
-        half = sides[..., axis - 2] / 2
+        first = torch.where(there, places, length).amin(1, keepdim=True)
+        last = torch.where(there, places, -1).amax(1, keepdim=True) + 1
+        middle = first + spots[..., axis] * (last - first)
         off = (places + 0.5 - middle[..., None]).abs()
-        # of any width at least the pixel in the middle
-        parts.append(off <= half[..., None].clamp_min(0.5))
-    return parts[0][..., :, None] & parts[1][..., None, :]
+        # at least the pixel in the middle
+        parts.append((off <= sides[..., axis, None].div(2).clamp_min(0.5)).float())
+    return parts[0], parts[1]
 
 
-def covering(inside: Tensor, area: Tensor, ratio: tuple[float, float]) -> Tensor:
-    """Return the union of the first patches that cover a share of ``area``, (B, 1, H, W) bool.
+def covering(rows: Tensor, columns: Tensor, area: Tensor, share: Tensor, paired: bool = False) -> Tensor:
+    """Return the union of as few of the first rectangles as cover a share of ``area``, (B, 1, H, W) bool.
 
     Args:
-        inside: (B, K, H, W) bool.
+        rows: (B, K, H).
+        columns: (B, K, W).
         area: (B, 1, H, W) bool.
-        ratio: the share, drawn evenly for each image.
+        share: (B,); where all rectangles together cover less, they are all taken.
+        paired: each comes with its opposite.
     """
-    batch, count = inside.shape[:2]
-    number = inside.int().argmax(1).masked_fill(~inside.any(1), count)  # of the first patch at a pixel
-    share = ratio[0] + (ratio[1] - ratio[0]) * torch.rand(batch, device=inside.device)
-    total = area.flatten(1).sum(1)
-    covered = torch.zeros(batch, count + 1, device=inside.device)
-    ones = area.flatten(1).float()
-    covered.scatter_add_(1, number.flatten(1), ones)
-    done = covered[:, :count].cumsum(1) / total.clamp_min(1)[:, None]
-    needed = (done < share[:, None]).sum(1)  # the patch that reaches the share
-    return (number <= needed.view(-1, 1, 1).clamp_max(count - 1))[:, None]
+    count = rows.shape[1]
+    number = torch.arange(count, device=rows.device)
+    total = area.flatten(1).sum(1).clamp_min(1)
+
+    def union(taken: Tensor) -> Tensor:
+        own = rows * (number < taken[:, None])[..., None]
+        found = (own.transpose(1, 2) @ columns > 0.5)[:, None]
+        return found | opposite(found) if paired else found
+
+    low, high = torch.zeros_like(total), torch.full_like(total, count)
+    for _ in range(count.bit_length()):
+        middle = (low + high) // 2
+        enough = (union(middle) & area).flatten(1).sum(1) >= share * total
+        low, high = torch.where(enough, low, (middle + 1).clamp_max(count)), torch.where(enough, middle, high)
+    return union(high)
 
 
 def image_patches(image: Tensor, brain: Tensor, keys: Patches) -> Tensor:
@@ -102,8 +119,7 @@ def frequency_patches(image: Tensor, brain: Tensor, keys: Patches) -> Tensor:
     Patches of the spectrum come in pairs at k and -k, so that what comes back is real.
     """
     whole = torch.ones_like(image, dtype=torch.bool)
-    inside = rectangles(whole, keys.side, keys.most)
-    masked = covering(inside | opposite(inside), whole, keys.ratio)
+    masked = drawn_patches(whole, keys.ratio, keys.side, keys.most, paired=True)
     return spectral(image, ~masked).clamp(0, 1) * brain
 
 
@@ -147,8 +163,8 @@ def released(image: Tensor, brain: Tensor, keys: Released) -> Tensor:
     square = torch.maximum(y, x) <= half
     low = torch.rand(batch, device=device).view(-1, 1, 1) < 0.5
     masked = spectral(image, (square == low)[:, None]).clamp(0, 1) * brain
-    count = torch.randint(0, keys.pasted + 1, (batch,), device=device).view(-1, 1, 1, 1)
-    inside = rectangles(brain, keys.side, max(keys.pasted, 1))
-    chosen = torch.arange(inside.shape[1], device=device).view(1, -1, 1, 1) < count
-    pasted = (inside & chosen).any(1, keepdim=True) & brain
+    count = torch.randint(0, keys.pasted + 1, (batch,), device=device).view(-1, 1, 1)
+    rows, columns = rectangles(brain, keys.side, max(keys.pasted, 1))
+    rows = rows * (torch.arange(rows.shape[1], device=device).view(1, -1, 1) < count)
+    pasted = (rows.transpose(1, 2) @ columns > 0.5)[:, None] & brain
     return torch.where(pasted, masked, image)

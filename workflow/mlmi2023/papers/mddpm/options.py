@@ -25,7 +25,7 @@ class Patches(Options):
     kind: Literal["ipm", "fpm", "fpmcm"]
     ratio: tuple[Share, Share] = (0.1, 0.9)
     side: tuple[Share, Share] = (0.09, 0.18)
-    most: Count = 256
+    most: Count = 128
 
     def wrong(self) -> str:
         """Intervals rise."""

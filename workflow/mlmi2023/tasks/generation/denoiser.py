@@ -100,10 +100,7 @@ class Denoiser(pl.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
-        example = self.source(batch)
-        loss = self.loss(example)
-        self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(example.clean))
-        return loss
+        return self.loss(self.source(batch))
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Let the average follow."""
