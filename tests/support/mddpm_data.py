@@ -82,7 +82,7 @@ def job(method: str, data: Path, task=None, stage: str = "main", options=None, *
         "monitor": "" if stage == "gan" else "val_error", "mode": "min", **train,
     }  # fmt: skip
     return Job(
-        paper="mddpm", dataset="ixi", method=method, seed=1, data=data, stage=stage, task=dict(task or HEALTHY),
-        method_options={**METHODS[method], **(options or {})}, train=schedule if learned else {}, threads=1,
-        device="cpu",
+        paper="mddpm", dataset="ixi", method=method, seed=1, data=data, stage=stage,
+        task=dict(task or HEALTHY), method_options={**METHODS[method], **(options or {})}, train=schedule if learned else {},
+        threads=1, device="cpu",
     )  # fmt: skip

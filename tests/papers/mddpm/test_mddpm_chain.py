@@ -179,6 +179,24 @@ def test_slices_are_fitted_around_their_middle():
     assert fitted(volume, (6, 7)).shape == (2, 6, 7) and fitted(volume, (6, 7)).sum() == volume.sum()
 
 
+def test_anomalies_are_put_into_healthy_heads_by_name(cohorts):
+    insert = {"count": [2, 2], "radius": [8.0, 8.0], "values": [0.9]}
+    plain = Heads(job("vae", cohorts["healthy"])).head(0)
+    heads = Heads(job("intensity", cohorts["healthy"], {**ANOMALIES, "insert": insert}))
+    ill, again, other = heads.head(0), heads.head(0), heads.head(1)
+    assert np.array_equal(ill.image, again.image) and not np.array_equal(ill.lesions, other.lesions)
+    assert ill.lesions.any() and not (ill.lesions & ~ill.brain).any()
+    far = (np.abs(ill.image - plain.image) > 1e-6) & ~ill.brain
+    assert not far.any() and np.abs(ill.image - 0.9)[ill.lesions].mean() < 0.2
+
+
+def test_a_cohort_without_labels_is_one_line(cohorts, monkeypatch):
+    heads = Heads(job("intensity", cohorts["healthy"], ANOMALIES))
+    monkeypatch.setattr(type(heads.cohort), "labels", None)
+    with pytest.raises(InputError, match=r"set task\.insert"):
+        heads.head(0)
+
+
 def test_errors_count_the_brain_alone(cohorts):
     slices = HealthySlices(Heads(job("vae", cohorts["healthy"])), "val")
     image, brain = slices.take(torch.arange(2))

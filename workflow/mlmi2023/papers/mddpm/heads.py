@@ -15,6 +15,7 @@ from mlmi2023.cohorts.forms.volumes.reader import open_packed
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.core.options import options
+from mlmi2023.papers.mddpm.inserted import with_anomalies
 from mlmi2023.papers.mddpm.options import Anomalies, Healthy
 
 
@@ -77,10 +78,17 @@ class Heads:
         image = _axial(self.cohort.images(self.task.image)[row], np.float32)
         # what is darkest is 0 after scaling, inside of the brain too
         brain = ndimage.binary_fill_holes(image > 0)
-        labels = self.cohort.labels
+        labels, insert = self.cohort.labels, getattr(self.task, "insert", None)
         values = list(getattr(self.task, "lesions", ()))
         lesions = np.zeros(image.shape, bool)
-        if labels is not None and values:
+        if insert is not None:
+            image, lesions = with_anomalies(image, brain, self.spacing, insert, self.cohort.subjects[row])
+        elif values:
+            if labels is None:
+                raise InputError(
+                    f"cohort '{self.cohort.name}' has no labels of lesions; give its key 'labels', or set "
+                    "task.insert to put anomalies into healthy heads"
+                )
             lesions = np.isin(_axial(labels[row], np.int64), values)
         parts = (fitted(part, self.task.size) for part in (image, brain, lesions))
         return Head(self.cohort.subjects[row], *parts)

@@ -209,6 +209,25 @@ class Healthy(Slices):
     val_slices: Count = 128
 
 
+class Inserted(Options):
+    """Anomalies that are put into healthy heads, where there are no patients; each has a soft border.
+
+    Attributes:
+        count: in a head, drawn evenly.
+        radius: mm, drawn evenly; the largest slices are ellipses.
+        values: intensities, of which each anomaly has one.
+    """
+
+    count: tuple[Count, Count] = (1, 3)
+    radius: tuple[Positive, Positive] = (6.0, 12.0)
+    values: Annotated[list[Share], filled]
+
+    def wrong(self) -> str:
+        """Intervals rise."""
+        low = [key for key in ("count", "radius") if getattr(self, key)[0] > getattr(self, key)[1]]
+        return f"{low[0]}: the first must not be above the second" if low else ""
+
+
 class Anomalies(Slices):
     """Where anomalies are sought.
 
@@ -218,10 +237,12 @@ class Anomalies(Slices):
         median: edge of the median filter, voxels.
         component: voxels that a component must have.
         thresholds: that are tried, at quantiles of the maps of the validation split.
+        insert: for cohorts of healthy heads: anomalies are put in, and nothing else counts as one.
     """
 
     kind: Literal["anomalies"]
-    lesions: Annotated[list[Count], filled]
+    lesions: Annotated[list[Count], filled] = [1]
+    insert: Inserted | None = None
     erosion: Number = 3
     median: Count = 5
     component: Number = 7
