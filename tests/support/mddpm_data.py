@@ -81,8 +81,6 @@ def job(method: str, data: Path, task=None, stage: str = "main", options=None, *
         "steps": 4, "epoch_steps": 2, "batch": 4, "learning_rate": 0.002,
         "monitor": "" if stage == "gan" else "val_error", "mode": "min", **train,
     }  # fmt: skip
-    return Job(
-        paper="mddpm", dataset="ixi", method=method, seed=1, data=data, stage=stage,
-        task=dict(task or HEALTHY), method_options={**METHODS[method], **(options or {})}, train=schedule if learned else {},
-        threads=1, device="cpu",
-    )  # fmt: skip
+    own = {"task": dict(task or HEALTHY), "method_options": {**METHODS[method], **(options or {})}}
+    run = {"paper": "mddpm", "dataset": "ixi", "method": method, "seed": 1, "stage": stage}
+    return Job(**run, **own, data=data, train=schedule if learned else {}, threads=1, device="cpu")

@@ -32,7 +32,8 @@ def place(tmp_path):
 def files():
     for number in range(1251):
         for ending in ("t2", "seg"):
-            yield f"brats21/BraTS2021_Training_Data/BraTS2021_{number:05d}/BraTS2021_{number:05d}_{ending}.nii.gz"
+            patient = f"BraTS2021_{number:05d}"
+            yield f"brats21/BraTS2021_Training_Data/{patient}/{patient}_{ending}.nii.gz"
     for number in range(1, 31):
         for ending in ("T1W", "T2W", "FLAIR", "consensus_gt", "brainmask"):
             yield f"mslub/patient{number:02d}/patient{number:02d}_{ending}.nii.gz"

@@ -241,7 +241,7 @@ class Anomalies(Slices):
     """
 
     kind: Literal["anomalies"]
-    lesions: Annotated[list[Count], filled] = [1]
+    lesions: Annotated[tuple[Count, ...], filled] = (1,)
     insert: Inserted | None = None
     erosion: Number = 3
     median: Count = 5
