@@ -198,7 +198,8 @@ class Healthy(Slices):
     """Where networks learn, and are tested on healthy brains.
 
     Attributes:
-        folds: into which training and validation subjects are dealt; null: the cohort's split.
+        folds: into which training and validation subjects are dealt, of which seed k validates with the k-th;
+            null: the cohort's split.
         fold_seed: of the deal.
         val_slices: that are looked at while training, spread over all.
     """
