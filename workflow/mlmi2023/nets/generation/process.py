@@ -29,7 +29,7 @@ class Diffusion:
 
     def __init__(self, keys: Mapping[str, Any] | None = None) -> None:
         self.keys = options(Process, keys, "config", "process")
-        betas = dict(zip(("beta_start", "beta_end"), self.keys.betas))
+        betas: dict[str, Any] = dict(zip(("beta_start", "beta_end"), self.keys.betas))
         self._made = (SCHEDULES[self.keys.schedule], betas if self.keys.schedule == "linear" else {})
         self.kept = self.scheduler(1).alphas_cumprod.clone()
 

@@ -140,6 +140,9 @@ def plan_autoencoder(
 class Adversarial(pl.LightningModule):
     """First stage of f-AnoGAN: the critic takes a step on every batch, the generator on every few."""
 
+    rows: Tensor
+    shown: Tensor
+
     def __init__(
         self,
         net: FAnoGanNets,
@@ -161,7 +164,7 @@ class Adversarial(pl.LightningModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """Take the steps; return the critic's loss."""
         real, _ = self.slices.take(batch["row"])
-        of_generator, of_critic = self.optimizers()  # type: ignore[misc]
+        of_generator, of_critic = self.optimizers()  # type: ignore[misc, attr-defined]
         with torch.no_grad():
             made = self.net.made(self.net.codes(len(real), real.device))
         loss = self.net.critic_loss(real, made)

@@ -114,7 +114,8 @@ def _masking(runs: Runs) -> Any:
     for method, job in runs.jobs.items():
         torch.manual_seed(7)
         shown.append((runs.names[method], Masking(job.method_options.get("masking"))(image, brain)))
-    kind = {"cmap": "gray", "origin": "lower", "aspect": heads.spacing[2] / heads.spacing[1]}
+    kind: dict[str, Any] = {"cmap": "gray", "origin": "lower"}
+    kind["aspect"] = heads.spacing[2] / heads.spacing[1]
     for column, (name, masked) in zip(grid.T, shown):
         picture(column[0], masked[0, 0].numpy().T, name, vmin=0, vmax=1, **kind)
         noisy = (process.noised(2 * masked - 1, noise, level) + 1) / 2

@@ -26,7 +26,8 @@ def build(job: Job, size: Sequence[int]) -> nn.Module:
         return TimeUnet(method["net"], size)
     if model == "dae":
         return DenoisingUnet(options(Dae, own, "config", "methods"))
-    keys = options({"vae": Vae, "svae": Svae, "fanogan": FAnoGan}[model], own, "config", "methods")  # type: ignore[type-var]
+    kinds: dict[str, type[Vae | Svae | FAnoGan]] = {"vae": Vae, "svae": Svae, "fanogan": FAnoGan}
+    keys = options(kinds[model], own, "config", "methods")
     levels = len(keys.net.channels)
     if any(side % 2**levels for side in size):
         raise InputError(
