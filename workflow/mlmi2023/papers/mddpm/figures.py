@@ -42,8 +42,8 @@ def _maps(runs: Runs) -> Any:
     columns = 2 + len(runs.predictions)
     tall = shown[0].image.shape[2] * heads.spacing[2] / (shown[0].image.shape[1] * heads.spacing[1])
     figure, grid = panels(len(shown), columns, (1.7 * columns, 1.7 * tall * len(shown) + 0.3))
-    for line, head in zip(grid, shown):
-        place, top = _fullest(head), line is grid[0]
+    for number, (line, head) in enumerate(zip(grid, shown)):
+        place, top = _fullest(head), number == 0
         _grey(line[0], head, place, head.image, "T2" if top else "", aspect=aspect)
         _grey(line[1], head, place, head.lesions.astype(float), "Truth" if top else "", aspect=aspect)
         for axes, (method, folder) in zip(line[2:], runs.predictions.items()):
@@ -67,13 +67,12 @@ def _residual(runs: Runs) -> Any:
     figure, grid = panels(len(shown), 4, (8.4, 1.9 * tall * len(shown) + 1.0))
     titles = ("Scan", "Expected healthy", "Brighter or darker than expected", "Found")
     drawn = None
-    for line, head in zip(grid, shown):
+    for number, (line, head) in enumerate(zip(grid, shown)):
         place, kept = _fullest(head), read_head(folder, head)
         mask = found(kept["map"], threshold, heads.task.component)
         signed = np.where(head.brain, head.image - kept["healthy"], 0)
-        first = line is grid[0]
         for axes, image, title in zip(line, (head.image, kept["healthy"], head.image, head.image), titles):
-            _grey(axes, head, place, image, title if first else "", aspect=aspect)
+            _grey(axes, head, place, image, title if number == 0 else "", aspect=aspect)
         # the larger the difference, the less of the scan shines through
         strong = np.clip(np.abs(signed[place]).T / FAR * 1.6, 0, 0.9)
         kind = {"origin": "lower", "aspect": aspect, "interpolation": "nearest"}
@@ -102,7 +101,7 @@ def _masking(runs: Runs) -> Any:
     """A healthy slice, what each Masking Block makes of it, and the same with noise."""
     heads = Heads(runs.job)
     slices = HealthySlices(heads, "val")
-    row = len(slices.keys) // 2
+    row = int(slices.brains.flatten(1).sum(1).argmax())
     image, brain = slices.take(torch.tensor([row]))
     first = next(iter(runs.jobs.values())).method_options
     process, level = Diffusion(first.get("process")), torch.tensor([int(first.get("level", 500))])
