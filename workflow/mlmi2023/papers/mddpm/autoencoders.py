@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from mlmi2023.papers.mddpm.options import Autoencoder, Dae, Svae, Vae
 
+GROUPS = 4  # of the normalisation
+
 
 def _vae(keys: Autoencoder, size: Sequence[int]) -> VarAutoEncoder:
     return VarAutoEncoder(
@@ -17,7 +19,8 @@ def _vae(keys: Autoencoder, size: Sequence[int]) -> VarAutoEncoder:
         latent_size=keys.latent,
         channels=keys.channels,
         strides=[2] * len(keys.channels),
-        norm="batch",
+        # no statistics over a batch, whose slices may be neighbours, nor over other scanners than the tested
+        norm=("group", {"num_groups": GROUPS}),
         act="leakyrelu",
     )
 
@@ -61,7 +64,7 @@ class SequentialVae(nn.Module):
 
     def __init__(self, keys: Svae, size: Sequence[int]) -> None:
         super().__init__()
-        self.vae, self.kl = _vae(keys.net, size), keys.kl
+        self.vae, self.kl, self.slices = _vae(keys.net, size), keys.kl, keys.slices
         features = self.vae.mu.in_features
         self.reader = nn.GRU(features, keys.hidden, batch_first=True, bidirectional=True)
         self.vae.mu = nn.Linear(2 * keys.hidden, keys.net.latent)
@@ -82,9 +85,16 @@ class SequentialVae(nn.Module):
         return (found - image.flatten(0, 1)).abs().mean() + self.kl * divergence(mean, log_variance)
 
     def healthy(self, image: Tensor) -> Tensor:
-        """Return the reconstruction of the consecutive slices of one head, (S, 1, H, W)."""
-        mean, _ = self._codes(image[None])
-        return self.vae.decode_forward(mean)
+        """Return the reconstruction of the consecutive slices of one head, (S, 1, H, W).
+
+        They are read in pieces as long as those of training; the last piece ends with the head.
+        """
+        found = torch.empty_like(image)
+        for start in range(0, len(image), self.slices):
+            own = slice(max(0, min(start, len(image) - self.slices)), start + self.slices)
+            mean, _ = self._codes(image[None, own])
+            found[own] = self.vae.decode_forward(mean)
+        return found
 
 
 class DenoisingUnet(nn.Module):
@@ -92,7 +102,9 @@ class DenoisingUnet(nn.Module):
 
     def __init__(self, keys: Dae) -> None:
         super().__init__()
-        self.unet = BasicUNet(2, 1, 1, keys.net.features, norm="batch", upsample="deconv")
+        self.unet = BasicUNet(
+            2, 1, 1, keys.net.features, norm=("group", {"num_groups": GROUPS}), upsample="deconv"
+        )
         self.cells, self.spread = keys.noise.cells, keys.noise.spread
 
     def noised(self, image: Tensor, brain: Tensor) -> Tensor:

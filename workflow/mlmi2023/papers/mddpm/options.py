@@ -96,6 +96,10 @@ class Autoencoder(Options):
     channels: Counts = (32, 64, 128, 256)
     latent: Count = 128
 
+    def wrong(self) -> str:
+        """Channels divide into the groups of the normalisation."""
+        return "" if all(count % 4 == 0 for count in self.channels) else "channels must be multiples of 4"
+
 
 class Vae(Options):
     """VAE (Baur et al.); ``kl``: weight of the divergence beside the mean absolute error."""
@@ -133,6 +137,10 @@ class DaeNet(Options):
     """MONAI's basic U-Net; channels of the five levels, and of the last one on the way up."""
 
     features: tuple[Count, Count, Count, Count, Count, Count] = (32, 64, 128, 256, 512, 32)
+
+    def wrong(self) -> str:
+        """Features divide into the groups of the normalisation."""
+        return "" if all(count % 4 == 0 for count in self.features) else "features must be multiples of 4"
 
 
 class Dae(Options):
