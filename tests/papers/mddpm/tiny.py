@@ -7,7 +7,7 @@ CONFIG = """
 cohorts:
   brain_slabs_t1:
     split: {train: 3, val: 2, test: 3}
-    preprocess: {grid: {shape: [32, 40, 6], spacing: [6.0, 6.0, 3.0]}}
+    preprocess: {grid: {shape: [32, 40, 8], spacing: [6.0, 6.0, 2.2]}}
 overrides:
   mddpm:
     datasets:
