@@ -49,7 +49,8 @@ def files():
 
 
 def test_the_paper_scale_says_what_is_missing_and_is_planned_from_empty_files(place):
-    keys = ["-n", "mddpm", "--config", "scale=paper", "papers=[mddpm]", "seeds=[0]"]
+    (place / "one.yaml").write_text("scale: paper\npapers: [mddpm]\nseeds: [0]\n")
+    keys = ["-n", "mddpm", "--configfile", "one.yaml"]
     run = snakemake(place, *keys)
     said = run.stdout + run.stderr
     assert run.returncode != 0 and ("IXI is missing" in said or "BraTS" in said or "MSLUB" in said)
