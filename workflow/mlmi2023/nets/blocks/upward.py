@@ -114,9 +114,9 @@ class DirectDecoder(nn.Module):
             field_scale: 1, or 1/2 to predict the field at half size.
         """
         super().__init__()
-        self.shape, self.half = tuple(shape), field_scale < 1
+        self.shape, self.halved = tuple(shape), field_scale < 1
         self.up = UpPath(channels, skip)
-        if self.half:
+        if self.halved:
             self.field = FieldLayer(self.up.outputs)
         else:
             self.pair = ConvUnit(2, head_channels)
@@ -127,6 +127,6 @@ class DirectDecoder(nn.Module):
         """Return the displacement (B, 3, X, Y, Z)."""
         pair = torch.cat((moving, fixed), dim=1)
         deep = self.up(maps, pair)
-        if self.half:
+        if self.halved:
             return resize_displacement(self.field(deep), self.shape)
         return self.field(self.last(deep, self.pair(pair)))

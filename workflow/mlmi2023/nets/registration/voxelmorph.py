@@ -39,12 +39,12 @@ class VoxelMorph(nn.Module):
         super().__init__()
         if len(up) != len(down):
             raise ValueError(f"up has {len(up)} entries and down {len(down)}: they must be as many")
-        self.shape, self.stride, self.half = tuple(shape), 2 ** len(down), field_scale < 1
+        self.shape, self.stride, self.halved = tuple(shape), 2 ** len(down), field_scale < 1
         ends = [2, *down]
         self.down = nn.ModuleList(Conv3(i, o, stride=2) for i, o in zip(ends, down))
         wide = [down[-1], *(u + s for u, s in zip(up, reversed(ends[:-1])))]
         self.up = nn.ModuleList(Conv3(i, o) for i, o in zip(wide, up))
-        last = up[-1] if self.half else wide[-1]
+        last = up[-1] if self.halved else wide[-1]
         self.full = nn.ModuleList(Conv3(i, o) for i, o in zip([last, *full], full))
         self.field = FieldLayer(full[-1])
 
@@ -56,10 +56,10 @@ class VoxelMorph(nn.Module):
         deep = skips.pop()
         for layer in self.up:
             deep = F.leaky_relu(layer(deep), 0.2)
-            if len(skips) > 1 or not self.half:
+            if len(skips) > 1 or not self.halved:
                 deep = F.interpolate(deep, scale_factor=2, mode="nearest")
                 deep = torch.cat((deep, skips.pop()), dim=1)
         for layer in self.full:
             deep = F.leaky_relu(layer(deep), 0.2)
         field = self.field(deep)
-        return resize_displacement(field, self.shape) if self.half else field
+        return resize_displacement(field, self.shape) if self.halved else field

@@ -87,14 +87,14 @@ class _Step(nn.Module):
 
     def __init__(self, inputs: int, width: int, half: bool) -> None:
         super().__init__()
-        self.half = half
+        self.halved = half
         self.pair = ConvUnit(2, inputs, stride=2 if half else 1)
         self.up = UpBlock(inputs, inputs, width)
         self.field = FieldLayer(width)
 
     def forward(self, half: Tensor, warped: Tensor, fixed: Tensor) -> Tensor:
         field = self.field(self.up(half, self.pair(torch.cat((warped, fixed), dim=1))))
-        return resize_displacement(field, tuple(fixed.shape[2:])) if self.half else field
+        return resize_displacement(field, tuple(fixed.shape[2:])) if self.halved else field
 
 
 class TimeVaryingDecoder(nn.Module):
