@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-import torch
 
 from mlmi2023.papers.hifi_diff.modulation import ResidualBlock
 

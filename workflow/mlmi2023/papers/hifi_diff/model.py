@@ -25,7 +25,7 @@ class HiFE(nn.Module):
 
     def forward(self, pair: Tensor, offset: Tensor) -> list[Tensor]:
         """Return x_cond, a map for each block, of slices (B, 2, H, W) and offsets k (B,)."""
-        return self.branch(pair, self.index(offset[:, None]))
+        return self.branch(pair, self.index(offset[:, None]))  # type: ignore[no-any-return]
 
 
 class HiFiDiff(nn.Module):
@@ -50,11 +50,15 @@ class HiFiDiff(nn.Module):
         """Return what is the same at every timestep, for slices (B, 2, H, W) and offsets (B,)."""
         return pair.new_zeros(len(pair), 0), self.hife(pair, offset)
 
-    def forward(self, x: Tensor, t: Tensor, conditions: tuple[Tensor, Sequence[Tensor]]) -> Tensor:
+    def denoise(self, noisy: Tensor, level: Tensor, conditions: tuple[Tensor, Sequence[Tensor]]) -> Tensor:
         """Return the noise that is predicted in x_t (B, 1, H, W) at timesteps t (B,)."""
         index, maps = conditions
-        embedding = torch.cat([index, self.time(get_timestep_embedding(t, EMBEDDING))], dim=1)
-        return self.head(self.branch(x, embedding, maps)[-1])
+        embedding = torch.cat([index, self.time(get_timestep_embedding(level, EMBEDDING))], dim=1)
+        return self.head(self.branch(noisy, embedding, maps)[-1])  # type: ignore[no-any-return]
+
+    def forward(self, noisy: Tensor, level: Tensor, pair: Tensor, offset: Tensor) -> Tensor:
+        """Return eps_theta(x_t, t, F_phi(x^i, x^(i+1), k)) of Eq. 5."""
+        return self.denoise(noisy, level, self.conditions(pair, offset))
 
 
 class WithoutHiFE(HiFiDiff):
