@@ -8,7 +8,7 @@ from mlmi2023.physics.slice_profile import SliceOperator
 
 
 def lowpass(count: int, places: np.ndarray, factor: float, taps: int) -> SliceOperator:
-    """Return the operator that keeps what ``factor`` times fewer samples can hold, and reads it at ``places``.
+    """Return the operator that keeps what ``factor`` times fewer samples can hold, read at ``places``.
 
     The filter is a windowed sinc (Hamming) whose cut-off is the Nyquist frequency after decimation. It is
     symmetric, so that nothing is shifted; beyond both ends the outer samples hold on.

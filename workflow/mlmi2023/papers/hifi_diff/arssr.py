@@ -43,9 +43,7 @@ class ArSSR(nn.Module):
         depth: its layers.
     """
 
-    def __init__(
-        self, width: int, blocks: int, layers: int, growth: int, hidden: int, depth: int
-    ) -> None:
+    def __init__(self, width: int, blocks: int, layers: int, growth: int, hidden: int, depth: int) -> None:
         super().__init__()
         self.trunk = DenseTrunk(width, blocks, layers, growth)
         self.voxel = Perceptron(width + 1, hidden, depth)

@@ -1,6 +1,7 @@
 """The U-Net that both branches are (Sect. 2.2): residual blocks on levels, each modulated from outside."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,8 @@ from mlmi2023.papers.hifi_diff.modulation import ResidualBlock
 class Branch(nn.Module):
     """An hourglass of residual blocks; what each of them makes is one map of the pyramid.
 
-    Down: ``blocks`` blocks on a level, then a convolution with a stride of 2. Up: the level below, doubled and
-    convolved, beside what this level had on the way down, and again ``blocks`` blocks.
+    Down: ``blocks`` blocks on a level, then a convolution with a stride of 2. Up: the level below, doubled
+    and convolved, beside what this level had on the way down, and again ``blocks`` blocks.
 
     Args:
         inputs: channels of the image.
@@ -43,13 +44,9 @@ class Branch(nn.Module):
         self.down = nn.ModuleList(
             nn.ModuleList(block(width, width) for _ in range(blocks)) for width in widths
         )
-        self.shrink = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(widths[:-1], widths[1:])
-        )
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(widths))
         upward = list(widths[-2::-1])
-        self.grow = nn.ModuleList(
-            nn.Conv2d(a, b, 3, padding=1) for a, b in zip(list(widths)[:0:-1], upward)
-        )
+        self.grow = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(list(widths)[:0:-1], upward))
         self.up = nn.ModuleList(
             nn.ModuleList(block(2 * width if n == 0 else width, width) for n in range(blocks))
             for width in upward

@@ -1,6 +1,7 @@
 """DeepResolve (Chaudhari et al. 2018): a 3D network that mends interpolated rows, one for each factor."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +11,12 @@ from mlmi2023.papers.hifi_diff.trunk import quiet
 
 
 class DeepResolve(nn.Module):
-    """``layers`` convolutions of 3 x 3 x 3 voxels with ReLU between them; the answer is added to the input."""
+    """``layers`` convolutions of 3 x 3 x 3 voxels, ReLU between them; the answer is added to the input."""
 
     def __init__(self, width: int, layers: int) -> None:
         super().__init__()
         sizes = [1, *[width] * (layers - 1), 1]
-        self.layers = nn.ModuleList(nn.Conv3d(a, b, 3, padding=1) for a, b in zip(sizes, sizes[1:]))
+        self.layers = nn.ModuleList(nn.Conv3d(a, b, 3, padding=1) for a, b in pairwise(sizes))
         for layer in self.layers[:-1]:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # type: ignore[arg-type]
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]

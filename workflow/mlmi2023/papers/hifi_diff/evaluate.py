@@ -4,9 +4,9 @@ A method's ``kind`` is
 
 ``learned``        a network that fills rows (``model: hifi_diff``, ``no_hife``, ``deepresolve``, ``metasr``,
                    ``arssr``), or ``segmenter``, the frozen one that finds tissues for all others;
-``redrawn``        diffusion with the weights of the method ``of``, drawn in another way; with the key ``curve``
-                   it fills some rows with several numbers of steps in the place of whole volumes;
-``interpolation``  ``by`` linear; ``nearest``, the floor, puts the nearest thick slice in the place of each row;
+``redrawn``        diffusion with the weights of the method ``of``, drawn in another way; with the key
+                   ``curve`` some rows with several numbers of steps, in the place of whole volumes;
+``interpolation``  ``by`` linear; ``nearest``, the floor: the nearest thick slice in the place of each row;
 ``truth``          the ceiling: the true rows, as rounded as all results are.
 """
 
@@ -42,18 +42,19 @@ ROWS = Scoring(1.0, images=lambda part, rows: rows, metrics=("psnr", "ssim"), di
 
 
 class Item(NamedTuple):
-    """A test volume at a factor."""
+    """Rows of a test volume at a factor."""
 
     index: int
     factor: int
+    rows: Tensor
 
 
 def predict(job: Job, weights: Path | None, out: Path) -> None:
     """Fill the rows of all test volumes; see :func:`mlmi2023.tasks.restoration.enhance`.
 
-    ``<subject>_x<r>.npz`` holds ``volume``, the covered rows (R, H, W) float16, of the first test volume alone;
-    ``measures.npz`` what :class:`~mlmi2023.papers.hifi_diff.measures.Measures` found. The segmenter writes
-    tissues (:func:`~mlmi2023.papers.hifi_diff.segmenter.predict_segmenter`).
+    ``<subject>_x<r>.npz`` holds ``volume``, the covered rows (R, H, W) float16, of the first test volume
+    alone; ``measures.npz`` what :class:`~mlmi2023.papers.hifi_diff.measures.Measures` found. The segmenter
+    writes tissues (:func:`~mlmi2023.papers.hifi_diff.segmenter.predict_segmenter`).
 
     Raises:
         InputError: an unknown kind, missing weights, or a cohort that does not serve.
@@ -69,7 +70,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     restore: Callable[[Any], Any]
     if options.get("curve"):
         restore = _by_steps(job, weights, volumes, found)
-        targets, scoring = list(_few_rows(job, volumes)), ROWS
+        targets, scoring = list(few_rows(job, volumes)), ROWS
     else:
         fill = _filler(job, weights, volumes, kind)
 
@@ -126,7 +127,7 @@ def _volumes(job: Job, volumes: Volumes) -> Iterator[Target]:
     for index in tested:
         for factor in factors:
             yield Target(
-                Item(index, factor),
+                Item(index, factor, torch.arange(len(volumes.thick(factor).places()))),
                 f"{volumes.name(index)}_x{factor}",
                 volumes.name(index),
                 {"volume": setting_name({"scale": f"x{factor}"})},
@@ -138,7 +139,7 @@ def _volumes(job: Job, volumes: Volumes) -> Iterator[Target]:
 def _filler(job: Job, weights: Path | None, volumes: Volumes, kind: str) -> Callable[[Item], Tensor]:
     """Return what fills all covered rows of a volume."""
     if kind == "truth":
-        return lambda item: volumes.truth(*item)
+        return lambda item: volumes.truth(item.index, item.factor)
     options = job.method_options
     net: Any = None
     device = torch.device("cpu")
@@ -150,28 +151,24 @@ def _filler(job: Job, weights: Path | None, volumes: Volumes, kind: str) -> Call
         fill = sampler_of(options, job.seed) if options["model"] in MODELS else regressed
 
     def made(item: Item) -> Tensor:
-        stack = volumes.stack(*item).to(device)
-        rows = torch.arange(item.factor * (len(stack) - 1), device=device)
-        return fill(net, stack, item.factor, rows, volumes.name(item.index)).cpu()
+        stack = volumes.stack(item.index, item.factor).to(device)
+        return fill(net, stack, item.factor, item.rows.to(device), volumes.name(item.index)).cpu()
 
     return made
 
 
-def _chosen(volumes: Volumes, options: Any) -> Tensor:
-    curve = options["curve"]
-    return spread(volumes.thick(curve["factor"]).between(), curve["rows"])
-
-
-def _few_rows(job: Job, volumes: Volumes) -> Iterator[Target]:
+def few_rows(job: Job, volumes: Volumes) -> Iterator[Target]:
+    """Yield the rows that are filled with each number of steps, by the key ``curve``."""
     curve = job.method_options["curve"]
-    rows, factor = _chosen(volumes, job.method_options), curve["factor"]
+    factor = curve["factor"]
+    rows = spread(volumes.thick(factor).between(), curve["rows"])
     settings = {
         f"steps{steps}": setting_name({"scale": f"x{factor}", "steps": steps}) for steps in curve["steps"]
     }
     for index in volumes.indices("test")[: curve["volumes"]]:
-        truth = volumes.truth(index, factor)[rows]
-        name = volumes.name(index)
-        yield Target(Item(index, factor), f"{name}_steps", name, settings, lambda truth=truth: truth, keep=False)
+        truth, name = volumes.truth(index, factor)[rows], volumes.name(index)
+        item = Item(index, factor, rows)
+        yield Target(item, f"{name}_steps", name, settings, lambda truth=truth: truth, keep=False)
 
 
 def _by_steps(
@@ -180,12 +177,11 @@ def _by_steps(
     """Return what fills some rows with each number of steps, and keeps what a row takes."""
     net, device = ready(job, build_net(job), weights)
     options = job.method_options
-    rows = _chosen(volumes, options).to(device)
     base: Sampler = sampler_of(options, job.seed)
 
     def restore(item: Item) -> dict[str, Tensor]:
         made, case = {}, volumes.name(item.index)
-        stack = volumes.stack(*item).to(device)
+        stack, rows = volumes.stack(item.index, item.factor).to(device), item.rows.to(device)
         for steps in options["curve"]["steps"]:
             begun = time.perf_counter()
             made[f"steps{steps}"] = replace(base, steps=steps)(net, stack, item.factor, rows, case).cpu()

@@ -24,8 +24,8 @@ SEGMENTER = "segmenter"
 def flicker(made: Tensor, truth: Tensor) -> float:
     """Return how much the error changes from row to row: root mean square, in hundredths of the range.
 
-    Errors that follow the anatomy change little; those of rows that are made apart from their neighbours jump,
-    and cuts across the rows show stripes.
+    Errors that follow the anatomy change little; those of rows that are made apart from their neighbours
+    jump, and cuts across the rows show stripes.
 
     Args:
         made: (R, H, W) in [0, 1], R at least 2.
@@ -77,5 +77,7 @@ class Measures:
 def read_measures(folder: Any) -> Iterator[Value]:
     """Yield what :meth:`Measures.arrays` kept."""
     found = read_arrays(folder / FILE)
-    for metric, case, setting, value in zip(*(found[k].tolist() for k in ("metric", "case", "setting", "value"))):
+    for metric, case, setting, value in zip(
+        *(found[k].tolist() for k in ("metric", "case", "setting", "value"))
+    ):
         yield Value(metric, value, case, setting=setting)

@@ -83,8 +83,8 @@ class Blocks(Dataset):
             thick = volumes.thick(factor)
             if thick.count < slices or (rows or 0) > factor * (slices - 1):
                 raise InputError(
-                    f"config keys train.slices ({slices}) and train.rows ({rows}) do not fit factor {factor}, of "
-                    f"which a volume has {thick.count} slices; lower them"
+                    f"config keys train.slices ({slices}) and train.rows ({rows}) do not fit factor {factor}; "
+                    f"lower them: a volume has {thick.count} slices so thick"
                 )
 
     def __len__(self) -> int:
@@ -93,8 +93,8 @@ class Blocks(Dataset):
     def __getitem__(self, index: int) -> dict[str, dict[str, Tensor]]:
         """Return blocks by name of the factor, or one under an empty name.
 
-        A block has ``stack`` (m, h, w), ``places`` (n,) in thick slices from its first, ``truth`` (n, h, w) and
-        ``factor``.
+        A block has ``stack`` (m, h, w), ``places`` (n,) in thick slices from its first, ``truth`` (n, h, w)
+        and ``factor``.
         """
         if self.apart:
             return {str(factor): self._block(index, factor) for factor in self.factors}
@@ -136,7 +136,7 @@ class Held(Dataset):
         return len(self.items)
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        """Return ``volume`` and ``factor`` (numbers), ``stack`` (M, H, W), ``rows`` (n,), ``truth`` (n, H, W)."""
+        """Return ``volume``, ``factor``, ``stack`` (M, H, W), ``rows`` (n,) and ``truth`` (n, H, W)."""
         index, factor = self.items[number]
         rows = spread(self.volumes.thick(factor).between(), self.count)
         return {

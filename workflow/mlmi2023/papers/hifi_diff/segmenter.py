@@ -111,8 +111,8 @@ def segment(net: nn.Module, volume: Tensor) -> Tensor:
 def predict_segmenter(job: Job, weights: Path | None, out: Path) -> None:
     """Write the tissues that the network finds in each test volume.
 
-    ``<subject>.npz`` holds ``whole`` (N, H, W) and, for each tested factor, ``x<r>``: what it finds in the rows
-    that thick slices cover, when it sees no others, as it will see the filled ones.
+    ``<subject>.npz`` holds ``whole`` (N, H, W) and, for each tested factor, ``x<r>``: what it finds in the
+    rows that thick slices cover, when it sees no others, as it will see the filled ones.
     """
     volumes = Volumes(job)
     net, device = ready(job, build_segmenter(job.task), weights)
@@ -124,4 +124,3 @@ def predict_segmenter(job: Job, weights: Path | None, out: Path) -> None:
                 found[f"x{factor}"] = segment(net, volumes.truth(index, factor).to(device))
             arrays = {name: labels.cpu().numpy() for name, labels in found.items()}
             np.savez_compressed(part / f"{volumes.name(index)}.npz", **arrays)  # type: ignore[arg-type]
-

@@ -75,9 +75,10 @@ def thick_slices(rows: int, factor: int, kind: str, width: float) -> Thick:
     Args:
         rows: N.
         factor: r.
-        kind: ``box``: a slice is the mean over its thickness, of the rows joined by straight lines; ``fir``:
-            rows are low-passed and every r-th is kept.
-        width: of the box in spacings of thick slices: 1 side by side, 0 a row as it is; or taps of the filter.
+        kind: ``box``: a slice is the mean over its thickness, of the rows joined by straight lines;
+            ``fir``: rows are low-passed and every r-th is kept.
+        width: of the box in spacings of thick slices (1: side by side, 0: a row as it is), or the
+            filter's taps.
 
     Raises:
         InputError: fewer than two slices fit.
@@ -87,8 +88,8 @@ def thick_slices(rows: int, factor: int, kind: str, width: float) -> Thick:
     count = (rows - 1 - 2 * margin) // factor + 1
     if rows <= 2 * margin or count < 2:
         raise InputError(
-            f"config key task.factors has {factor}, but {rows} rows hold no two slices so thick; use a smaller "
-            "factor or larger volumes"
+            f"config key task.factors has {factor}, but {rows} rows hold no two slices so thick; use a "
+            "smaller factor or larger volumes"
         )
     first = (rows - 1 - factor * (count - 1)) // 2
     places = first + factor * np.arange(count)

@@ -10,7 +10,9 @@ class DenseBlock(nn.Module):
 
     def __init__(self, width: int, growth: int, layers: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Conv3d(width + i * growth, growth, 3, padding=1) for i in range(layers))
+        self.layers = nn.ModuleList(
+            nn.Conv3d(width + i * growth, growth, 3, padding=1) for i in range(layers)
+        )
         self.mix = nn.Conv3d(width + layers * growth, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -33,13 +35,9 @@ class DenseTrunk(nn.Module):
 
     def __init__(self, width: int, blocks: int, layers: int, growth: int) -> None:
         super().__init__()
-        self.shallow = nn.Sequential(
-            nn.Conv3d(1, width, 3, padding=1), nn.Conv3d(width, width, 3, padding=1)
-        )
+        self.shallow = nn.Sequential(nn.Conv3d(1, width, 3, padding=1), nn.Conv3d(width, width, 3, padding=1))
         self.blocks = nn.ModuleList(DenseBlock(width, growth, layers) for _ in range(blocks))
-        self.mix = nn.Sequential(
-            nn.Conv3d(blocks * width, width, 1), nn.Conv3d(width, width, 3, padding=1)
-        )
+        self.mix = nn.Sequential(nn.Conv3d(blocks * width, width, 1), nn.Conv3d(width, width, 3, padding=1))
 
     def forward(self, stack: Tensor) -> Tensor:
         """Return the features."""

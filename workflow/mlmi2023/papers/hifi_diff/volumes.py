@@ -18,8 +18,9 @@ class Volumes:
     """A packed cohort as the paper's methods see it.
 
     Args:
-        job: whose ``data`` is the cohort; ``task`` has ``modality``, ``plane`` (of the slices), ``profile`` (how
-            thick slices are formed) and ``tissues``: name -> label values, single or [first, last].
+        job: whose ``data`` is the cohort; ``task`` has ``modality``, ``plane`` (of the slices),
+            ``profile`` (how thick slices are formed) and ``tissues``: name -> label values, single or
+            [first, last].
 
     Attributes:
         rows: N, along the thick axis.
@@ -81,8 +82,8 @@ class Volumes:
         given = self.packed.labels
         if given is None:
             raise InputError(
-                f"cohort '{self.packed.name}' has no labels; give it some, or take the method 'segmenter' and "
-                "every key 'uses' that names it out of the config"
+                f"cohort '{self.packed.name}' has no labels; give it some, or take the method 'segmenter' "
+                "and every key 'uses' that names it out of the config"
             )
         own = self._cut(given[index], where)
         made = np.zeros(own.shape, np.uint8)
@@ -97,5 +98,3 @@ class Volumes:
 def _spread(item: Any) -> range:
     first, last = (item, item) if isinstance(item, int) else item
     return range(first, last + 1)
-
-
