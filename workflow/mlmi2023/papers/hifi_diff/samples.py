@@ -83,7 +83,7 @@ class Blocks(Dataset):
             thick = volumes.thick(factor)
             if thick.count < slices or (rows or 0) > factor * (slices - 1):
                 raise InputError(
-                    f"config keys train.slices ({slices}) and train.rows ({rows}) do not fit factor {factor}; "
+                    f"config keys train.slices ({slices}), train.rows ({rows}) do not fit factor {factor}; "
                     f"lower them: a volume has {thick.count} slices so thick"
                 )
 
