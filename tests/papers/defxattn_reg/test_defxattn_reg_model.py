@@ -13,6 +13,7 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.nets.blocks.conv3 import Conv3
 from mlmi2023.nets.registration.builders import parameter_count
 from mlmi2023.papers.defxattn_reg.attention import WindowCrossAttention
+from mlmi2023.papers.defxattn_reg.decoders import BSplineDecoder
 from mlmi2023.papers.defxattn_reg.encoders import CrossAttentionEncoder
 from mlmi2023.papers.defxattn_reg.gradcam import last_convolutions
 from mlmi2023.papers.defxattn_reg.model import build_net, on_meta
@@ -374,3 +375,40 @@ def test_split_convolution_is_the_convolution(size, stride):
 def test_wrong_options_are_named(options, says):
     with pytest.raises(InputError, match=says):
         build_net(options, TINY)
+
+
+def test_control_points_take_the_features_of_their_own_place():
+    """Features that are the place itself come out as they are in place, and voxels off when stretched."""
+    shape, found = (16, 24, 16), {}
+    axis = torch.arange(12) * 2 + 0.5  # centres of voxels of half size, in voxels along the second axis
+    half = axis.view(1, 1, 1, -1, 1).expand(1, 8, 8, 12, 8)
+    for lattice in ("stretched", "in_place"):
+        decoder = BSplineDecoder((16, 32), shape, spacing=4, lattice=lattice)
+        true = decoder.spline.points(1).clamp(0.5, 22.5)  # beyond the features' centres the border counts
+        found[lattice] = (decoder._on_lattice(half)[0, 0, 2, :, 2] - true).abs().max().item()
+    assert found["in_place"] < 1e-4 < 2 < found["stretched"]
+
+
+def test_control_points_know_how_the_field_is_enlarged():
+    decoder = BSplineDecoder((16, 32), (16, 24, 16), spacing=2, integration_scale=0.5, lattice="in_place")
+    assert decoder.spline.spacing == (1, 1, 1) and decoder.spline.shape == (8, 12, 8)
+    # the last voxel of the coarse field is the last of the full one
+    assert decoder.places[0, 0, 12, 0, 1].item() == pytest.approx((2 * 23 + 1) / 24 - 1)
+
+
+@pytest.mark.parametrize("head", ["direct", "time_varying"])
+def test_decoders_at_half_size_answer_at_full_size(head):
+    steps = {"steps": 2} if head == "time_varying" else {}
+    options = {
+        "encoder": {
+            "kind": "self_attention",
+            "embed": 8,
+            "depths": [1, 1],
+            "heads": [1, 1],
+            "window": [2, 2, 2],
+        },
+        "decoder": {"kind": head, "head_channels": 4, "skip": "strided", "field_scale": 0.5, **steps},
+    }
+    torch.manual_seed(0)
+    net = build_net(options, (16, 24, 16))
+    assert net(*torch.rand(2, 1, 1, 16, 24, 16)).shape == (1, 3, 16, 24, 16)

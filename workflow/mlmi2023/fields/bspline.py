@@ -78,3 +78,7 @@ class CubicBSplineUpsample(nn.Module):
                 # The contracted axis comes back last, so after all turns the order is as before.
                 dense = torch.tensordot(dense, self.get_buffer(f"basis_{axis}"), dims=([2], [1]))
         return dense
+
+    def points(self, axis: int) -> Tensor:
+        """Return where the control points of an axis lie, in voxels (lattice,); the ends lie outside."""
+        return (torch.arange(self.lattice[axis]) - 1.0) * self.spacing[axis]

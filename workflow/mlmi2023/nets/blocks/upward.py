@@ -6,16 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.fields.displacement import resize_displacement
 from mlmi2023.nets.blocks.conv3 import Conv3
 
 
 class ConvUnit(nn.Sequential):
     """3 x 3 x 3 convolution, instance norm, leaky ReLU."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         """Make the unit; the norm makes a bias of the convolution idle, so it has none."""
         super().__init__(
-            Conv3(inputs, outputs, bias=False),
+            Conv3(inputs, outputs, stride=stride, bias=False),
             nn.InstanceNorm3d(outputs),
             nn.LeakyReLU(0.01),
         )
@@ -59,19 +60,26 @@ class FieldLayer(Conv3):
 class UpPath(nn.Module):
     """From the encoder's levels to half of the image size: 192, 96, 48 channels at the paper's sizes.
 
-    The last block takes its skip from a convolution of the average-pooled pair of images.
+    The last block takes its skip from the pair of images, which TransMorph pools before a convolution. What
+    the pooling takes away on a coarse grid, a convolution of stride 2 sees.
     """
 
-    def __init__(self, channels: Sequence[int]) -> None:
-        """Make one block for each level of ``channels`` (shallow to deep)."""
+    def __init__(self, channels: Sequence[int], skip: str = "pooled") -> None:
+        """Make one block for each level of ``channels`` (shallow to deep).
+
+        Args:
+            channels: of the encoder's levels.
+            skip: ``pooled`` or ``strided``, how the pair of images gets to half its size.
+        """
         super().__init__()
         self.outputs = channels[0] // 2
         shallow = [self.outputs, *channels]
         self.blocks = nn.ModuleList(
             UpBlock(shallow[i + 1], shallow[i], shallow[i]) for i in reversed(range(len(channels)))
         )
-        self.pool = nn.AvgPool3d(3, stride=2, padding=1)
-        self.pair = ConvUnit(2, self.outputs)
+        pooled = {"pooled": True, "strided": False}[skip]
+        self.pool = nn.AvgPool3d(3, stride=2, padding=1) if pooled else nn.Identity()
+        self.pair = ConvUnit(2, self.outputs, stride=1 if pooled else 2)
 
     def forward(self, maps: Sequence[Tensor], pair: Tensor) -> Tensor:
         """Return (B, outputs, X/2, Y/2, Z/2) from ``maps`` (shallow to deep) and the pair (B, 2, X, Y, Z)."""
@@ -83,18 +91,42 @@ class UpPath(nn.Module):
 
 
 class DirectDecoder(nn.Module):
-    """One more block at full size and a convolution: TransMorph's head, with no integration."""
+    """One more block at full size and a convolution: TransMorph's head, with no integration.
 
-    def __init__(self, channels: Sequence[int], shape: Sequence[int], head_channels: int = 16) -> None:
-        """Make the decoder; ``head_channels`` is the width at full size."""
+    With a ``field_scale`` of 1/2 the convolution follows at half size and its field is enlarged.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        shape: Sequence[int],
+        head_channels: int = 16,
+        skip: str = "pooled",
+        field_scale: float = 1.0,
+    ) -> None:
+        """Make the decoder.
+
+        Args:
+            channels: of the encoder's levels.
+            shape: size of the images.
+            head_channels: width at full size.
+            skip: see :class:`UpPath`.
+            field_scale: 1, or 1/2 to predict the field at half size.
+        """
         super().__init__()
-        self.shape = tuple(shape)
-        self.up = UpPath(channels)
-        self.pair = ConvUnit(2, head_channels)
-        self.last = UpBlock(self.up.outputs, head_channels, head_channels)
-        self.field = FieldLayer(head_channels)
+        self.shape, self.half = tuple(shape), field_scale < 1
+        self.up = UpPath(channels, skip)
+        if self.half:
+            self.field = FieldLayer(self.up.outputs)
+        else:
+            self.pair = ConvUnit(2, head_channels)
+            self.last = UpBlock(self.up.outputs, head_channels, head_channels)
+            self.field = FieldLayer(head_channels)
 
     def forward(self, maps: Sequence[Tensor], moving: Tensor, fixed: Tensor) -> Tensor:
         """Return the displacement (B, 3, X, Y, Z)."""
         pair = torch.cat((moving, fixed), dim=1)
-        return self.field(self.last(self.up(maps, pair), self.pair(pair)))
+        deep = self.up(maps, pair)
+        if self.half:
+            return resize_displacement(self.field(deep), self.shape)
+        return self.field(self.last(deep, self.pair(pair)))

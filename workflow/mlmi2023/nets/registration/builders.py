@@ -61,8 +61,8 @@ def build_registration_net(options: Mapping[str, Any], shape: Sequence[int]) -> 
     Args:
         options: ``kind`` (``voxelmorph`` or ``transmorph``) and arguments of
             :class:`~mlmi2023.nets.registration.voxelmorph.VoxelMorph` or of TransMorph's encoder
-            (:class:`~mlmi2023.nets.blocks.swin_pyramid.SelfAttentionEncoder`) and, as ``head_channels``, of
-            its decoder (:class:`~mlmi2023.nets.blocks.upward.DirectDecoder`).
+            (:class:`~mlmi2023.nets.blocks.swin_pyramid.SelfAttentionEncoder`) and, as ``head_channels``,
+            ``skip``, ``field_scale``, of its decoder (:class:`~mlmi2023.nets.blocks.upward.DirectDecoder`).
         shape: image size (X, Y, Z).
 
     Returns:
@@ -83,7 +83,7 @@ def build_registration_net(options: Mapping[str, Any], shape: Sequence[int]) -> 
         from mlmi2023.nets.blocks.swin_pyramid import PATCH, SelfAttentionEncoder
         from mlmi2023.nets.blocks.upward import DirectDecoder
 
-        head = {"head_channels": own.pop("head_channels")} if "head_channels" in own else {}
+        head = {key: own.pop(key) for key in ("head_channels", "skip", "field_scale") if key in own}
         inner = _padded(shape, PATCH * 2 ** (len(own.get("depths", (0,) * 4)) - 1))
         encoder = _make(SelfAttentionEncoder, shape=inner, **own)
         decoder = _make(DirectDecoder, channels=encoder.channels, shape=inner, **head)

@@ -6,15 +6,20 @@ from mlmi2023.core.conditions import Amount, Count, Counts, Positive, Share
 from mlmi2023.core.options import Options
 
 Window = tuple[Count, Count, Count]
+#: Half size, for coarse grids on a CPU, or full.
+FieldScale = Literal[0.5, 1, 1.0]
+#: How the pair of images gets to half its size for a skip.
+ImageSkip = Literal["pooled", "strided"]
 
 
 class VoxelMorph(Options):
-    """VoxelMorph; channels of the levels down and up, and of the convolutions at full size."""
+    """VoxelMorph; channels of the levels down and up, and of the convolutions at the field's size."""
 
     kind: Literal["voxelmorph"]
     down: Counts = (16, 32, 32, 32)
     up: Counts = (32, 32, 32, 32)
     full: Counts = (32, 16, 16)
+    field_scale: FieldScale = 1.0
 
 
 class SelfAttention(Options):
@@ -40,6 +45,8 @@ class TransMorph(SelfAttention):
 
     kind: Literal["transmorph"]
     head_channels: Count = 16
+    skip: ImageSkip = "pooled"
+    field_scale: FieldScale = 1.0
 
 
 class LapIrn(Options):

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.fields.displacement import resize_displacement
 from mlmi2023.nets.blocks.conv3 import Conv3
 from mlmi2023.nets.blocks.upward import FieldLayer
 
@@ -23,6 +24,7 @@ class VoxelMorph(nn.Module):
         down: Sequence[int] = (16, 32, 32, 32),
         up: Sequence[int] = (32, 32, 32, 32),
         full: Sequence[int] = (32, 16, 16),
+        field_scale: float = 1.0,
     ) -> None:
         """Make the network.
 
@@ -31,16 +33,19 @@ class VoxelMorph(nn.Module):
             down: channels after each halving.
             up: channels before each doubling, as many as ``down``.
             full: channels of the convolutions at full size.
+            field_scale: 1, or 1/2: the last doubling is left out, those convolutions work at half size, and
+                the field is enlarged, as VoxelMorph's own code can do.
         """
         super().__init__()
         if len(up) != len(down):
             raise ValueError(f"up has {len(up)} entries and down {len(down)}: they must be as many")
-        self.shape, self.stride = tuple(shape), 2 ** len(down)
+        self.shape, self.stride, self.half = tuple(shape), 2 ** len(down), field_scale < 1
         ends = [2, *down]
         self.down = nn.ModuleList(Conv3(i, o, stride=2) for i, o in zip(ends, down))
         wide = [down[-1], *(u + s for u, s in zip(up, reversed(ends[:-1])))]
         self.up = nn.ModuleList(Conv3(i, o) for i, o in zip(wide, up))
-        self.full = nn.ModuleList(Conv3(i, o) for i, o in zip([wide[-1], *full], full))
+        last = up[-1] if self.half else wide[-1]
+        self.full = nn.ModuleList(Conv3(i, o) for i, o in zip([last, *full], full))
         self.field = FieldLayer(full[-1])
 
     def forward(self, moving: Tensor, fixed: Tensor) -> Tensor:
@@ -50,8 +55,11 @@ class VoxelMorph(nn.Module):
             skips.append(F.leaky_relu(layer(skips[-1]), 0.2))
         deep = skips.pop()
         for layer in self.up:
-            deep = F.interpolate(F.leaky_relu(layer(deep), 0.2), scale_factor=2, mode="nearest")
-            deep = torch.cat((deep, skips.pop()), dim=1)
+            deep = F.leaky_relu(layer(deep), 0.2)
+            if len(skips) > 1 or not self.half:
+                deep = F.interpolate(deep, scale_factor=2, mode="nearest")
+                deep = torch.cat((deep, skips.pop()), dim=1)
         for layer in self.full:
             deep = F.leaky_relu(layer(deep), 0.2)
-        return self.field(deep)
+        field = self.field(deep)
+        return resize_displacement(field, self.shape) if self.half else field

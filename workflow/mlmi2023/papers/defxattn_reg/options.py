@@ -6,9 +6,9 @@ from mlmi2023.classical.options import Syn
 from mlmi2023.core.conditions import Amount, Count, Counts, Number, Positive, above, between
 from mlmi2023.core.options import Options
 from mlmi2023.losses.options import Lncc, MindSsc
-from mlmi2023.nets.registration.options import LapIrn, SelfAttention, VoxelMorph
+from mlmi2023.nets.registration.options import FieldScale, ImageSkip, LapIrn, SelfAttention, VoxelMorph
 from mlmi2023.tasks.options import Identity, PairsOfSubjects, Truth
-from mlmi2023.training.loop.options import Training
+from mlmi2023.tasks.registration.options import PairSchedule
 
 
 class SelfAttentionEncoder(SelfAttention):
@@ -43,6 +43,8 @@ class Direct(Options):
 
     kind: Literal["direct"]
     head_channels: Count = 16
+    skip: ImageSkip = "pooled"
+    field_scale: FieldScale = 1.0
 
 
 class TimeVarying(Options):
@@ -52,6 +54,8 @@ class TimeVarying(Options):
     steps: Count = 12
     head_channels: Count = 16
     checkpoint: bool = False
+    skip: ImageSkip = "pooled"
+    field_scale: FieldScale = 1.0
 
 
 class BSpline(Options):
@@ -62,6 +66,8 @@ class BSpline(Options):
     resize_channels: Count = 32
     integration_steps: Number = 7
     integration_scale: Annotated[float, above(0), between(0, 1)] = 1.0
+    skip: ImageSkip = "pooled"
+    lattice: Literal["stretched", "in_place"] = "stretched"
 
 
 class Cycle(Options):
@@ -124,7 +130,7 @@ class Task(PairsOfSubjects):
     ndv_region: Literal["moving_labels", "grid"] = "moving_labels"
 
 
-class Train(Training):
+class Train(PairSchedule):
     """``val_pairs``: at most so many validation pairs."""
 
     val_pairs: Count | None = None

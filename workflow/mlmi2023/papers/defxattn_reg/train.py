@@ -63,9 +63,7 @@ class Registration(PairTraining):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of one batch of pairs."""
         images, maps = self.drawn(self._turned(batch, batch_idx))
-        loss = self.loss(images, maps)
-        self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(images[0]))
-        return loss
+        return self.loss(images, maps)
 
     def _turned(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """Return the pairs of a step: at every other one those of the step before, the other way round.

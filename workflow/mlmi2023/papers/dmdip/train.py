@@ -27,6 +27,7 @@ from mlmi2023.papers.dmdip.slices import Slices, load_slices
 from mlmi2023.papers.dmdip.stopping import Stop
 from mlmi2023.physics.kspace import crop, replace
 from mlmi2023.training.data.numbers import Counted
+from mlmi2023.training.loop.optimisers import adam
 from mlmi2023.training.loop.plan import Plan, Schedule
 
 WEIGHTS, NOISE, JITTER = range(3)  # what random numbers are for
@@ -212,7 +213,7 @@ class Fit(pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam at a constant rate (Sect. 2.1, Implementation Details)."""
-        return torch.optim.Adam(self.bank.parameters(), lr=float(self.settings["learning_rate"]))
+        return adam(self.bank.parameters(), lr=float(self.settings["learning_rate"]))
 
 
 def plan(job: Job) -> Plan:

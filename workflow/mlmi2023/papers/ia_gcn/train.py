@@ -22,6 +22,7 @@ from mlmi2023.papers.ia_gcn.model import Member
 from mlmi2023.tasks.runs import settings
 from mlmi2023.training.data.numbers import Counted
 from mlmi2023.training.data.tabular import Fold, folds
+from mlmi2023.training.loop.optimisers import adam
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 from mlmi2023.training.loop.weights import read_weights
@@ -66,7 +67,7 @@ class FoldEnsemble(pl.LightningModule):
         return getattr(self, f"{name}{place % self.fold_count}")
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, torch.Tensor]:
-        """Take a step of every member; the logged loss is their mean."""
+        """Take a step of every member; the loss is their mean."""
         optimiser, decay = self.optimizers(), self.lr_schedulers()
         optimiser.zero_grad()  # type: ignore
         total = torch.zeros((), device=self.device)
@@ -77,7 +78,6 @@ class FoldEnsemble(pl.LightningModule):
         optimiser.step()  # type: ignore
         decay.step()  # type: ignore
         mean = total / len(self.net)
-        self.log("loss", mean, on_step=False, on_epoch=True, batch_size=1)
         # the mask's terms fall whether or not anything is classified
         classified = torch.stack(self.entropies).mean()
         self.entropies.clear()
@@ -90,7 +90,7 @@ class FoldEnsemble(pl.LightningModule):
         groups = [{"params": others, "lr": float(self.settings["learning_rate"])}]
         if masks:
             groups.append({"params": masks, "lr": float(self.settings["mask_learning_rate"])})
-        optimiser = torch.optim.Adam(groups, foreach=True)
+        optimiser = adam(groups)
         steps = int(self.settings["steps"])
         decay = torch.optim.lr_scheduler.MultiStepLR(optimiser, [steps // 2, steps * 3 // 4], gamma=0.1)
         return [optimiser], [decay]

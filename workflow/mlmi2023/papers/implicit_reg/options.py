@@ -8,7 +8,7 @@ from mlmi2023.core.options import Options
 from mlmi2023.losses.options import Lncc, Mse
 from mlmi2023.nets.registration.options import TransMorph, VoxelMorph
 from mlmi2023.tasks.options import Identity, PairsOfSubjects, Truth
-from mlmi2023.training.loop.options import Training
+from mlmi2023.tasks.registration.options import PairSchedule
 
 
 class Explicit(Options):
@@ -67,8 +67,8 @@ class Task(PairsOfSubjects):
     settings: dict[Any, Rule | None] | None = None
 
 
-class Train(Training):
-    """Adam with amsgrad and polynomial decay."""
+class Train(PairSchedule):
+    """Adam with amsgrad and a decay."""
 
     monitor: Annotated[str, unset("leave it out: each candidate keeps its best epoch by itself")] = ""
     clip: Annotated[float, unset("leave it out: gradients are not clipped here")] = 0.0

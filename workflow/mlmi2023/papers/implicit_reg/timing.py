@@ -16,6 +16,7 @@ from mlmi2023.tasks.registration.measures import structures
 from mlmi2023.tasks.registration.objective import Objective
 from mlmi2023.tasks.registration.pairs import Pair
 from mlmi2023.tasks.registration.volumes import Volumes
+from mlmi2023.training.loop.optimisers import adam
 
 WARM_UP, MEASURED = 2, 6
 
@@ -44,7 +45,7 @@ def time_iterations(
     rows, volumes = ([pair.moving], [pair.fixed]), Volumes(packed, task["moving"], task["fixed"])
     images = volumes.images(*rows, device)
     maps = volumes.maps(*rows, device) if objective.dice and packed.labels is not None else None
-    optimiser = torch.optim.Adam(net.parameters(), lr=1e-6, amsgrad=True)
+    optimiser = adam(net.parameters(), lr=1e-6, amsgrad=True)
     times = []
     for _ in range(WARM_UP + MEASURED):
         _wait(device)

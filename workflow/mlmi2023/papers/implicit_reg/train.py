@@ -53,7 +53,6 @@ class Registration(PairTraining):
         optimiser.step()
         self.lr_schedulers().step()  # type: ignore[union-attr, call-arg]
         mean = torch.stack(losses).mean()
-        self.log("loss", mean, on_step=False, on_epoch=True, batch_size=len(images[0]))
         return {"loss": mean}
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from mlmi2023.core.errors import InputError
 from mlmi2023.nets.registration.lapirn import LapIRN
 from mlmi2023.papers.nio_reg.objective import Deformation, Objective
+from mlmi2023.training.loop.optimisers import adam
 
 SEED = 20230  # of the random sampling points: the same for every pair
 
@@ -53,13 +54,13 @@ def refine_network(
     moving, fixed = pair
     for depth, count in enumerate(iterations, start=1):
         weights = [p for level in net.levels[:depth] for p in level.parameters()]
-        adam = torch.optim.Adam(weights, lr=rate)
+        optimiser = adam(weights, lr=rate)
         for _ in range(count):
             place = deformation.place(tuple(fixed.shape[2:]), fixed.device, random)
             u = deformation.smooth(net.fields(moving, fixed, depth=depth)[-1])
-            adam.zero_grad()
+            optimiser.zero_grad()
             objective(u, moving, fixed, place).backward()
-            adam.step()
+            optimiser.step()
     with torch.no_grad():
         return deformation.smooth(net(moving, fixed))
 
@@ -86,12 +87,12 @@ def refine_field(
         (1, 3, X, Y, Z) in voxels.
     """
     own = u.detach().clone().requires_grad_(True)
-    adam = torch.optim.Adam([own], lr=rate)
+    optimiser = adam([own], lr=rate)
     random = torch.Generator().manual_seed(SEED)
     moving, fixed = pair
     for _ in range(iterations):
         place = deformation.place(tuple(fixed.shape[2:]), fixed.device, random)
-        adam.zero_grad()
+        optimiser.zero_grad()
         objective(deformation.smooth(own), moving, fixed, place).backward()
-        adam.step()
+        optimiser.step()
     return deformation.smooth(own.detach())

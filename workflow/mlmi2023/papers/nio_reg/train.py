@@ -29,6 +29,7 @@ from mlmi2023.papers.nio_reg.measures import quality
 from mlmi2023.papers.nio_reg.networks import Kept, build_network, level_count
 from mlmi2023.papers.nio_reg.objective import Objective
 from mlmi2023.tasks.registration.pairs import Pair
+from mlmi2023.training.loop.optimisers import adam
 from mlmi2023.training.loop.plan import Plan, Schedule
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 
@@ -117,11 +118,8 @@ class Training(pl.LightningModule):
         moving, fixed = self.pair(table[(batch.to(self.device) * len(table)).long()])
         if isinstance(self.live, LapIRN):
             u = self.live.fields(moving, fixed, depth=self.depth_at(self._step(batch_idx)))[-1]
-            loss = self.objective(u, moving, fixed)
-        else:
-            loss = self.live.loss(moving, fixed)  # type: ignore[operator]
-        self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(moving))
-        return loss
+            return self.objective(u, moving, fixed)
+        return self.live.loss(moving, fixed)  # type: ignore[operator]
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Score one pair of the group at hand, or of every group before the first step: they start alike."""
@@ -156,7 +154,7 @@ class Training(pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam at a constant rate."""
-        return torch.optim.Adam(self.live.parameters(), lr=self.rate)
+        return adam(self.live.parameters(), lr=self.rate)
 
 
 def phase_starts(train: dict[str, Any], steps: int, levels: int) -> list[int]:

@@ -16,6 +16,7 @@ from mlmi2023.papers.pecon.losses import prevalence_loss
 from mlmi2023.papers.pecon.penet import PENet, build_penet
 from mlmi2023.papers.pecon.scans import Cut, ScanStore, Windows, draw_augmentation, windows_of
 from mlmi2023.training.data.numbers import Chunks
+from mlmi2023.training.loop.optimisers import adam
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 
@@ -58,9 +59,7 @@ class WindowClassifier(pl.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
-        loss = F.binary_cross_entropy_with_logits(self.net(self._take(batch))[1], batch["label"].float())
-        self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch["label"]))
-        return loss
+        return F.binary_cross_entropy_with_logits(self.net(self._take(batch))[1], batch["label"].float())
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log ``val_loss``."""
@@ -71,7 +70,7 @@ class WindowClassifier(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW and a cosine to zero over all steps."""
         rate, decay = float(self.settings["learning_rate"]), float(self.settings.get("weight_decay", 0.01))
-        optimiser = torch.optim.AdamW(self.net.parameters(), lr=rate, weight_decay=decay)
+        optimiser = adam(self.net.parameters(), torch.optim.AdamW, lr=rate, weight_decay=decay)
         steps = int(self.settings["steps"])
         cosine = torch.optim.lr_scheduler.LambdaLR(
             optimiser, lambda step: 0.5 * (1 + math.cos(math.pi * min(step / steps, 1)))

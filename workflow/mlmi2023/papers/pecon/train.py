@@ -15,6 +15,7 @@ from mlmi2023.papers.pecon.branches import Branches, build_branches
 from mlmi2023.papers.pecon.examdata import ExamData, ExamRows, excluded, load_exam_data
 from mlmi2023.papers.pecon.losses import barlow_twins, info_nce, prevalence_loss, supervised_contrastive
 from mlmi2023.training.data.numbers import Chunks
+from mlmi2023.training.loop.optimisers import adam
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 from mlmi2023.training.loop.weights import load_weights
@@ -43,9 +44,7 @@ class _OnExams(pl.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
-        loss = self.loss(batch["row"], batch["view"])
-        self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch["row"]))
-        return loss
+        return self.loss(batch["row"], batch["view"])
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log ``val_loss``."""
@@ -55,7 +54,7 @@ class _OnExams(pl.LightningModule):
         name = self.settings.get("optimiser", "sgd")
         if name not in ("sgd", "adam"):
             raise InputError(f"config key train.optimiser is {name!r}; choose sgd or adam")
-        return torch.optim.SGD(groups) if name == "sgd" else torch.optim.Adam(groups)
+        return torch.optim.SGD(groups) if name == "sgd" else adam(groups)
 
     def _steps(self, optimiser: torch.optim.Optimizer, epochs: list[int]) -> dict[str, Any]:
         """Return optimiser and StepLR, in epochs, one per parameter group; 0 epochs: a constant rate."""

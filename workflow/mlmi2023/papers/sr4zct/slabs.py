@@ -18,6 +18,7 @@ from mlmi2023.papers.sr4zct.rplhr import Tvsrn
 from mlmi2023.papers.sr4zct.saint import Saint
 from mlmi2023.physics.slice_profile import interpolate
 from mlmi2023.tasks.runs import ready
+from mlmi2023.training.loop.optimisers import adam
 from mlmi2023.training.loop.plan import Plan
 
 
@@ -75,13 +76,11 @@ class SlabLearning(pl.LightningModule):
             volume: Any = getattr(self, f"volume_{number}")
             true = volume[z : z + self.rows, y : y + self.crop, x : x + self.crop].float()
             losses.append((self.net(thinned(true, self.net)) - true).abs().mean())
-        loss = torch.stack(losses).mean()
-        self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(losses))
-        return loss
+        return torch.stack(losses).mean()
 
     def configure_optimizers(self) -> Any:
         """Adam with a constant rate."""
-        return torch.optim.Adam(self.net.parameters(), lr=float(self.settings["learning_rate"]))
+        return adam(self.net.parameters(), lr=float(self.settings["learning_rate"]))
 
 
 def thinned(thin: Tensor, net: Any) -> Tensor:

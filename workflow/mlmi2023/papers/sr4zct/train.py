@@ -12,6 +12,7 @@ from mlmi2023.core.jobs import Job
 from mlmi2023.papers.sr4zct.data import Draws, Pairs, build_pairs
 from mlmi2023.papers.sr4zct.members import members
 from mlmi2023.papers.sr4zct.msd import MSDNets
+from mlmi2023.training.loop.optimisers import adam
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 
@@ -45,7 +46,7 @@ class Enhancement(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Adam with a constant rate."""
-        return torch.optim.Adam(self.net.parameters(), lr=float(self.settings["learning_rate"]))
+        return adam(self.net.parameters(), lr=float(self.settings["learning_rate"]))
 
 
 def build_net(job: Job, count: int) -> MSDNets:

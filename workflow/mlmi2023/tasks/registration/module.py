@@ -11,7 +11,7 @@ from mlmi2023.cohorts.forms.volumes.reader import Packed
 from mlmi2023.tasks.registration.augment import Augment
 from mlmi2023.tasks.registration.objective import Objective
 from mlmi2023.tasks.registration.volumes import Volumes
-from mlmi2023.training.loop.optimisers import rate_factor
+from mlmi2023.training.loop.optimisers import adam, rate_factor
 
 Two = tuple[Tensor, Tensor]
 
@@ -70,11 +70,11 @@ class PairTraining(pl.LightningModule):
         return self.augment(self.images_of(batch), self.maps_of(batch) if self.objective.dice else None)
 
     def optimiser(self, weights: Iterable[Any]) -> dict[str, Any]:
-        """Return Adam with amsgrad and a polynomial decay, of power 0.9 unless the config says otherwise."""
-        adam = torch.optim.Adam(weights, lr=float(self.settings["learning_rate"]), amsgrad=True)
+        """Return Adam with amsgrad and the decay of :class:`~.options.PairSchedule`."""
+        optimiser = adam(weights, lr=float(self.settings["learning_rate"]), amsgrad=True)
         train = {"decay": "poly", **self.settings}
-        decay = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: rate_factor(train, step))
-        return {"optimizer": adam, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
+        decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_factor(train, step))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser of all weights of the network."""

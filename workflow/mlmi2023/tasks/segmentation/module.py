@@ -77,7 +77,7 @@ class Segmentation(pl.LightningModule):
             None: the network itself.
 
     Items of the validation data set are whole batches: their tensors have the batch axis first.
-    Logged are ``loss``, ``val_loss`` (of the inferred logits) and ``val_dice``: the mean over cases and
+    Logged are ``val_loss`` (of the inferred logits) and ``val_dice``: the mean over cases and
     structures of the Dice of hard decisions, without structures that are absent in truth and decision.
     """
 
@@ -115,9 +115,7 @@ class Segmentation(pl.LightningModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
         image, target = self._taken(batch, True)
-        loss = self.loss(self.net(image), target)
-        self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(image))
-        return loss
+        return self.loss(self.net(image), target)
 
     def on_validation_epoch_start(self) -> None:
         """Begin to count."""

@@ -5,7 +5,7 @@ sample number k of a run is the same.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,17 +53,24 @@ class SeededSamples(Dataset):
         self._lap, self._order = -1, np.empty(0, int)
 
     def __getitem__(self, number: int) -> Any:
-        lap, place = divmod(number, self.size)
-        if lap != self._lap:
-            self._lap, self._order = lap, np.random.default_rng([self.seed, lap]).permutation(self.size)
+        return self.__getitems__([number])[0]
+
+    def __getitems__(self, numbers: Sequence[int]) -> list[Any]:
+        """Return the samples of a batch; the loader asks for them at once."""
         states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-        own = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
         try:
-            random.seed(own)
-            np.random.seed(own)
-            torch.default_generator.manual_seed(own)
-            return self.dataset[int(self._order[place])]
+            return [self._sample(number) for number in numbers]
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])
             torch.set_rng_state(states[2])
+
+    def _sample(self, number: int) -> Any:
+        lap, place = divmod(number, self.size)
+        if lap != self._lap:
+            self._lap, self._order = lap, np.random.default_rng([self.seed, lap]).permutation(self.size)
+        own = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+        random.seed(own)
+        np.random.seed(own)
+        torch.default_generator.manual_seed(own)
+        return self.dataset[int(self._order[place])]

@@ -26,6 +26,23 @@ import torch
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.schemas import suggest
 
+
+def adam(
+    parameters: Iterable[Any], kind: type[torch.optim.Adam] = torch.optim.Adam, **keys: Any
+) -> torch.optim.Adam:
+    """Return Adam (or AdamW) in its fused form on a CPU, where many small tensors make a step slow otherwise.
+
+    Args:
+        parameters: tensors or parameter groups.
+        kind: ``torch.optim.Adam`` or ``torch.optim.AdamW``.
+        keys: rate and the like.
+    """
+    groups = list(parameters)
+    tensors = [p for group in groups for p in (group["params"] if isinstance(group, dict) else [group])]
+    on_cpu = all(p.device.type == "cpu" for p in tensors)
+    return kind(groups, fused=True if on_cpu else None, **keys)
+
+
 OPTIMISERS = ("adam", "adamw", "sgd")
 DECAYS = ("constant", "poly", "cosine", "step")
 
@@ -76,7 +93,7 @@ def build_optimiser(parameters: Iterable[Any], train: Mapping[str, Any]) -> dict
     elif name in ("adam", "adamw"):
         kind = torch.optim.AdamW if name == "adamw" else torch.optim.Adam
         betas = tuple(float(b) for b in train.get("betas", (0.9, 0.999)))
-        optimiser = kind(parameters, betas=betas, **shared)  # type: ignore[arg-type]
+        optimiser = adam(parameters, kind, betas=betas, **shared)
     else:
         raise InputError(f"config key train.optimiser is {name!r}{suggest(str(name), list(OPTIMISERS))}")
     rate_factor(train, 0)  # an unknown decay is said here, not in the middle of a run
