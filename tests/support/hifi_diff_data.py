@@ -24,7 +24,7 @@ TASK = {
 }
 STEPS = {
     "steps": 4, "epoch_steps": 2, "batch": 2, "learning_rate": 0.001,
-    "val_rows": 2, "slices": 3, "rows": 4, "crop": 8,
+    "val_rows": 2, "ceiling": 40.0, "slices": 3, "rows": 4, "crop": 8,
 }  # fmt: skip
 BRANCHES = {"widths": [4, 8], "blocks": 1, "groups": 2}
 PROCESS = {"steps": 20, "schedule": "linear", "betas": [1e-3, 0.3], "predicts": "noise", "clip": True}

@@ -125,6 +125,7 @@ TOGETHER = {
             "brain_slabs_nio",
             "brain_slabs_implicit",
             "brain_slabs_sr",
+            "brain_slabs_slices",
             "sklearn_tables",
         )
     ],

@@ -34,8 +34,9 @@ def chain(tmp_path_factory):
     left, weights, jobs = {}, {}, {}
     for method, options in METHODS.items():
         used = {m: Used(left[m], weights.get(m)) for m in ("segmenter", options.get("of", "")) if m in left}
-        ema = {"ema": 0.9} if options.get("model") in ("hifi_diff", "no_hife") else {}
-        jobs[method] = job(method, used=used, train={**STEPS, **ema})
+        own = {"segmenter": {"steps": 30, "epoch_steps": 30, "batch": 4, "learning_rate": 0.02}}
+        own |= {name: {"ema": 0.9} for name in ("hifi_diff", "no_hife")}
+        jobs[method] = job(method, used=used, train={**STEPS, **own.get(method, {})})
         if options["kind"] == "learned":
             train(jobs[method], root / "runs", root / method)
             weights[method] = root / method / "weights.safetensors"

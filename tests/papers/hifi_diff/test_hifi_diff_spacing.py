@@ -118,5 +118,5 @@ def test_validation_rows_lie_in_no_thick_slice_s_place():
     held = Held(volumes, [3, 4], 5)
     assert len(held) == 2 and all((one["rows"] % one["factor"] > 0).all() for one in held)
     assert torch.equal(held[1]["truth"], volumes.truth(3, 4)[held[1]["rows"]])
-    assert spread(torch.tensor([True, False, True, True]), 2).tolist() == [0, 3]
+    assert spread(torch.tensor([True, False, True, True, True, True, True]), 3).tolist() == [2, 4, 6]
     assert padded(torch.ones(2, 5, 8), 2).shape == (2, 8, 8)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from mlmi2023.core.conditions import Amount, Count, Counts, Share, at_least, filled
+from mlmi2023.core.conditions import Amount, Count, Counts, Positive, Share, at_least, filled
 from mlmi2023.core.options import Options
 from mlmi2023.losses.options import SegmentationLoss
 from mlmi2023.nets.generation.options import Process
@@ -205,6 +205,7 @@ class Train(OptimisedTraining):
         rows: drawn between them, for each block.
         crop: pixels of a block along both axes of a slice; null: whole slices.
         val_rows: rows that are filled of each validation volume and factor.
+        ceiling: dB, the best PSNR that rows can have, beside which a gain is judged.
         loss: of the segmenter.
     """
 
@@ -213,6 +214,7 @@ class Train(OptimisedTraining):
     rows: Count = 6
     crop: Count | None = None
     val_rows: Count = 8
+    ceiling: Positive = 40.0
     loss: SegmentationLoss | None = None
 
 

@@ -49,10 +49,7 @@ class Regression(pl.LightningModule):
 
     def training_step(self, batch: dict[str, dict[str, Tensor]], batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
-        loss = self.loss(batch)
-        size = len(next(iter(batch.values()))["factor"])
-        self.log("loss", loss.detach() / len(batch), on_step=False, on_epoch=True, batch_size=size)
-        return loss
+        return self.loss(batch)
 
     def on_validation_epoch_start(self) -> None:
         """Begin to sum."""

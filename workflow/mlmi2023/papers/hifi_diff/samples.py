@@ -149,6 +149,7 @@ class Held(Dataset):
 
 
 def spread(mask: Tensor, count: int) -> Tensor:
-    """Return ``count`` numbers, or all there are, spread over those that a mask (R,) picks."""
+    """Return ``count`` numbers, or all there are, spread over those that a mask (R,) picks, off both ends."""
     found = mask.nonzero()[:, 0]
-    return found[torch.linspace(0, len(found) - 1, min(count, len(found))).round().long()]
+    count = min(count, len(found))
+    return found[((torch.arange(count) + 0.5) * len(found) / count).long()]

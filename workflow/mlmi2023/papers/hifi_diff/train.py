@@ -21,9 +21,6 @@ from mlmi2023.tasks.restoration import MOST
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import Measure
 
-#: dB of a row that leaves nothing to be wished for: an error of a hundredth of the range, as the paper's best
-CEILING = 40.0
-
 
 class Noised(nn.Module):
     """A batch of :class:`~mlmi2023.papers.hifi_diff.samples.Pairs` as diffusion sees it, in -1 to 1."""
@@ -96,5 +93,5 @@ def plan(job: Job) -> Plan:
         module = Regression(net, POWER[options["model"]], train, filled(volumes, regressed))
     if not len(held):
         return Plan(module, samples)
-    measure = Measure("val_psnr", ceiling=CEILING, floor=lambda: floor(held, volumes))
+    measure = Measure("val_psnr", ceiling=float(train["ceiling"]), floor=lambda: floor(held, volumes))
     return Plan(module, samples, held, measure=measure)
