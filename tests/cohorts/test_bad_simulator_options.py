@@ -24,6 +24,7 @@ COHORTS = [
     "dermoscopy_2018",
     "infants",
     "pulmonary_ct",
+    "t2_tumours",
     "tadpole_like",
     "wm_lesions",
 ]

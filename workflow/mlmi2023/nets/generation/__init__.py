@@ -1,4 +1,4 @@
-"""Networks and processes that generate: diffusion by MONAI's schedulers and U-Net, with conditioning of our own.
+"""Networks and processes that generate: diffusion by MONAI's schedulers and U-Net.
 
 ======== =================================================================================================
 options  keys of a process, of its noise and of the U-Net

@@ -29,7 +29,7 @@ class Diffusion:
 
     def __init__(self, keys: Mapping[str, Any] | None = None) -> None:
         self.keys = options(Process, keys, "config", "process")
-        betas = dict(zip(("beta_start", "beta_end"), self.keys.betas))
+        betas: dict[str, Any] = dict(zip(("beta_start", "beta_end"), self.keys.betas))
         self._made = (SCHEDULES[self.keys.schedule], betas if self.keys.schedule == "linear" else {})
         self.kept = self.scheduler(1).alphas_cumprod.clone()
 
@@ -49,7 +49,8 @@ class Diffusion:
         """
         if not 1 <= steps <= self.steps or self.steps % steps:
             raise InputError(
-                f"{steps} sampling steps do not divide the {self.steps} levels of the process; choose a divisor"
+                f"{steps} sampling steps do not divide the {self.steps} levels of the process; "
+                "choose a divisor"
             )
         name, betas = self._made
         made = DDIMScheduler(
