@@ -126,6 +126,7 @@ TOGETHER = {
             "brain_slabs_implicit",
             "brain_slabs_sr",
             "brain_slabs_slices",
+            "brain_slabs_mddpm",
             "sklearn_tables",
         )
     ],
