@@ -13,6 +13,7 @@ A method's ``kind`` is
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,9 +43,9 @@ ROWS = Scoring(1.0, images=lambda part, rows: rows, metrics=("psnr", "ssim"), di
 
 
 class Item(NamedTuple):
-    """Rows of a test volume at a factor."""
+    """Rows of a test volume, by its number, at a factor."""
 
-    index: int
+    volume: int
     factor: int
     rows: Tensor
 
@@ -76,7 +77,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
 
         def restore(item: Item) -> Tensor:
             made = fill(item)
-            found.add(item.index, item.factor, made)
+            found.add(item.volume, item.factor, made)
             return made
 
         targets, scoring = list(_volumes(job, volumes)), WHOLE
@@ -131,7 +132,7 @@ def _volumes(job: Job, volumes: Volumes) -> Iterator[Target]:
                 f"{volumes.name(index)}_x{factor}",
                 volumes.name(index),
                 {"volume": setting_name({"scale": f"x{factor}"})},
-                lambda index=index, factor=factor: volumes.truth(index, factor),
+                partial(volumes.truth, index, factor),
                 keep=index == tested[0],
             )
 
@@ -139,7 +140,7 @@ def _volumes(job: Job, volumes: Volumes) -> Iterator[Target]:
 def _filler(job: Job, weights: Path | None, volumes: Volumes, kind: str) -> Callable[[Item], Tensor]:
     """Return what fills all covered rows of a volume."""
     if kind == "truth":
-        return lambda item: volumes.truth(item.index, item.factor)
+        return lambda item: volumes.truth(item.volume, item.factor)
     options = job.method_options
     net: Any = None
     device = torch.device("cpu")
@@ -151,8 +152,8 @@ def _filler(job: Job, weights: Path | None, volumes: Volumes, kind: str) -> Call
         fill = sampler_of(options, job.seed) if options["model"] in MODELS else regressed
 
     def made(item: Item) -> Tensor:
-        stack = volumes.stack(item.index, item.factor).to(device)
-        return fill(net, stack, item.factor, item.rows.to(device), volumes.name(item.index)).cpu()
+        stack = volumes.stack(item.volume, item.factor).to(device)
+        return fill(net, stack, item.factor, item.rows.to(device), volumes.name(item.volume)).cpu()
 
     return made
 
@@ -168,7 +169,7 @@ def few_rows(job: Job, volumes: Volumes) -> Iterator[Target]:
     for index in volumes.indices("test")[: curve["volumes"]]:
         truth, name = volumes.truth(index, factor)[rows], volumes.name(index)
         item = Item(index, factor, rows)
-        yield Target(item, f"{name}_steps", name, settings, lambda truth=truth: truth, keep=False)
+        yield Target(item, f"{name}_steps", name, settings, truth.clone, keep=False)
 
 
 def _by_steps(
@@ -180,8 +181,8 @@ def _by_steps(
     base: Sampler = sampler_of(options, job.seed)
 
     def restore(item: Item) -> dict[str, Tensor]:
-        made, case = {}, volumes.name(item.index)
-        stack, rows = volumes.stack(item.index, item.factor).to(device), item.rows.to(device)
+        made, case = {}, volumes.name(item.volume)
+        stack, rows = volumes.stack(item.volume, item.factor).to(device), item.rows.to(device)
         for steps in options["curve"]["steps"]:
             begun = time.perf_counter()
             made[f"steps{steps}"] = replace(base, steps=steps)(net, stack, item.factor, rows, case).cpu()

@@ -28,7 +28,7 @@ class Shown(NamedTuple):
     """The first test volume at a factor: what each method made of it, by name, and the truth."""
 
     volumes: Volumes
-    index: int
+    number: int
     factor: int
     made: dict[str, Tensor]
     truth: Tensor
@@ -85,7 +85,7 @@ def _growing_factors(runs: Runs) -> Any:
     for factor in factors:
         own = _first(runs, factor)
         places = own.volumes.thick(factor).places()[None]
-        thick = nearest(own.volumes.stack(own.index, factor)[None], places)[0]
+        thick = nearest(own.volumes.stack(own.number, factor)[None], places)[0]
         shown[factor] = {"Thick slices": thick, **own.made, "Truth": own.truth}
     columns = len(shown[factors[0]])
     figure, grid = panels(2 * len(factors), columns, (2.1 * columns, 3.6 * len(factors)))
@@ -101,7 +101,7 @@ def _offsets(runs: Runs) -> Any:
     """Fig. 4: filled rows at each offset between two thick slices, and a detail of the middle one."""
     own = _first(runs, min(_factors(runs)))
     thick = own.volumes.thick(own.factor)
-    straight = interpolate(own.volumes.stack(own.index, own.factor)[None], thick.places()[None])[0]
+    straight = interpolate(own.volumes.stack(own.number, own.factor)[None], thick.places()[None])[0]
     change = (straight - own.truth).abs()
     between = change.view(thick.count - 1, own.factor, -1)[:, 1:].mean((1, 2))
     start = int(between.argmax()) * own.factor
@@ -147,7 +147,7 @@ def _tissues(runs: Runs) -> Any:
             for line, part in ((2 * view, (slice(None), slice(None))), (2 * view + 1, box)):
                 axes = grid[line, column]
                 picture(axes, image[part], method if line == 0 else "", **GREY)
-                colours = {
+                colours: dict[str, Any] = {
                     "cmap": "cividis_r",
                     "vmin": 1,
                     "vmax": max(2, len(own.volumes.tissues)),
@@ -189,7 +189,7 @@ def _cost(runs: Runs) -> Any:
     straight: dict[str, list[float]] = {"psnr": [], "ssim": []}
     for target in few_rows(job, volumes):
         item, rows = target.item, target.item.rows
-        stack = volumes.stack(item.index, item.factor)
+        stack = volumes.stack(item.volume, item.factor)
         made = interpolate(stack[None], rows[None] / item.factor)[0]
         for a, b in zip(made, target.truth()):  # type: ignore[misc]
             straight["psnr"].append(psnr(a, b, 1.0))

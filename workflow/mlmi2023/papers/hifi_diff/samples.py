@@ -114,7 +114,7 @@ class Blocks(Dataset):
         return {
             "stack": torch.tensordot(weights, rows[(slice(None), *box)], 1),
             "places": chosen.float() / factor,
-            "truth": truth[(chosen, *box)],
+            "truth": truth[chosen][(slice(None), *box)],
             "factor": torch.tensor(float(factor)),
         }
 
