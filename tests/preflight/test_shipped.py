@@ -126,6 +126,11 @@ TAKEN = {
         "channels classes size",
         "name pretrained",
     ),
+    "papers.hifi_diff.options:Branches": ("papers.hifi_diff.model:HiFiDiff", "", ""),
+    "papers.hifi_diff.options:Sampling": ("papers.hifi_diff.filling:Sampler", "process seed", ""),
+    "papers.hifi_diff.options:DeepResolveNet": ("papers.hifi_diff.deepresolve:DeepResolve", "", ""),
+    "papers.hifi_diff.options:MetaSRNet": ("papers.hifi_diff.metasr:MetaSR", "", ""),
+    "papers.hifi_diff.options:ArSSRNet": ("papers.hifi_diff.arssr:ArSSR", "", ""),
     "papers.ia_gcn.options:Graph": ("papers.ia_gcn.graphs:GraphLearner", "features", ""),
     "papers.ia_gcn.options:Loss": ("papers.ia_gcn.losses:total_loss", "cross_entropy weights", ""),
     "papers.implicit_reg.options:Explicit": (

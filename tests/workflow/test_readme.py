@@ -125,6 +125,8 @@ TOGETHER = {
             "brain_slabs_nio",
             "brain_slabs_implicit",
             "brain_slabs_sr",
+            "brain_slabs_slices",
+            "brain_slabs_mddpm",
             "sklearn_tables",
         )
     ],
