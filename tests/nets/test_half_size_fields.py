@@ -16,7 +16,7 @@ def _maps() -> list[torch.Tensor]:
 def test_voxelmorph_at_half_size() -> None:
     torch.manual_seed(0)
     options = {"down": (4, 8, 8), "up": (8, 8, 8), "full": (8, 6)}
-    full, half = VoxelMorph(SHAPE, **options), VoxelMorph(SHAPE, **options, field_scale=0.5)
+    full, half = VoxelMorph(SHAPE, **options), VoxelMorph(SHAPE, **options, half_field=True)
     size = {True: sum(p.numel() for p in half.parameters()), False: sum(p.numel() for p in full.parameters())}
     # the first convolution at the field's size no longer has the two images beside it
     assert size[False] - size[True] == 27 * 2 * 8
@@ -29,10 +29,10 @@ def test_voxelmorph_at_half_size() -> None:
 
 
 @pytest.mark.parametrize("skip", ["pooled", "strided"])
-@pytest.mark.parametrize("scale", [0.5, 1.0])
-def test_the_direct_decoder_reaches_full_size(skip: str, scale: float) -> None:
+@pytest.mark.parametrize("half", [True, False])
+def test_the_direct_decoder_reaches_full_size(skip: str, half: bool) -> None:
     torch.manual_seed(0)
-    decoder = DirectDecoder((4, 8), SHAPE, 4, skip, scale)
+    decoder = DirectDecoder((4, 8), SHAPE, 4, skip, half)
     assert decoder(_maps(), *torch.rand(2, 1, 1, *SHAPE)).shape == (1, 3, *SHAPE)
 
 

@@ -407,7 +407,7 @@ def test_decoders_at_half_size_answer_at_full_size(head):
             "heads": [1, 1],
             "window": [2, 2, 2],
         },
-        "decoder": {"kind": head, "head_channels": 4, "skip": "strided", "field_scale": 0.5, **steps},
+        "decoder": {"kind": head, "head_channels": 4, "skip": "strided", "half_field": True, **steps},
     }
     torch.manual_seed(0)
     net = build_net(options, (16, 24, 16))

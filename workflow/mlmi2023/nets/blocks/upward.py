@@ -93,7 +93,7 @@ class UpPath(nn.Module):
 class DirectDecoder(nn.Module):
     """One more block at full size and a convolution: TransMorph's head, with no integration.
 
-    With a ``field_scale`` of 1/2 the convolution follows at half size and its field is enlarged.
+    With ``half_field`` the convolution follows at half size and its field is enlarged.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class DirectDecoder(nn.Module):
         shape: Sequence[int],
         head_channels: int = 16,
         skip: str = "pooled",
-        field_scale: float = 1.0,
+        half_field: bool = False,
     ) -> None:
         """Make the decoder.
 
@@ -111,10 +111,10 @@ class DirectDecoder(nn.Module):
             shape: size of the images.
             head_channels: width at full size.
             skip: see :class:`UpPath`.
-            field_scale: 1, or 1/2 to predict the field at half size.
+            half_field: the field is predicted at half size.
         """
         super().__init__()
-        self.shape, self.halved = tuple(shape), field_scale < 1
+        self.shape, self.halved = tuple(shape), half_field
         self.up = UpPath(channels, skip)
         if self.halved:
             self.field = FieldLayer(self.up.outputs)

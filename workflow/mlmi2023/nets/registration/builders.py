@@ -62,7 +62,7 @@ def build_registration_net(options: Mapping[str, Any], shape: Sequence[int]) -> 
         options: ``kind`` (``voxelmorph`` or ``transmorph``) and arguments of
             :class:`~mlmi2023.nets.registration.voxelmorph.VoxelMorph` or of TransMorph's encoder
             (:class:`~mlmi2023.nets.blocks.swin_pyramid.SelfAttentionEncoder`) and, as ``head_channels``,
-            ``skip``, ``field_scale``, of its decoder (:class:`~mlmi2023.nets.blocks.upward.DirectDecoder`).
+            ``skip``, ``half_field``, of its decoder (:class:`~mlmi2023.nets.blocks.upward.DirectDecoder`).
         shape: image size (X, Y, Z).
 
     Returns:
@@ -83,7 +83,7 @@ def build_registration_net(options: Mapping[str, Any], shape: Sequence[int]) -> 
         from mlmi2023.nets.blocks.swin_pyramid import PATCH, SelfAttentionEncoder
         from mlmi2023.nets.blocks.upward import DirectDecoder
 
-        head = {key: own.pop(key) for key in ("head_channels", "skip", "field_scale") if key in own}
+        head = {key: own.pop(key) for key in ("head_channels", "skip", "half_field") if key in own}
         inner = _padded(shape, PATCH * 2 ** (len(own.get("depths", (0,) * 4)) - 1))
         encoder = _make(SelfAttentionEncoder, shape=inner, **own)
         decoder = _make(DirectDecoder, channels=encoder.channels, shape=inner, **head)

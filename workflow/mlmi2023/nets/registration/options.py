@@ -6,8 +6,6 @@ from mlmi2023.core.conditions import Amount, Count, Counts, Positive, Share
 from mlmi2023.core.options import Options
 
 Window = tuple[Count, Count, Count]
-#: Half size, for coarse grids on a CPU, or full.
-FieldScale = Literal[0.5, 1, 1.0]
 #: How the pair of images gets to half its size for a skip.
 ImageSkip = Literal["pooled", "strided"]
 
@@ -19,7 +17,7 @@ class VoxelMorph(Options):
     down: Counts = (16, 32, 32, 32)
     up: Counts = (32, 32, 32, 32)
     full: Counts = (32, 16, 16)
-    field_scale: FieldScale = 1.0
+    half_field: bool = False
 
 
 class SelfAttention(Options):
@@ -46,7 +44,7 @@ class TransMorph(SelfAttention):
     kind: Literal["transmorph"]
     head_channels: Count = 16
     skip: ImageSkip = "pooled"
-    field_scale: FieldScale = 1.0
+    half_field: bool = False
 
 
 class LapIrn(Options):

@@ -24,7 +24,7 @@ class VoxelMorph(nn.Module):
         down: Sequence[int] = (16, 32, 32, 32),
         up: Sequence[int] = (32, 32, 32, 32),
         full: Sequence[int] = (32, 16, 16),
-        field_scale: float = 1.0,
+        half_field: bool = False,
     ) -> None:
         """Make the network.
 
@@ -33,13 +33,13 @@ class VoxelMorph(nn.Module):
             down: channels after each halving.
             up: channels before each doubling, as many as ``down``.
             full: channels of the convolutions at full size.
-            field_scale: 1, or 1/2: the last doubling is left out, those convolutions work at half size, and
-                the field is enlarged, as VoxelMorph's own code can do.
+            half_field: the last doubling is left out, those convolutions work at half size, and the field is
+                enlarged, as VoxelMorph's own code can do.
         """
         super().__init__()
         if len(up) != len(down):
             raise ValueError(f"up has {len(up)} entries and down {len(down)}: they must be as many")
-        self.shape, self.stride, self.halved = tuple(shape), 2 ** len(down), field_scale < 1
+        self.shape, self.stride, self.halved = tuple(shape), 2 ** len(down), half_field
         ends = [2, *down]
         self.down = nn.ModuleList(Conv3(i, o, stride=2) for i, o in zip(ends, down))
         wide = [down[-1], *(u + s for u, s in zip(up, reversed(ends[:-1])))]

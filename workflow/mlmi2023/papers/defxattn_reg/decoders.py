@@ -108,7 +108,7 @@ class TimeVaryingDecoder(nn.Module):
         head_channels: int = 16,
         checkpoint: bool = False,
         skip: str = "pooled",
-        field_scale: float = 1.0,
+        half_field: bool = False,
     ) -> None:
         """Make the decoder.
 
@@ -119,13 +119,12 @@ class TimeVaryingDecoder(nn.Module):
             head_channels: width before each field.
             checkpoint: recompute the steps in the backward pass, to save memory.
             skip: see :class:`~mlmi2023.nets.blocks.upward.UpPath`.
-            field_scale: 1, or 1/2 to predict each field at half size; images are warped at full size.
+            half_field: each field is predicted at half size; images are warped at full size.
         """
         super().__init__()
         self.shape, self.checkpoint = tuple(shape), checkpoint
         self.up = UpPath(channels, skip)
-        half = field_scale < 1
-        self.steps = nn.ModuleList(_Step(self.up.outputs, head_channels, half) for _ in range(steps))
+        self.steps = nn.ModuleList(_Step(self.up.outputs, head_channels, half_field) for _ in range(steps))
 
     def forward(self, maps: Sequence[Tensor], moving: Tensor, fixed: Tensor) -> Tensor:
         """Return the displacement (B, 3, X, Y, Z), the composition of all steps."""

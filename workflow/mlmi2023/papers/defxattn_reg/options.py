@@ -6,7 +6,7 @@ from mlmi2023.classical.options import Syn
 from mlmi2023.core.conditions import Amount, Count, Counts, Number, Positive, above, between
 from mlmi2023.core.options import Options
 from mlmi2023.losses.options import Lncc, MindSsc
-from mlmi2023.nets.registration.options import FieldScale, ImageSkip, LapIrn, SelfAttention, VoxelMorph
+from mlmi2023.nets.registration.options import ImageSkip, LapIrn, SelfAttention, VoxelMorph
 from mlmi2023.tasks.options import Identity, PairsOfSubjects, Truth
 from mlmi2023.tasks.registration.options import PairSchedule
 
@@ -44,7 +44,7 @@ class Direct(Options):
     kind: Literal["direct"]
     head_channels: Count = 16
     skip: ImageSkip = "pooled"
-    field_scale: FieldScale = 1.0
+    half_field: bool = False
 
 
 class TimeVarying(Options):
@@ -55,7 +55,7 @@ class TimeVarying(Options):
     head_channels: Count = 16
     checkpoint: bool = False
     skip: ImageSkip = "pooled"
-    field_scale: FieldScale = 1.0
+    half_field: bool = False
 
 
 class BSpline(Options):
