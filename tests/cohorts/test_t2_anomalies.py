@@ -92,9 +92,10 @@ def test_files_are_stripped_and_labelled(folder, tmp_path, disease):
     assert np.array_equal(labels > 0, image > 0)
     if disease != "none":
         brain = image[labels == 2]
-        assert np.median(image[labels == 1]) > 1.2 * np.median(brain)
-        # the fluid of the ventricles: a threshold alone cannot tell lesions from it
-        assert np.percentile(brain, 99) > 0.9 * np.median(image[labels == 1])
+        bright = np.percentile(image[labels == 1], 75)  # beyond the dark middle that a tumour may have
+        assert bright > 1.2 * np.median(brain)
+        # the fluid of the ventricles: a threshold alone takes it before any lesion
+        assert np.percentile(brain, 99) > bright
 
 
 def test_scanners_differ(folder, tmp_path):

@@ -3,7 +3,7 @@
 Heads are those of :mod:`mlmi2023.cohorts.sources.simulators.brain`, with layers of disease on top. A cohort
 is one scanner's: contrast, noise and slice thickness are its own. Images come as they are after skull
 stripping, bias correction and alignment; labels say what is lesion and what other brain. On T2, fluid in the
-ventricles is as bright as any lesion. The files, in the order of the work:
+ventricles is brighter than any lesion. The files, in the order of the work:
 
 ======= ==========================================================================
 options the simulator's parameters and their defaults

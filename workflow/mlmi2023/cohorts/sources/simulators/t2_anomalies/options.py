@@ -22,11 +22,11 @@ DEFAULTS: dict[str, Any] = {
         "radius": [10.0, 20.0],  # of the enhancing part, after it has grown
         "uneven": 0.25,  # standard deviation of the border, of the radius
         "push": [0.2, 0.4],  # by how much the tumour has pushed the brain aside, of the radius
-        "brightness": [0.85, 1.1],
+        "brightness": [0.7, 0.95],  # brighter than grey matter (0.62), darker than fluid (1)
         "core": {"share": 0.45, "chance": 0.7, "brightness": [0.3, 0.55]},
-        "oedema": {"width": [3.0, 9.0], "brightness": [0.75, 0.95]},
+        "oedema": {"width": [3.0, 9.0], "brightness": [0.62, 0.8]},
     },
-    "lesions": {**FLAIR["lesions"], "brightness": [0.85, 1.05]},
+    "lesions": {**FLAIR["lesions"], "brightness": [0.68, 0.9]},
 }
 
 
