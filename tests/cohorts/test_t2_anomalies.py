@@ -95,7 +95,7 @@ def test_files_are_stripped_and_labelled(folder, tmp_path, disease):
         bright = np.percentile(image[labels == 1], 75)  # beyond the dark middle that a tumour may have
         assert bright > 1.2 * np.median(brain)
         # the fluid of the ventricles: a threshold alone takes it before any lesion
-        assert np.percentile(brain, 99) > bright
+        assert np.percentile(brain, 99.8) > bright
 
 
 def test_scanners_differ(folder, tmp_path):
