@@ -21,6 +21,7 @@ from mlmi2023.tasks.classification import read_answers
 from mlmi2023.tasks.runs import settings
 from mlmi2023.training.data.tabular import folds, standardise
 from mlmi2023.training.loop.fit import fit
+from mlmi2023.training.loop.optimisers import adam
 from reseal import reseal
 
 OPTIONS = {
@@ -253,9 +254,7 @@ def test_folds_trained_side_by_side_equal_folds_trained_alone(packed):
     params = list(alone.net[1].parameters())
     masks = [p for n, p in alone.net[1].named_parameters() if n.endswith("attention.mask")]
     others = [p for p in params if all(p is not m for m in masks)]
-    optimiser = torch.optim.Adam(
-        [{"params": others, "lr": 0.03}, {"params": masks, "lr": 0.15}], foreach=True
-    )
+    optimiser = adam([{"params": others, "lr": 0.03}, {"params": masks, "lr": 0.15}])
     for _ in range(3):
         optimiser.zero_grad()
         alone.member_loss(1).backward()
