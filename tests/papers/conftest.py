@@ -29,4 +29,6 @@ def pytest_collection_modifyitems(items):
 def tiny_run(request, tmp_path_factory):
     """One workflow of all papers whose selected tests ask for it; one paper's tests run that paper alone."""
     asking = [item for item in request.session.items if "tiny_run" in getattr(item, "fixturenames", ())]
+    if hasattr(request.config, "workerinput"):  # else each worker would make the whole run for itself
+        assert all("@tiny run" in item.nodeid for item in asking), "pytest-xdist has not grouped these tests"
     return run(tmp_path_factory.mktemp("tiny"), sorted({paper_of(item) for item in asking}))
