@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from mlmi2023.core.sources import foreign_modules
 
@@ -58,7 +59,8 @@ def test_pins_agree_with_the_lock_and_the_file_is_used(path):
 
 def test_every_requirement_is_locked():
     lines = (ROOT / "envs/requirements.txt").read_text().splitlines()
-    wanted = {name_of(line.strip()) for line in lines if line.strip() and not line.startswith("#")}
+    lines = [line.split("#")[0].strip() for line in lines]
+    wanted = {name_of(Requirement(line).name) for line in lines if line}
     assert wanted <= set(pins(ROOT / "envs/lock.txt"))
 
 
