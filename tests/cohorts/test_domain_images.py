@@ -204,6 +204,15 @@ def test_public_data_sets_are_read_as_published(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
+def test_a_tree_without_bytes_is_enough_to_plan(tmp_path, name):
+    files = [*LAYOUTS[name][0], *LAYOUTS[name][1]]
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    assert set(raw_files(name, dataset(name), tmp_path)) == {tmp_path / file for file in files}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
 def test_where_a_data_set_is_missing_the_line_says_how_to_get_it(tmp_path, name):
     with pytest.raises(InputError, match=r"no such file: .* get .* from https://") as caught:
         raw_files(name, dataset(name), tmp_path)

@@ -12,6 +12,7 @@ from domain_data import blinded, packed
 from mlmi2023.papers.clip_dr import evaluate
 from mlmi2023.papers.clip_dr.colours import DRAWS, recoloured
 from mlmi2023.papers.clip_dr.options import Augmentation
+from mlmi2023.papers.clip_dr.outcome import stored
 from mlmi2023.papers.clip_dr.pictures import KINDS, draw_pictures
 from mlmi2023.papers.clip_dr.train import plan
 from mlmi2023.tasks import chain, domains
@@ -99,8 +100,7 @@ def test_zero_shot_is_scored_with_both_prompts(eyes, tmp_path):
     pl.seed_everything(0, verbose=False)
     evaluate.predict(own, None, tmp_path / "out")
     found = {
-        name: evaluate.stored(tmp_path / "out", name).probabilities("test")
-        for name in ("", "prompt-I", "prompt-II")
+        name: stored(tmp_path / "out", name).probabilities("test") for name in ("", "prompt-I", "prompt-II")
     }
     assert np.array_equal(found[""], found["prompt-II"]) and not np.array_equal(found[""], found["prompt-I"])
 

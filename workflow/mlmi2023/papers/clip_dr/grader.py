@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from transformers import CLIPModel
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.options import read as read_option
@@ -42,8 +43,6 @@ class Grader(nn.Module):
 
     def __init__(self, own: Clip, size: int, grades: Sequence[Sequence[str]] | None = None) -> None:
         super().__init__()
-        from transformers import CLIPModel
-
         self.own, self.grades = own, grades
         words: Any = Words()
         if own.pretrained:
