@@ -6,6 +6,7 @@ import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from clip_dr_data import READER, SIZE, job, method
 from domain_data import blinded, packed
@@ -129,13 +130,17 @@ def test_pretraining_trains_its_own_encoder(eyes, stage, own, changes, stays):
 
 
 def test_pictures_are_what_their_captions_say():
-    images, shown = draw_pictures(200, 32, 0)
+    images, shown = draw_pictures(300, 32, 0)
     assert len({picture.kind for picture in shown}) > 30 and max(p.kind for p in shown) < KINDS
-    assert np.array_equal(images, draw_pictures(200, 32, 0)[0])
+    assert np.array_equal(images, draw_pictures(300, 32, 0)[0])
+    reds = {word: [] for word in ("a", "few", "several", "many")}
     for image, picture in zip(images, shown):
-        assert f" {'small' if picture.size == 0 else 'large'} " in picture.caption
-        if picture.caption.endswith("on a white") and "black" not in picture.caption:
-            assert image[:2, :2].mean() > 170
+        word, size, strength, colour, _, *_, ground = picture.caption.split()[3:]
+        assert size in ("small", "large") and ground != colour
+        if (strength, ground) == ("severe", "black") and colour != "black":
+            spots, _ = ndimage.label(image.max(axis=2) > 110)
+            reds[word].append(spots.max())
+    assert max(reds["a"]) <= 2 and np.mean(reds["many"]) > np.mean(reds["few"]) + 1
 
 
 def test_colours_change_without_moving_anything():
