@@ -95,6 +95,14 @@ def test_names_may_say_domain_and_patient(tmp_path):
     assert cohort.samples[0] == ("brightp1_left", "brightp1", "bright") and not cohort.grade_names
 
 
+def test_images_that_show_nothing_are_said(tmp_path, capsys):
+    photograph(tmp_path / "a/p1.png")
+    Image.fromarray(np.zeros((20, 24, 3), np.uint8)).save(tmp_path / "a/p2.png")
+    opened(tmp_path, own({"images": "{domain}/{subject}.png"}))
+    assert "mine: nearly constant images: 1 (p2)" in capsys.readouterr().out
+    assert '"nearly constant images"' in (tmp_path / "packed/cohort.json").read_text()
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -10,7 +10,7 @@ def facts_of(
     shape: Sequence[int],
     grades: Sequence[str],
     classes: Mapping[str, Sequence[str]],
-    resized: str,
+    changes: Sequence[tuple[str, str]] = (),
 ) -> list[tuple[str, str]]:
     """Return lines of what and how much there is.
 
@@ -19,7 +19,7 @@ def facts_of(
         shape: of all images, (N, H, W, C).
         grades: their names.
         classes: names of the labels of each map.
-        resized: what was resized.
+        changes: what was changed or looks wrong, see :func:`changes_of`.
     """
     found = [("size", f"{shape[1]} x {shape[2]}, RGB")]
     people: dict[str, set[str]] = {}
@@ -35,7 +35,16 @@ def facts_of(
     shared = sum(len({row["domain"] for row in rows if row["group"] == who}) > 1 for who in _several(rows))
     if shared:
         found.append(("patients in several domains", str(shared)))
-    return [*found, ("resized", resized)] if resized else found
+    return [*found, *changes]
+
+
+def changes_of(resized: str, blank: Sequence[str]) -> list[tuple[str, str]]:
+    """Return lines of what packing has changed, and which images show nothing."""
+    found = [("resized", resized)] if resized else []
+    if blank:
+        some = ", ".join(blank[:4]) + (", ..." if len(blank) > 4 else "")
+        found.append(("nearly constant images", f"{len(blank)} ({some})"))
+    return found
 
 
 def _several(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -103,7 +103,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     """
     import numpy as np
 
-    from mlmi2023.cohorts.forms.domain_images.facts import facts_of
+    from mlmi2023.cohorts.forms.domain_images.facts import changes_of, facts_of
     from mlmi2023.cohorts.forms.domain_images.pixels import Pixels
     from mlmi2023.cohorts.forms.domain_images.reader import FORM
 
@@ -133,6 +133,9 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             | ({"grade": item.grade} if read.grades else {})
             for item in used
         ]
+        changes = changes_of(pixels.resized, pixels.blank)
+        for what, text in changes:
+            print(f"{name}: {what}: {text}", flush=True)
         classes = {key: labels.names for key, labels in pixels.labels.items()}
         about: dict[str, Any] = {
             "name": name,
@@ -140,7 +143,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             "subjects": rows,
             "classes": classes,
             "grades": read.grades or [],
-            "facts": facts_of(rows, images.shape, read.grades or [], classes, pixels.resized),
+            "facts": facts_of(rows, images.shape, read.grades or [], classes, changes),
         }
         hashes = {file.name: file_hash(file) for file in sorted(part.iterdir())}
         seal(part, about, hashes)

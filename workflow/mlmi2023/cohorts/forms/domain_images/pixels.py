@@ -9,7 +9,7 @@ from mlmi2023.cohorts.formats.image_files import header_of
 from mlmi2023.cohorts.formats.photographs import read_photo, resized_photo
 from mlmi2023.cohorts.forms.domain_images.listing import Item
 from mlmi2023.cohorts.forms.domain_images.options import Read
-from mlmi2023.cohorts.forms.images.checks import check_blank, check_pair
+from mlmi2023.cohorts.forms.images.checks import BLANK, check_pair
 from mlmi2023.cohorts.forms.images.labels import Labels, resized_labels
 from mlmi2023.cohorts.forms.images.options import Read as OneRule
 from mlmi2023.cohorts.forms.images.sizes import resizing
@@ -23,6 +23,7 @@ class Pixels:
         size: rows and columns.
         labels: what the values of each map mean.
         resized: what is resized, in words; empty if nothing is.
+        blank: images that are nearly constant, filled on the way: large public sets have some.
     """
 
     def __init__(self, where: str, read: Read, items: Sequence[Item]) -> None:
@@ -43,7 +44,7 @@ class Pixels:
             raise InputError(f"{deep.photo}: has more than 8 bits; save all images with 8")
         self.size: tuple[int, int] = read.size or shapes[0]
         self.resized = resizing(shapes, self.size)
-        self.rule = OneRule()
+        self.blank: list[str] = []
         self.labels = {
             key: Labels(OneRule(classes=own.classes, threshold=own.threshold))
             for key, own in (read.maps or {}).items()
@@ -57,7 +58,8 @@ class Pixels:
         """
         photo, header = Path(item.photo), self.headers[item.name]
         image, _ = read_photo(photo)
-        check_blank(photo, image, self.rule)
+        if image.std(axis=(0, 1)).max() < BLANK:
+            self.blank.append(item.name)
         maps = {}
         for key, labels in self.labels.items():
             path = Path(item.maps[key])

@@ -97,7 +97,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             "subjects": rows,
             "classes": classes,
             "grades": first.grade_names,
-            "facts": facts_of(rows, shape, first.grade_names, classes, ""),
+            "facts": facts_of(rows, shape, first.grade_names, classes),
         }
         seal(folder, about, [packed.content_hash for packed in parts.values()])
 
