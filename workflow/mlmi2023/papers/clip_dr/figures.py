@@ -70,6 +70,7 @@ def _texts(runs: Runs) -> Any:
         axes.scatter(values, place + np.linspace(-0.3, 0.3, len(values)), s=4, linewidths=0)
     axes.set_yticks(range(len(methods)), [runs.names[method] for method in methods])
     axes.set_xlabel("1 - cosine between an image's text and the mean of its class")
+    axes.locator_params(axis="x", nbins=4)
     axes.set_ylim(-0.6, len(methods) - 0.4)
     return figure
 
