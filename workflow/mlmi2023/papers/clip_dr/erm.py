@@ -23,6 +23,7 @@ class Erm(nn.Module):
 
     def __init__(self, own: ErmOptions, size: int, classes: int) -> None:
         super().__init__()
+        self.encoder: Any
         self.encoder, width = _resnet(own) if isinstance(own.net, ResNet) else _vit(own, own.net, size)
         self.is_vit = isinstance(own.net, VitNet)
         self.head = nn.Linear(width, classes)

@@ -20,9 +20,9 @@ NOISE = 8.0
 
 
 class Picture(NamedTuple):
-    """What a picture shows, by number: count, size, strength, colour, shape, and the ground's colour."""
+    """What a picture shows, by number: how many, size, strength, colour, shape, and the ground's colour."""
 
-    count: int
+    number: int
     size: int
     strength: int
     colour: int
@@ -33,7 +33,7 @@ class Picture(NamedTuple):
     def caption(self) -> str:
         """The picture in words."""
         return (
-            f"a photo of {list(COUNTS)[self.count]} {list(SIZES)[self.size]} {STRENGTHS[self.strength]} "
+            f"a photo of {list(COUNTS)[self.number]} {list(SIZES)[self.size]} {STRENGTHS[self.strength]} "
             f"{COLOURS[self.colour]} {SHAPES[self.shape]} on a {COLOURS[self.ground]}"
         )
 
@@ -65,7 +65,7 @@ def draw_pictures(count: int, size: int, seed: int) -> tuple[np.ndarray, list[Pi
             int(rng.integers(len(SHAPES))),
             ground,
         )
-        low, high, shorter = list(COUNTS.values())[picture.count]
+        low, high, shorter = list(COUNTS.values())[picture.number]
         there, turn = np.zeros(x.shape, bool), 0.0
         for _ in range(int(rng.integers(low, high + 1))):
             radius = shorter * rng.uniform(*list(SIZES.values())[picture.size])

@@ -66,7 +66,8 @@ class CaptionMatching(_Pretraining):
     net: Grader
 
     def __init__(self, net: Grader, job: Job, task: Task, size: int) -> None:
-        words, length, arrays = Words(), net.own.net.text.length, {}
+        words, length = Words(), net.own.net.text.length
+        arrays: dict[str, np.ndarray] = {}
         for split, count, seed in _splits(job, task):
             images, shown = draw_pictures(count, size, seed)
             ids = words([picture.caption for picture in shown], length).numpy()
@@ -99,7 +100,8 @@ class HiddenWords(_Pretraining):
 
     def __init__(self, net: Grader, job: Job, task: Task) -> None:
         assert net.reader is not None and net.own.reader is not None
-        words, arrays = Words(), {}
+        words = Words()
+        arrays: dict[str, np.ndarray] = {}
         for split, count, seed in _splits(job, task):
             rng = np.random.default_rng([seed, 45])
             ids = words(draw_sentences(count, net.own.reader.corpus, seed), LENGTH).numpy()
@@ -142,7 +144,7 @@ class Kinds(_Pretraining):
     net: Erm
 
     def __init__(self, net: Erm, job: Job, task: Task, size: int) -> None:
-        arrays = {}
+        arrays: dict[str, np.ndarray] = {}
         for split, count, seed in _splits(job, task):
             images, shown = draw_pictures(count, size, seed)
             arrays |= {f"images_{split}": images, f"kinds_{split}": np.array([p.kind for p in shown])}

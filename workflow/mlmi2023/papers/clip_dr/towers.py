@@ -32,7 +32,7 @@ def build_clip(net: ClipNet, size: int) -> Any:
     )
 
 
-def _sizes(own: Any) -> dict[str, int]:
+def _sizes(own: Any) -> dict[str, Any]:
     return {
         "hidden_size": own.width,
         "num_hidden_layers": own.layers,
