@@ -22,6 +22,7 @@ COHORTS = [
     "breathing_lungs",
     "chest_ct",
     "dermoscopy_2018",
+    "fundus_domains",
     "infants",
     "pulmonary_ct",
     "t2_tumours",

@@ -1,0 +1,1 @@
+"""Form ``domain_images``: photographs of one size from several domains, with grades, label maps or both."""
