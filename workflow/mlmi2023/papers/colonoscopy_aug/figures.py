@@ -1,5 +1,6 @@
 """Saliency of each centre (Fig. 1), masked samples (Fig. 3), segmentations (Fig. 4), and figures of ours."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,12 @@ def _samples(runs: Runs) -> Any:
     figure, grid = panels(len(rows), 2 + 2 * len(found), (1.7 * (2 + 2 * len(found)), 1.8 * len(rows) + 0.3))
     for number, (line, row) in enumerate(zip(grid, rows)):
         keep = ~attended(torch.from_numpy(maps[[row]]), view.images.shape[1:3]).numpy()
-        titles = ("Frame", "Masked for U-Net and DeepLabV3+") if number == 0 else ("", "")
+        titles = ("Frame", "Masked frame") if number == 0 else ("", "")
         picture(line[0], view.images[row], titles[0])
         picture(line[1], view.images[row] * keep[0][..., None], titles[1])
         for place, method in enumerate(found):
             channel = _anatomy(runs, method, row)
-            names = ("Anatomy of SDNet", "Masked for SDNet") if number == 0 else ("", "")
+            names = ("Anatomy", "Masked anatomy") if number == 0 else ("", "")
             for axes, image, name in zip(line[2 + 2 * place :], (channel, channel * keep[0]), names):
                 picture(axes, image, name, cmap="gray", vmin=0, vmax=1)
     return figure
@@ -101,7 +102,8 @@ def _results(runs: Runs) -> Any:
         _outlined(line[0], image, frames.truth(row), TRUTH, "Truth" if number == 0 else "")
         for axes, (method, folder) in zip(line[1:], runs.predictions.items()):
             labels = read_case(Path(folder), frames, row)["labels"]
-            _outlined(axes, image, labels, FOUND, runs.names[method] if number == 0 else "")
+            name = textwrap.fill(runs.names[method], 18) if number == 0 else ""
+            _outlined(axes, image, labels, FOUND, name)
     return figure
 
 
