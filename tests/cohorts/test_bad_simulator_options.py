@@ -21,6 +21,7 @@ COHORTS = [
     "brain_adults",
     "breathing_lungs",
     "chest_ct",
+    "colonoscopy_centres",
     "dermoscopy_2018",
     "fundus_domains",
     "infants",
