@@ -82,6 +82,20 @@ def read_key(config: dict[str, Any], where: str = "config of the cohort") -> Rea
     return options(Read, own, where, "read")
 
 
+def check_task(config: dict[str, Any], task: dict[str, Any]) -> tuple[str, str] | None:
+    """Return a key of a dataset that a simulated cohort cannot serve, and what the cohort has; else None."""
+    known = [name for name, count in (config.get("subjects") or {}).items() if count]
+    return unknown_domain(known, task) if config["kind"] == "simulated" else None
+
+
+def unknown_domain(known: list[str], task: dict[str, Any]) -> tuple[str, str] | None:
+    """Return the key of a task that names a domain which is not there, and which are."""
+    for key in ("targets", "sources"):
+        if any(domain not in known for domain in task.get(key) or ()):
+            return f"task.{key}", f"has the domains {', '.join(known)}"
+    return None
+
+
 def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     """Write the packed images, whole or not at all.
 
