@@ -134,17 +134,23 @@ def _holds(node: Any, path: list[str | int]) -> bool:
 
 
 def check_folds(settings: Settings, slug: str) -> None:
-    """Check that cohorts have the folds that the paper runs.
+    """Check that there are as many folds as the paper runs: a cohort's, or domains left out in turn.
 
     Raises:
-        InputError: a cohort has too few.
+        InputError: there are too few.
     """
     paper = settings.paper(slug)
     wanted = paper.get("folds", 1)
     for dataset, setup in paper["datasets"].items() if wanted > 1 else ():
-        count = settings.cohort(setup["cohort"]).get("folds", {}).get("count", 1)
-        if count < wanted:
-            raise InputError(
-                f"config of paper '{slug}': key 'folds' is {wanted}, cohort '{setup['cohort']}' of dataset "
-                f"'{dataset}' has {count}; set the cohort's folds.count, or lower folds"
+        where = f"config of paper '{slug}': key 'folds' is {wanted}"
+        if "left_out" in setup["task"]:
+            count = len(setup["task"]["left_out"])
+            said = f"datasets.{dataset}.task.left_out names {count}; name more, or lower folds"
+        else:
+            count = settings.cohort(setup["cohort"]).get("folds", {}).get("count", 1)
+            said = (
+                f"cohort '{setup['cohort']}' of dataset '{dataset}' has {count}; set the cohort's "
+                "folds.count, or lower folds"
             )
+        if count < wanted:
+            raise InputError(f"{where}, {said}")

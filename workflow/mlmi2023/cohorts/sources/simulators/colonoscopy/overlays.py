@@ -97,7 +97,7 @@ def write_over(
 
 
 def _text(rng: np.random.Generator, shape: tuple[int, ...], lines: int) -> np.ndarray:
-    """Return the dots of lines of digits, the last of them shorter, as large and as many as there is room for."""
+    """Return the dots of lines of digits, the last of them shorter, as large as there is room for."""
     dots = np.zeros(shape, bool)
     lines = max(1, min(lines, (shape[0] + 2) // 7))
     dot = max(1, shape[0] // (7 * lines))
