@@ -49,7 +49,9 @@ class DomainCases(Cases):
         self.view = door(self.job)
         where = f"config of paper '{job.paper}': datasets.{job.dataset}.task"
         if self.task.map not in self.view.maps:
-            raise InputError(f"{where}: map is '{self.task.map}'{suggest(self.task.map, list(self.view.maps))}")
+            raise InputError(
+                f"{where}: map is '{self.task.map}'{suggest(self.task.map, list(self.view.maps))}"
+            )
         self.labels, self.classes = self.view.maps[self.task.map], list(self.view.classes[self.task.map])
         self.structures = self.task.structures or self.classes
         if len(self.structures) != len(self.classes):

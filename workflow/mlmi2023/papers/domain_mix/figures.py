@@ -63,7 +63,9 @@ def _mixes(runs: Runs) -> Any:
         cases = DomainCases(runs.jobs[method], training)
         mix = runs.jobs[method].method_options["mix"]
         # the last of several pools, and another image of it each time
-        above, below = (_one(cases, mix[key][-1], place) for key, place in (("from", number), ("to", number + 1)))
+        above, below = (
+            _one(cases, mix[key][-1], place) for key, place in (("from", number), ("to", number + 1))
+        )
         images = [torch.from_numpy(cases.pictures([row])).movedim(-1, 1) for row in (above, below)]
         labels = [
             torch.from_numpy(cases.masks([row])) if row in cases.labels else torch.zeros(1, *cases.size)
@@ -102,7 +104,9 @@ def _steps(runs: Runs) -> Any:
         axes.plot([own.get(case, np.nan) for own in found.values()], color="#9AA0A8", lw=0.5, alpha=0.6)
     for place, own in enumerate(found.values()):
         axes.plot([place] * len(own), list(own.values()), "o", ms=3, alpha=0.5, color="#0072B2", mew=0)
-        axes.plot([place - 0.25, place + 0.25], [float(np.mean(list(own.values())))] * 2, color="#E69F00", lw=2)
+        axes.plot(
+            [place - 0.25, place + 0.25], [float(np.mean(list(own.values())))] * 2, color="#E69F00", lw=2
+        )
     axes.set_xticks(range(len(methods)), [runs.names[m].replace(", ", ",\n") for m in methods], fontsize=7)
     axes.set_ylabel("Dice of an image, %")
     return figure

@@ -44,7 +44,10 @@ class WhereLabelled(nn.Module):
         if not bool(known.any()):
             return logits.sum() * 0
         # image by image, since each has as many pixels as it has labels
-        own = [self.loss(x[None, :, k][..., None], y[k][None, :, None]) for x, y, k in _rows(logits, target, known)]
+        own = [
+            self.loss(x[None, :, k][..., None], y[k][None, :, None])
+            for x, y, k in _rows(logits, target, known)
+        ]
         return sum(own[1:], own[0]) / len(target)  # type: ignore[no-any-return]
 
 

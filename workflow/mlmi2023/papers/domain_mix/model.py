@@ -63,7 +63,9 @@ class FusionDecoder(nn.Module):
         super().__init__()
         self.embed = nn.ModuleList(nn.Conv2d(dim, width, 1) for dim in dims)
         inside = len(dims) * width
-        self.look = nn.ModuleList(_conv(inside, width, 0 if dilation == 1 else dilation) for dilation in dilations)
+        self.look = nn.ModuleList(
+            _conv(inside, width, 0 if dilation == 1 else dilation) for dilation in dilations
+        )
         self.fuse = _conv(len(dilations) * width, width)
         self.classify = nn.Sequential(nn.Dropout2d(dropout), nn.Conv2d(width, classes, 1))
 

@@ -14,6 +14,9 @@ raw files lie below the root:
 ``sources``  instead of the three: a list of mappings with ``images``, ``table`` and ``domain``, one a folder
 ``maps``     label maps by name: ``{masks: {files: "masks/{subject}.png", classes: {255: lesion}}}``.
              ``classes`` and ``threshold`` as in :mod:`mlmi2023.cohorts.forms.images.form`
+             ``layers: {rim: "{subject}_disc.png", cup: "{subject}_cup.png"}`` instead of ``files``: a file for
+             each class, of which the last counts
+``crop``     {map, side}: a square around the middle of what a map shows, before anything is resized
 ``grades``   names of the grades 0, 1, ... in their order
 ``size``     [rows, columns] that everything is resized to; needed where sizes differ
 
@@ -22,6 +25,7 @@ Without ``read`` the layout is that of the simulators (:mod:`.listing`): ``image
 dataset brings the patterns of its layout.
 """
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +54,10 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     if lost:
         return lost
     found = items(where, read, root)
-    return [*(Path(p) for item in found for p in (item.photo, *item.maps.values())), *tables]
+    return [
+        *(Path(p) for item in found for p in (item.photo, *itertools.chain(*item.maps.values()))),
+        *tables,
+    ]
 
 
 def _tables_or_pattern(where: str, source: Any, root: Path) -> list[Path]:
