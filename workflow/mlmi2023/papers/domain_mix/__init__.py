@@ -1,8 +1,8 @@
-"""Self-training with domain-mixed data for few-shot domain adaptation (Wang et al., MLMI 2023): paper to code.
+"""Self-training with domain-mixed data for few-shot adaptation (Wang et al., MLMI 2023): paper to code.
 
-A segmenter that has learned on one camera is brought to another of which five images have masks. Objects are
-cut out of images of one pool and pasted into those of another; where the latter have no masks, the answer of a
-slowly following teacher takes their place.
+A segmenter that has learned on one camera is brought to another of which five images have masks. Objects
+are cut out of images of one pool and pasted into those of another; where the latter have no masks, the answer
+of a slowly following teacher takes their place.
 
 ====================================  ==================================================================
 In the paper                          Here
@@ -13,8 +13,8 @@ Sect. 2.2, shape-guided branch        ``model.Student.shape``, ``losses.boundary
 Sect. 2.2, Dice and cross-entropy     ``losses.StudentLoss``
 Sect. 2.3, domain mix                 ``mixing``
 Sect. 2.4, pools, steps, settings     ``samples``; keys ``learn``, ``mix`` and ``stages`` of the methods
-Sect. 3.1, data, five shots           form ``domain_images``, ``mlmi2023.tasks.domains``; stand-ins: simulators
-                                      ``fundus`` and ``colonoscopy``
+Sect. 3.1, data, five shots           form ``domain_images``, ``mlmi2023.tasks.domains``;
+                                      stand-ins: simulators ``fundus`` and ``colonoscopy``
 Sect. 3.1, Dice, Tables 1 to 4        ``evaluate.score``
 ====================================  ==================================================================
 

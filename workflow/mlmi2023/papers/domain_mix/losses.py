@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -46,13 +47,10 @@ class WhereLabelled(nn.Module):
         # image by image, since each has as many pixels as it has labels
         own = [
             self.loss(x[None, :, k][..., None], y[k][None, :, None])
-            for x, y, k in _rows(logits, target, known)
+            for x, y, k in zip(logits, target, known)
+            if bool(k.any())
         ]
-        return sum(own[1:], own[0]) / len(target)  # type: ignore[no-any-return]
-
-
-def _rows(logits: Tensor, target: Tensor, known: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-    return [(x, y, k) for x, y, k in zip(logits, target, known) if bool(k.any())]
+        return torch.stack(own).sum() / len(target)
 
 
 class StudentLoss(nn.Module):

@@ -19,8 +19,8 @@ from mlmi2023.training.loop.ema import average_in, average_of
 class Adapting(Segmentation):
     """A step of the strategy (Sect. 2.4): half of a batch has true labels, half is mixed.
 
-    The teacher is the average of the student's segmenter; it is part of the module's state, so that a run that
-    was killed goes on with it. Where nothing needs pseudo-labels there is none.
+    The teacher is the average of the student's segmenter; it is part of the module's state, so that a run
+    that was killed goes on with it. Where nothing needs pseudo-labels there is none.
 
     Args:
         net: the student.
@@ -52,7 +52,7 @@ class Adapting(Segmentation):
         return self.loss(self.net(image), label)  # type: ignore[no-any-return]
 
     def batch_of(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return images (B, C, H, W) and labels (B, H, W): the first half mixed, the rest with true labels."""
+        """Return images (B, C, H, W) and labels (B, H, W): first half mixed, the rest with true labels."""
         count = len(batch["row"])
         mixed = 0 if self.keys.mix is None else count // 2
         image, label = self.source.take(batch["row"][mixed:])

@@ -47,9 +47,8 @@ def encoder_weights(encoder: nn.Module, pretrained: Mapping[str, Any]) -> dict[s
             folder, config=own, local_files_only=True, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise InputError(
-            f"{folder}: no weights that can be read ({str(error).splitlines()[0][:120]}); get the folder again"
-        ) from error
+        first = str(error).splitlines()[0][:120]
+        raise InputError(f"{folder}: no weights that can be read ({first}); get the folder again") from error
     finally:
         logging.getLogger("transformers").setLevel(said)
     if lost := sorted(about["missing_keys"]):

@@ -63,7 +63,7 @@ class Mix(Options):
     Several pools are drawn from with equal chance. Without ``from`` images of ``to`` stay as they are.
     """
 
-    from_: list[Pool] = []
+    from_: tuple[Pool, ...] = ()
     to: Annotated[list[Pool], filled]
 
 

@@ -17,9 +17,9 @@ def threshold_at(keys: Threshold, step: int, steps: int) -> float:
 def pseudo_labels(logits: Tensor, threshold: float, below: str = "background") -> Tensor:
     """Return labels (B, H, W) of logits (B, C, H, W).
 
-    "The prediction probability of each pixel will be set to 0 if it is less than the threshold, otherwise will
-    be set to 1": from a half on, one class at most is left. A pixel without any is background, since that is
-    what zeros for all structures say; with ``below="ignore"`` it has no label.
+    A class's probability becomes 0 under the threshold and 1 from there on; from a half on, one class at most
+    is left. A pixel without any is background, since that is what zeros for all structures say; with
+    ``below="ignore"`` it has no label.
     """
     chance, label = torch.softmax(logits.float(), dim=1).max(dim=1)
     return torch.where(chance >= threshold, label, 0 if below == "background" else IGNORED)

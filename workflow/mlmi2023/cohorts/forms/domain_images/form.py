@@ -14,8 +14,8 @@ raw files lie below the root:
 ``sources``  instead of the three: a list of mappings with ``images``, ``table`` and ``domain``, one a folder
 ``maps``     label maps by name: ``{masks: {files: "masks/{subject}.png", classes: {255: lesion}}}``.
              ``classes`` and ``threshold`` as in :mod:`mlmi2023.cohorts.forms.images.form`
-             ``layers: {rim: "{subject}_disc.png", cup: "{subject}_cup.png"}`` instead of ``files``: a file for
-             each class, of which the last counts
+             ``layers: {rim: "{subject}_disc.png", cup: "{subject}_cup.png"}`` instead of ``files``: a file
+             for each class, of which the last counts
 ``crop``     {map, side}: a square around the middle of what a map shows, before anything is resized
 ``grades``   names of the grades 0, 1, ... in their order
 ``size``     [rows, columns] that everything is resized to; needed where sizes differ

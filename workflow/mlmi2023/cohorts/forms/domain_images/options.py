@@ -22,8 +22,8 @@ class Table(Options):
 class Map(Options):
     """Label maps: a pattern of files, and what their values mean.
 
-    ``layers`` instead are patterns of one file for each class, in their order: where several are brighter than
-    ``threshold``, the last one counts.
+    ``layers`` instead are patterns of one file for each class, in their order: where several are brighter
+    than ``threshold``, the last one counts.
     """
 
     files: Names | None = None
@@ -46,7 +46,7 @@ class Map(Options):
 
 
 class Crop(Options):
-    """A square around the middle of what a map shows, cut before anything is resized; black beyond the border."""
+    """A square around the middle of what a map shows, cut before resizing; black beyond the border."""
 
     map: Name
     side: Side
