@@ -7,11 +7,12 @@ NET = {
     "drop_path": 0.0, "width": 4, "dilations": [1, 2],
 }  # fmt: skip
 TASK = {
-    "kind": "segmentation", "targets": ["two"], "sources": ["one"], "val": 0.2, "shots": 3, "unlabelled": "test",
-    "structures": ["disc", "cup"], "nested": True, "band": 3,
+    "kind": "segmentation", "targets": ["two"], "sources": ["one"], "val": 0.2, "shots": 3,
+    "unlabelled": "test", "structures": ["disc", "cup"], "nested": True, "band": 3,
 }  # fmt: skip
 TRAIN = {
-    "steps": 4, "epoch_steps": 2, "batch": 4, "learning_rate": 0.002, "decoder_rate": 2.0, "optimiser": "adamw",
+    "steps": 4, "epoch_steps": 2, "batch": 4, "learning_rate": 0.002, "decoder_rate": 2.0,
+    "optimiser": "adamw",
 }  # fmt: skip
 #: centred on the disc, so that it is large enough on few pixels
 VIEW = {"centre": "disc", "width": 0.62, "shift": 0.02}

@@ -58,7 +58,7 @@ def test_the_threshold_rises_in_a_straight_line():
     assert [round(threshold_at(keys, step, 5), 6) for step in range(6)] == [0.5, 0.6, 0.7, 0.8, 0.9, 0.9]
     assert threshold_at(keys, 0, 1) == 0.5
     for wrong in ({"start": 0.4}, {"start": 0.9, "end": 0.8}):
-        with pytest.raises(InputError, match="0.5 <= start <= end"):
+        with pytest.raises(InputError, match=r"give 0\.5 <= start"):
             options(Threshold, wrong, "here")
 
 

@@ -1,4 +1,4 @@
-"""From files to page by config alone; the paper scale without data; published layouts, crops around the disc."""
+"""From files to page by config alone; the paper scale without data; published layouts, cut around discs."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,8 @@ def test_the_example_of_nuclei_goes_from_files_to_page(tiny_run):
         assert {r["case"] for r in rows if r["method"] == method} == set(truth)
     # steps 1 and 2 are trained once, and what is best is no training of its own
     models = tiny_run.paper("domain_mix") / "models/cvc_300"
-    assert {folder.name for folder in models.iterdir()} == {"pretrained", "s1_mix_1_12", "mt_sg", "s2_mix_2_1"}
+    trained = {folder.name for folder in models.iterdir()}
+    assert trained == {"pretrained", "s1_mix_1_12", "mt_sg", "s2_mix_2_1"}
     page = tiny_run.page("domain_mix")
     assert all(figure in page for figure in ("fig_contours_polyps", "fig_mixes_polyps", "fig_steps_polyps"))
 
@@ -32,7 +33,8 @@ def files(count=20):
         kind, letter = ("Glaucoma", "g") if number % 2 else ("Non-Glaucoma", "n")
         yield f"refuge/Training400/{kind}/{letter}{number:04d}.jpg"
         yield f"refuge/Annotation-Training400/Disc_Cup_Masks/{kind}/{letter}{number:04d}.bmp"
-        for part, masks, letter in (("REFUGE-Validation400", "REFUGE-Validation400-GT", "V"), ("Test400", "REFUGE-Test-GT", "T")):
+        validation, test = "REFUGE-Validation400", "Test400"
+        for part, masks, letter in ((validation, f"{validation}-GT", "V"), (test, "REFUGE-Test-GT", "T")):
             yield f"refuge/{part}/{letter}{number:04d}.jpg"
             yield f"refuge/{masks}/Disc_Cup_Masks/{letter}{number:04d}.bmp"
         group, letter = ("Healthy", "N") if number % 2 else ("Glaucoma and suspects", "G")

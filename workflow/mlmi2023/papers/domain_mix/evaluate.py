@@ -7,6 +7,7 @@ import numpy as np
 
 from mlmi2023.core.jobs import Job
 from mlmi2023.metrics.overlap import dice_per_label, mean_over_labels
+from mlmi2023.papers.domain_mix import networks  # noqa: F401  loaded once by warm workers
 from mlmi2023.papers.domain_mix.cases import DomainCases
 from mlmi2023.tasks import segmentation
 from mlmi2023.tasks.domains import testing, truth

@@ -18,10 +18,22 @@ TRUE, FOUND = "#00C000", "#1040FF"
 SHOWN = 4
 
 
+def _title(runs: Runs, method: str) -> str:
+    """Return a method's name in lines that fit above a picture."""
+    return runs.names[method].replace(", ", ",\n").replace(" => ", " =>\n")
+
+
 def _outlined(axes: Any, cases: DomainCases, labels: np.ndarray, colour: str) -> None:
     for mask in structures(labels, len(cases.classes), cases.task.nested):
         if mask.any() and not mask.all():
             axes.contour(mask, [0.5], colors=colour, linewidths=1.1)
+
+
+def _dice(runs: Runs, method: str) -> dict[str, float]:
+    """Return the Dice of each tested image, the mean over its structures."""
+    values = list(score(runs.jobs[method], runs.predictions[method]))
+    mean = MEAN if any(value.label == MEAN for value in values) else values[0].label
+    return {value.case: value.value for value in values if value.label == mean}
 
 
 def _contours(runs: Runs) -> Any:
@@ -32,14 +44,7 @@ def _contours(runs: Runs) -> Any:
         method: {pair.case: pair for pair in pairs(runs.predictions[method], cases[method])}
         for method in methods
     }
-    dice = {
-        method: {
-            value.case: value.value
-            for value in score(runs.jobs[method], runs.predictions[method])
-            if value.label in (MEAN, cases[method].structures[-1])
-        }
-        for method in methods
-    }
+    dice = {method: _dice(runs, method) for method in methods}
     common = sorted(set.intersection(*(set(own) for own in tested.values())))
     shown = [common[k] for k in np.linspace(0, len(common) - 1, min(SHOWN, len(common))).astype(int)]
     figure, grid = panels(len(shown), len(methods), (1.7 * len(methods), 1.75 * len(shown) + 0.3))
@@ -47,7 +52,7 @@ def _contours(runs: Runs) -> Any:
     for number, (line, case) in enumerate(zip(grid, shown)):
         for axes, method in zip(line, methods):
             pair, own = tested[method][case], cases[method]
-            picture(axes, own.view.images[pair.row], runs.names[method] if number == 0 else "")
+            picture(axes, own.view.images[pair.row], _title(runs, method) if number == 0 else "")
             _outlined(axes, own, pair.truth, TRUE)
             _outlined(axes, own, pair.found, FOUND)
             text = f"{dice[method].get(case, float('nan')):.1f}"
@@ -76,7 +81,7 @@ def _mixes(runs: Runs) -> Any:
         image, label = pasted(mask, (images[0], labels[0].long()), (images[1], labels[1].long()))
         shown = ((images[0], labels[0]), (images[1], labels[1]), (image, label))
         for row, (axes, (pixels, truth_)) in enumerate(zip(column, shown)):
-            picture(axes, pixels[0].movedim(0, -1).numpy(), runs.names[method] if row == 0 else "")
+            picture(axes, pixels[0].movedim(0, -1).numpy(), _title(runs, method) if row == 0 else "")
             _outlined(axes, cases, truth_[0].numpy(), TRUE)
     for axes, text in zip(grid[:, 0], ("from", "to", "mixed")):
         axes.set_ylabel(text, fontsize=8)
@@ -90,14 +95,8 @@ def _one(cases: DomainCases, pool: str, place: int) -> int:
 
 def _steps(runs: Runs) -> Any:
     """Dice of every tested image after each step, those of one image joined."""
-    methods, found = list(runs.jobs), {}
-    for method in methods:
-        several = len(DomainCases(runs.jobs[method], truth).structures) > 1
-        found[method] = {
-            value.case: value.value
-            for value in score(runs.jobs[method], runs.predictions[method])
-            if not several or value.label == MEAN
-        }
+    methods = list(runs.jobs)
+    found = {method: _dice(runs, method) for method in methods}
     figure, grid = panels(1, 1, (1.5 * len(methods) + 1, 3.4))
     axes = grid[0, 0]
     for case in sorted(set.union(*(set(own) for own in found.values()))):
@@ -107,7 +106,7 @@ def _steps(runs: Runs) -> Any:
         axes.plot(
             [place - 0.25, place + 0.25], [float(np.mean(list(own.values())))] * 2, color="#E69F00", lw=2
         )
-    axes.set_xticks(range(len(methods)), [runs.names[m].replace(", ", ",\n") for m in methods], fontsize=7)
+    axes.set_xticks(range(len(methods)), [_title(runs, m) for m in methods], fontsize=7)
     axes.set_ylabel("Dice of an image, %")
     return figure
 

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import SegformerConfig, SegformerModel
 
 
 def mit(channels: int, dims: Sequence[int], depths: Sequence[int], heads: Sequence[int],
         reductions: Sequence[int], ratio: int, drop_path: float) -> nn.Module:  # fmt: skip
     """Return the Mix Transformer of SegFormer (Xie et al. 2021), untrained; B1 has 13.15 million weights."""
-    from transformers import SegformerConfig, SegformerModel
-
     return SegformerModel(
         SegformerConfig(
             num_channels=channels,

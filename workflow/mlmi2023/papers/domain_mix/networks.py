@@ -4,17 +4,18 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from safetensors import SafetensorError
 from torch import nn
+from transformers import SegformerConfig, SegformerModel
 
 from mlmi2023.core.config import expand
 from mlmi2023.core.errors import InputError
 from mlmi2023.nets.registry import network
+from mlmi2023.papers.domain_mix.model import Student
 
 
 @network("mit_fusion", 2)
 def _student(channels: int, classes: int, size: Sequence[int], **sizes: Any) -> nn.Module:
-    from mlmi2023.papers.domain_mix.model import Student
-
     pretrained = sizes.pop("pretrained", None)
     net = Student(channels, classes, size, **sizes)
     if pretrained:
@@ -30,9 +31,6 @@ def encoder_weights(encoder: nn.Module, pretrained: Mapping[str, Any]) -> dict[s
     Raises:
         InputError: the folder is absent or cannot be read, lacks weights, or is of another size.
     """
-    from safetensors import SafetensorError
-    from transformers import SegformerConfig, SegformerModel
-
     folder = expand(str(pretrained["path"]))
     if not (folder / "config.json").is_file():
         raise InputError(
