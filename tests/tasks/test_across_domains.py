@@ -5,6 +5,7 @@ import pytest
 
 from domain_data import blinded, packed
 from mlmi2023.core.jobs import Job
+from mlmi2023.core.sources import PACKAGE, closure, imports
 from mlmi2023.tasks import domains
 
 
@@ -63,3 +64,19 @@ def test_what_training_sees_is_the_same_whatever_the_labels_of_targets_are(eyes,
     assert np.array_equal(view.maps["masks"].of(rows), other.maps["masks"].of(rows))
     truth = [domains.truth(job(data)).grades.of(view.parts.test) for data in (eyes, tmp_path / "blind")]
     assert (truth[0] != truth[1]).all()
+
+
+ACROSS = sorted(
+    file.parent for file in PACKAGE.glob("papers/*/options.py") if "AcrossDomains" in file.read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize("paper", ACROSS, ids=lambda folder: folder.name)
+def test_no_code_of_training_opens_the_cohort_or_asks_for_the_truth(paper):
+    for file in closure([paper / "train.py"]):
+        if file.is_relative_to(PACKAGE / "papers"):
+            asked = imports(file)
+            assert "mlmi2023.tasks.domains.truth" not in asked, file
+            assert not {name for name in asked if name.startswith("mlmi2023.cohorts.forms.domain_images")}, (
+                file
+            )

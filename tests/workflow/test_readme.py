@@ -27,6 +27,10 @@ FILES = {
     "scans": [f"{place}/{n}.nii.gz" for n in range(30) for place in ("ct", "seg")],
     "phased_scans": [f"{n}/{p}.nii.gz" for n in range(10) for p in PHASES]
     + [f"{n}/{p}_points.txt" for n in range(10) for p in ENDS],
+    "domain_images": [
+        f"clinic_{c}/{n}_{eye}.jpg" for c in "ab" for n in range(9) for eye in ("left", "right")
+    ]
+    + ["grades.csv"],
     "joined": [],
 }
 

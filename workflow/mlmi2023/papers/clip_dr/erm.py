@@ -2,7 +2,9 @@
 
 from typing import Any, cast
 
+from monai.networks.nets.resnet import ResNet as Monai
 from torch import Tensor, nn
+from transformers import ViTConfig, ViTModel
 
 from mlmi2023.nets.pretrained import load_pretrained
 from mlmi2023.papers.clip_dr.options import Erm as ErmOptions
@@ -36,8 +38,6 @@ class Erm(nn.Module):
 
 
 def _resnet(own: ErmOptions) -> tuple[nn.Module, int]:
-    from monai.networks.nets import ResNet as Monai
-
     net = cast(ResNet, own.net)
     encoder = Monai(
         block="bottleneck",
@@ -56,8 +56,6 @@ def _resnet(own: ErmOptions) -> tuple[nn.Module, int]:
 
 
 def _vit(own: ErmOptions, net: VitNet, size: int) -> tuple[Any, int]:
-    from transformers import ViTConfig, ViTModel
-
     if own.pretrained:
         encoder = load_folder(ViTModel, own.pretrained.path, add_pooling_layer=False)
         return encoder, int(encoder.config.hidden_size)

@@ -15,14 +15,16 @@ from mlmi2023.core.jobs import Job
 from mlmi2023.core.options import options
 from mlmi2023.metrics.contributions import accuracy
 from mlmi2023.metrics.macro_f1 import macro_f1
+from mlmi2023.papers.clip_dr.answers import run_network
 from mlmi2023.papers.clip_dr.options import Task
+from mlmi2023.papers.clip_dr.outcome import TEXTS
+from mlmi2023.papers.clip_dr.train import most_frequent
 from mlmi2023.tasks import classification
-from mlmi2023.tasks.classification import Answer, read_answers, rounded
+from mlmi2023.tasks.classification import Answer, rounded
 from mlmi2023.tasks.domains import View, graded, testing, training, truth
 from mlmi2023.tasks.runs import Value, kind_of, read_arrays
 
 KINDS = ("learned", "pretrained", "majority", "truth")
-TEXTS = "texts.npz"
 DIGITS = 7  # of probabilities
 
 
@@ -40,13 +42,9 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     rows = np.array(view.parts.test)
     files: dict[str, dict[str, np.ndarray]] = {}
     if kind in ("learned", "pretrained"):
-        from mlmi2023.papers.clip_dr.answers import run_network
-
         by_prompt, moved = run_network(job, weights, view, rows)
         files = {TEXTS: {"spread": moved}} if moved is not None else {}
     elif kind == "majority":
-        from mlmi2023.papers.clip_dr.train import most_frequent
-
         sure = np.eye(len(view.grade_names))[most_frequent(training(job))]
         by_prompt = {"": np.tile(sure, (len(rows), 1))}
     else:
@@ -96,8 +94,3 @@ def measures(labels: np.ndarray, probabilities: np.ndarray, threshold: float | N
         "f1": 100 * macro_f1(labels, found, probabilities.shape[1]),
         "acc": 100 * accuracy(labels, found),
     }
-
-
-def stored(predictions: Path, setting: str = "") -> classification.Stored:
-    """Return the answers of one setting."""
-    return next(own for own in read_answers(predictions) if own.setting == setting)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from mlmi2023.drawing.panels import bare, panels
-from mlmi2023.papers.clip_dr.evaluate import TEXTS, stored
+from mlmi2023.papers.clip_dr.outcome import TEXTS, stored
 from mlmi2023.tasks.domains import truth
 from mlmi2023.tasks.runs import Runs, read_arrays
 

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from transformers import CLIPModel
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.options import options
 from mlmi2023.core.options import read as read_option
 from mlmi2023.papers.clip_dr.options import CoOpLVT, Method, Naive, Probe, ZeroShot
 from mlmi2023.papers.clip_dr.published import folder_of, load_folder
@@ -17,8 +17,8 @@ from mlmi2023.papers.clip_dr.towers import Reader, build_clip, read, read_with, 
 from mlmi2023.papers.clip_dr.words import PublishedWords, Words, prompts
 from mlmi2023.training.loop.weights import AGAIN, read_weights
 
-MODELS = (ZeroShot, Probe, Naive, CoOpLVT)
-Options_ = ZeroShot | Probe | Naive | CoOpLVT
+#: options of a method that grades with CLIP
+Clip = ZeroShot | Probe | Naive | CoOpLVT
 
 
 class Conditioner(nn.Sequential):
@@ -41,10 +41,8 @@ class Grader(nn.Module):
         grades: names of the classes in prompts I and II; None: the paper's.
     """
 
-    def __init__(self, own: Options_, size: int, grades: Sequence[Sequence[str]] | None = None) -> None:
+    def __init__(self, own: Clip, size: int, grades: Sequence[Sequence[str]] | None = None) -> None:
         super().__init__()
-        from transformers import CLIPModel
-
         self.own, self.grades = own, grades
         words: Any = Words()
         if own.pretrained:
@@ -135,7 +133,7 @@ class Grader(nn.Module):
         """Return logits (B, K) of images (B, 3, H, W)."""
         inner, visual = self.see(x)
         if self.head is not None:
-            return self.head(see_projected(self.clip, inner))  # type: ignore[no-any-return]
+            return self.head(self.clip.visual_projection(inner))  # type: ignore[no-any-return]
         if self.conditioner is None:
             return self.scale * visual @ self.texts(prompt).T
         count = len(self.ids(prompt))
@@ -145,11 +143,6 @@ class Grader(nn.Module):
             0, (len(x), count)
         )
         return self.scale * (visual[:, None] * texts).sum(-1)
-
-
-def see_projected(clip: Any, inner: Tensor) -> Tensor:
-    """Return V = p f_I, as CLIP's image features are."""
-    return clip.visual_projection(inner)  # type: ignore[no-any-return]
 
 
 def method_of(given: Mapping[str, Any]) -> Any:
@@ -163,19 +156,16 @@ def load_before(net: nn.Module, path: Path | None, fresh: Sequence[str]) -> None
     Args:
         net: the network.
         path: what that stage wrote; None: nothing is loaded.
-        fresh: beginnings of names that the stage before did not have.
+        fresh: beginnings of names of weights that begin anew.
 
     Raises:
         InputError: other weights are missing, or have another shape.
     """
     if path is None:
         return
-    state, wanted = read_weights(path), net.state_dict()
-    lost = [name for name in wanted if name not in state and not name.startswith(tuple(fresh))]
-    other = [name for name in wanted if name in state and state[name].shape != wanted[name].shape]
-    if lost or other:
-        raise InputError(f"{path}: weights of another network ({(lost + other)[0]}); {AGAIN}")
-    net.load_state_dict({name: v for name, v in state.items() if name in wanted}, strict=False)
-
-
-__all__ = ["MODELS", "Conditioner", "Grader", "load_before", "method_of", "options"]
+    state, whole = read_weights(path), net.state_dict()
+    wanted = {name: value for name, value in whole.items() if not name.startswith(tuple(fresh))}
+    for name, value in wanted.items():
+        if name not in state or state[name].shape != value.shape:
+            raise InputError(f"{path}: weights of another network ({name}); {AGAIN}")
+    net.load_state_dict({name: state[name] for name in wanted}, strict=False)

@@ -39,14 +39,14 @@ class Vit(Sizes):
 
 
 class TextSizes(Sizes):
-    """CLIP's text transformer; ``length``: tokens of a text, ``words``: of its vocabulary, null: ours."""
+    """CLIP's text transformer; ``length``: tokens of a text, ``words``: of its vocabulary; without: ours."""
 
     width: Count = 512
     layers: Count = 12
     heads: Count = 8
     mlp: Count = 2048
     length: Count = 77
-    words: Count | None = 49408
+    words: Count | None = None
 
 
 class ClipNet(Options):
@@ -61,13 +61,13 @@ class Reader(Sizes):
     """A second text encoder in BERT's form, in the place of BioBERT.
 
     Attributes:
-        words: of its vocabulary; null: ours.
+        words: of its vocabulary; without: ours.
         length: tokens of a text, at most.
         corpus: of the stand-in: sentences of medical reports, or questions and answers about them.
         pretrained: published weights.
     """
 
-    words: Count | None = 28996
+    words: Count | None = None
     length: Count = 512
     corpus: Literal["reports", "questions"] = "reports"
     pretrained: Published | None = None

@@ -14,12 +14,15 @@ VALUES = np.array(
 #: how far a shape's colour is from its ground, by strength
 SHARES = (0.35, 0.65, 1.0)
 SIZES = {"small": (0.14, 0.2), "large": (0.3, 0.42)}
+#: by word, how many alike, and by what their radius is shortened
+COUNTS = {"a": (1, 1, 1.0), "few": (2, 4, 0.5), "several": (5, 8, 0.4), "many": (10, 18, 0.3)}
 NOISE = 8.0
 
 
 class Picture(NamedTuple):
-    """What a picture shows, by number: size, strength, colour, shape, and the ground's colour."""
+    """What a picture shows, by number: count, size, strength, colour, shape, and the ground's colour."""
 
+    count: int
     size: int
     strength: int
     colour: int
@@ -30,8 +33,8 @@ class Picture(NamedTuple):
     def caption(self) -> str:
         """The picture in words."""
         return (
-            f"a photo of a {list(SIZES)[self.size]} {STRENGTHS[self.strength]} {COLOURS[self.colour]} "
-            f"{SHAPES[self.shape]} on a {COLOURS[self.ground]}"
+            f"a photo of {list(COUNTS)[self.count]} {list(SIZES)[self.size]} {STRENGTHS[self.strength]} "
+            f"{COLOURS[self.colour]} {SHAPES[self.shape]} on a {COLOURS[self.ground]}"
         )
 
     @property
@@ -55,17 +58,23 @@ def draw_pictures(count: int, size: int, seed: int) -> tuple[np.ndarray, list[Pi
         colour = int(rng.integers(len(COLOURS)))
         ground = int((colour + rng.integers(1, len(COLOURS))) % len(COLOURS))
         picture = Picture(
+            int(rng.integers(len(COUNTS))),
             int(rng.integers(len(SIZES))),
             int(rng.integers(len(STRENGTHS))),
             colour,
             int(rng.integers(len(SHAPES))),
             ground,
         )
-        radius = rng.uniform(*list(SIZES.values())[picture.size])
-        centre, turn = rng.uniform(-0.4, 0.4, 2), rng.uniform(-0.4, 0.4)
-        u = (np.cos(turn) * (x - centre[0]) + np.sin(turn) * (y - centre[1])) / radius
-        v = (np.cos(turn) * (y - centre[1]) - np.sin(turn) * (x - centre[0])) / radius
-        share = SHARES[picture.strength] * _inside(SHAPES[picture.shape], u, v)[..., None]
+        low, high, shorter = list(COUNTS.values())[picture.count]
+        there, turn = np.zeros(x.shape, bool), 0.0
+        for _ in range(int(rng.integers(low, high + 1))):
+            radius = shorter * rng.uniform(*list(SIZES.values())[picture.size])
+            reach = 0.4 if low == 1 else 0.85
+            centre, turn = rng.uniform(-reach, reach, 2), rng.uniform(-0.4, 0.4)
+            u = (np.cos(turn) * (x - centre[0]) + np.sin(turn) * (y - centre[1])) / radius
+            v = (np.cos(turn) * (y - centre[1]) - np.sin(turn) * (x - centre[0])) / radius
+            there |= _inside(SHAPES[picture.shape], u, v)
+        share = SHARES[picture.strength] * there[..., None]
         made = (1 - share) * VALUES[ground] + share * VALUES[colour]
         slope = 1 + 0.15 * (np.cos(turn * 9) * x + np.sin(turn * 9) * y)[..., None]
         made = made * slope + rng.normal(0, NOISE, made.shape)

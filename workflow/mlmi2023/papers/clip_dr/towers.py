@@ -5,6 +5,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import BertConfig, BertModel, CLIPConfig, CLIPModel
 
 from mlmi2023.papers.clip_dr.options import ClipNet
 from mlmi2023.papers.clip_dr.options import Reader as ReaderOptions
@@ -14,8 +15,6 @@ from mlmi2023.papers.clip_dr.words import PublishedWords, Words
 
 def build_clip(net: ClipNet, size: int) -> Any:
     """Return CLIP of these sizes for images of ``size`` x ``size``, with random weights."""
-    from transformers import CLIPConfig, CLIPModel
-
     words = net.text.words or len(Words())
     return CLIPModel(
         CLIPConfig(
@@ -98,8 +97,6 @@ class Reader(nn.Module):
 
     def __init__(self, own: ReaderOptions) -> None:
         super().__init__()
-        from transformers import BertConfig, BertModel
-
         self.length = min(own.length, 64)  # prompts are short
         if own.pretrained:
             self.bert = load_folder(BertModel, own.pretrained.path, add_pooling_layer=False)

@@ -91,10 +91,7 @@ class PublishedWords:
         Raises:
             InputError: a text is too long.
         """
-        found = self.tokenizer(list(texts), padding="max_length", max_length=length, return_tensors="pt")
-        ids: Tensor = found["input_ids"]
-        if ids.shape[1] > length:
-            raise InputError(
-                f"a prompt has {ids.shape[1]} tokens, the text encoder reads {length}; shorten it"
-            )
-        return ids
+        rows = self.tokenizer(list(texts), padding="max_length", max_length=length)["input_ids"]
+        if (longest := max(map(len, rows))) > length:
+            raise InputError(f"a prompt has {longest} tokens, the text encoder reads {length}; shorten it")
+        return torch.tensor(rows)

@@ -25,10 +25,10 @@ Without ``read`` the layout is that of the simulators (:mod:`.listing`): ``image
 dataset brings the patterns of its layout.
 """
 
-import itertools
 from pathlib import Path
 from typing import Any
 
+from mlmi2023.cohorts.find.patterns import fields_of, find
 from mlmi2023.cohorts.forms.domain_images.listing import items, own_layout, sources_of, tables_of
 from mlmi2023.cohorts.forms.domain_images.options import Read
 from mlmi2023.cohorts.seal import seal
@@ -42,35 +42,25 @@ from mlmi2023.core.schemas import suggest
 def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     """Return the user's files that :func:`pack` reads; patterns that fit no file stand for themselves.
 
-    Raises:
-        InputError: files are there, and they do not fit each other.
+    Which of them a table leaves out is seen when packing.
     """
     where, root = "config of the cohort", Path(root)
     read = read_key(config, where)
-    sources = sources_of(read)
-    tables = [file for source in sources for file in _tables_or_pattern(where, source, root)]
-    lost = [file for file in tables if not file.exists()]
-    lost += [root / s.images for s in sources if not _any(root, s.images)]
-    if lost:
-        return lost
-    found = items(where, read, root)
-    return [
-        *(Path(p) for item in found for p in (item.photo, *itertools.chain(*item.maps.values()))),
-        *tables,
-    ]
+    found: list[Path] = []
+    for source in sources_of(read):
+        found += _fitting(root, source.images)
+        if source.table:
+            file = source.table.file
+            found += _fitting(root, file) if "*" in file else tables_of(where, source, root)
+    for own in (read.maps or {}).values():
+        for pattern in own.patterns:
+            found += _fitting(root, pattern)
+    return found
 
 
-def _tables_or_pattern(where: str, source: Any, root: Path) -> list[Path]:
-    try:
-        return tables_of(where, source, root)
-    except InputError:
-        return [root / source.table.file]
-
-
-def _any(root: Path, pattern: str) -> bool:
-    from mlmi2023.cohorts.find.patterns import fields_of, find
-
-    return any(True for _ in find(root, pattern, fields_of(pattern)))
+def _fitting(root: Path, pattern: str) -> list[Path]:
+    """Return the files that fit a pattern, or the pattern itself."""
+    return [Path(match.path) for match in find(root, pattern, fields_of(pattern))] or [root / pattern]
 
 
 def read_key(config: dict[str, Any], where: str = "config of the cohort") -> Read:

@@ -6,7 +6,7 @@ The cohort's key ``parts`` names them, by what the domain is called here::
     form: joined_domains
     parts: {ours: {cohort: mine}, theirs: {cohort: yours}}
 
-Parts are cohorts of the form ``domain_images`` of one size, with the same grades; label maps that not all have
+Parts are cohorts of the form ``domain_images`` of one size and the same grades; maps that not all have
 are left out. Image 12 of the part ``ours`` becomes ``ours-12``, and so do patients. A part of several domains
 keeps them apart as ``ours-<domain>``. The result is read like any images of several domains.
 """
@@ -51,7 +51,6 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     Raises:
         InputError: parts have images of other sizes, other grades, or other classes in a map.
     """
-    import numpy as np
 
     from mlmi2023.cohorts.forms.domain_images.facts import facts_of
     from mlmi2023.cohorts.forms.domain_images.reader import FORM, open_domain_images
