@@ -15,8 +15,9 @@ from mlmi2023.papers.domain_mix.cases import DomainCases
 from mlmi2023.papers.domain_mix.evaluate import predict, score
 from mlmi2023.papers.domain_mix.pseudo import IGNORED
 from mlmi2023.papers.domain_mix.train import plan
+from mlmi2023.tasks import domains
 from mlmi2023.tasks.chain import train
-from mlmi2023.tasks.domains import HiddenLabelError, testing, training, truth
+from mlmi2023.tasks.domains import HiddenLabelError, training, truth
 from mlmi2023.training.loop.fit import fit
 
 
@@ -171,7 +172,7 @@ def test_no_mask_of_the_target_but_the_shots_is_read(eyes, tmp_path, method, mor
 
 
 def test_a_mask_of_the_target_cannot_be_had_by_training(eyes):
-    for door in (training, testing):
+    for door in (training, domains.testing):
         cases = DomainCases(job(eyes, ADAPT), door)
         with pytest.raises(HiddenLabelError):
             cases.masks([*cases.rows("target_labelled"), cases.rows("test")[0]])
@@ -242,11 +243,11 @@ def test_what_cannot_be_used_is_said_in_one_line(eyes):
 
 
 def test_networks_may_see_another_size_than_is_judged(eyes, tmp_path):
-    own = job(eyes, SOURCE, task={"size": [24, 24]})
+    own = job(eyes, SOURCE, task={"size": [40, 40]})
     train(own, tmp_path / "runs", tmp_path)
     predict(own, tmp_path / "weights.safetensors", tmp_path / "found")
-    cases = DomainCases(own, testing)
-    assert cases.inputs(0).shape == (1, 24, 24, 3)
+    cases = DomainCases(own, domains.testing)
+    assert cases.inputs(0).shape == (1, 40, 40, 3)
     found = np.load(tmp_path / "found" / f"{cases.name(cases.rows('test')[0])}.npz")["labels"]
     assert found.shape == (32, 32)
     with pytest.raises(HiddenLabelError):

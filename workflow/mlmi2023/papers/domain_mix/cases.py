@@ -126,7 +126,7 @@ class DomainCases(Cases):
         """
         keys = options(Learned, dict(self.job.method_options), "config", f"methods.{self.job.method}")
         pools = {name: self.rows(part) for name, part in POOLS.items()}
-        asked = [*keys.learn, *((*keys.mix.from_, *keys.mix.to) if keys.mix else ())]
+        asked = [*keys.learn, *((*keys.mix.origins, *keys.mix.to) if keys.mix else ())]
         for name in asked:
             if not pools[name]:
                 raise InputError(

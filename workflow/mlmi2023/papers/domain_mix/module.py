@@ -42,7 +42,7 @@ class Adapting(Segmentation):
     ) -> None:  # fmt: skip
         super().__init__(net, loss, train, source, classes, cases)
         self.keys, self.nested = keys, nested
-        pools = [] if keys.mix is None else [*keys.mix.from_, *keys.mix.to]
+        pools = [] if keys.mix is None else [*keys.mix.origins, *keys.mix.to]
         follows = keys.labeller == "teacher" and "unlabelled" in pools
         self.teacher: nn.Module | None = average_of(net.segmenter).eval() if follows else None
 

@@ -66,6 +66,11 @@ class Mix(Options):
     from_: tuple[Pool, ...] = ()
     to: Annotated[list[Pool], filled]
 
+    @property
+    def origins(self) -> tuple[Pool, ...]:
+        """Pools that objects are cut out of; ``from`` is no name that Python lets one write."""
+        return tuple(vars(self)["from"])
+
 
 class Threshold(Options):
     """The probability that a pixel of a pseudo-label needs, in a straight line from ``start`` to ``end``.

@@ -42,7 +42,7 @@ class Drawn(Dataset):
         return {
             **given,
             "to": self._one(mix.to),
-            "from": self._one(mix.from_) if mix.from_ else NONE,
+            "from": self._one(mix.origins) if mix.origins else NONE,
             "object": torch.rand(()),
         }
 
