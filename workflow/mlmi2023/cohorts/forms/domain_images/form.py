@@ -14,6 +14,9 @@ raw files lie below the root:
 ``sources``  instead of the three: a list of mappings with ``images``, ``table`` and ``domain``, one a folder
 ``maps``     label maps by name: ``{masks: {files: "masks/{subject}.png", classes: {255: lesion}}}``.
              ``classes`` and ``threshold`` as in :mod:`mlmi2023.cohorts.forms.images.form`
+             ``layers: {rim: "{subject}_disc.png", cup: "{subject}_cup.png"}`` instead of ``files``: a file
+             for each class, of which the last counts
+``crop``     {map, side}: a square around the middle of what a map shows, before anything is resized
 ``grades``   names of the grades 0, 1, ... in their order
 ``size``     [rows, columns] that everything is resized to; needed where sizes differ
 
@@ -50,7 +53,8 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
             file = source.table.file
             found += _fitting(root, file) if "*" in file else tables_of(where, source, root)
     for own in (read.maps or {}).values():
-        found += _fitting(root, own.files)
+        for pattern in own.patterns:
+            found += _fitting(root, pattern)
     return found
 
 

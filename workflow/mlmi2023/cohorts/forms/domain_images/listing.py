@@ -26,7 +26,7 @@ class Item(NamedTuple):
     domain: str
     grade: int
     photo: str
-    maps: Mapping[str, str]
+    maps: Mapping[str, tuple[str, ...]]
 
 
 def own_layout(root: Path) -> Read:
@@ -147,7 +147,10 @@ def _item(
     if not patient or not domain:
         lacks = "domain" if patient else "patient"
         raise InputError(f"{where}: image {photo.path} has no {lacks}; fill it in, in its table")
-    maps = {key: _map(where, key, own, photo, root) for key, own in (read.maps or {}).items()}
+    maps = {
+        key: tuple(_map(where, key, pattern, photo, root) for pattern in own.patterns)
+        for key, own in (read.maps or {}).items()
+    }
     return Item(name, patient, domain, grade, photo.path, maps)
 
 
@@ -165,11 +168,11 @@ def _grade(where: str, read: Read, text: str, photo: str) -> int:
     return int(grade)
 
 
-def _map(where: str, name: str, own: Map, photo: Match, root: Path) -> str:
-    """Return the one file of a map that belongs to an image."""
-    found = list(find(root, own.files, fields_of(own.files), photo.fields))
+def _map(where: str, name: str, files: str, photo: Match, root: Path) -> str:
+    """Return the one file of a pattern that belongs to an image."""
+    found = list(find(root, files, fields_of(files), photo.fields))
     if len(found) != 1:
-        lost = own.files
+        lost = files
         for key, value in photo.fields.items():
             lost = lost.replace(f"{{{key}}}", value)
         what = f"has no map {root / lost}" if not found else f"has {len(found)} files of 'read.maps.{name}'"

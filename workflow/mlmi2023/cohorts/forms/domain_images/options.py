@@ -20,15 +20,36 @@ class Table(Options):
 
 
 class Map(Options):
-    """Label maps: a pattern of files, and what their values mean."""
+    """Label maps: a pattern of files, and what their values mean.
 
-    files: Names
+    ``layers`` instead are patterns of one file for each class, in their order: where several are brighter
+    than ``threshold``, the last one counts.
+    """
+
+    files: Names | None = None
+    layers: Annotated[dict[Word, Names], filled] | None = None
     classes: Annotated[dict[Number | Colour, Word], filled] | None = None
     threshold: float | None = None
 
     def wrong(self) -> str:
-        """One rule says what the values mean."""
+        """Labels come from one place, and one rule says what the values mean."""
+        if (self.files is None) == (self.layers is None):
+            return "give one of files and layers"
+        if self.layers and self.classes:
+            return "classes are the names of layers; take one of the two out"
         return "give one of classes and threshold" if self.classes and self.threshold is not None else ""
+
+    @property
+    def patterns(self) -> list[str]:
+        """Patterns of the files of an image."""
+        return list(self.layers.values()) if self.layers else [str(self.files)]
+
+
+class Crop(Options):
+    """A square around the middle of what a map shows, cut before resizing; black beyond the border."""
+
+    map: Name
+    side: Side
 
 
 class Source(Options):
@@ -49,9 +70,12 @@ class Read(Options):
     maps: dict[Name, Map] | None = None
     grades: Annotated[list[Word], filled] | None = None
     size: tuple[Side, Side] | None = None
+    crop: Crop | None = None
 
     def wrong(self) -> str:
-        """Images come from one place or from several, and each has a domain."""
+        """Images come from one place or from several, and each has a domain; crops are around a map."""
+        if self.crop and self.crop.map not in (self.maps or {}):
+            return f"crop.map is '{self.crop.map}', which is none of maps"
         alone = [key for key in ("images", "table", "domain") if getattr(self, key) is not None]
         if self.sources and alone:
             return f"give one of {alone[0]} and sources"
