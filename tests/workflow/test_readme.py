@@ -92,6 +92,7 @@ HERE += [f"{DRIVE}/training/1st_manual/{n}_manual1.gif" for n in range(21, 41)]
 HERE += [f"{DRIVE}/testing/images/{n:02d}_test.tif" for n in range(1, 21)]
 HERE += [f"{DRIVE}/testing/1st_manual/{n:02d}_manual1.gif" for n in range(1, 21)]
 HERE += [f"data/nuclei_dsb96/{place}/{n}.png" for n in range(670) for place in ("images", "masks/0")]
+HERE += ["data/nuclei_dsb96/kinds.csv", "data/nuclei_dsb96/lights.csv"]
 HERE += [
     f"data/chase_db1/Image_{n:02d}{e}{end}"
     for n in range(1, 15)
@@ -131,6 +132,8 @@ TOGETHER = {
             "brain_slabs_sr",
             "brain_slabs_slices",
             "brain_slabs_mddpm",
+            "nuclei_centres",
+            "nuclei_domains",
             "sklearn_tables",
         )
     ],

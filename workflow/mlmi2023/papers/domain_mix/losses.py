@@ -19,11 +19,13 @@ def boundary_of(label: Tensor, side: int) -> Tensor:
     """
     unknown = (label == IGNORED)[:, None].float()
     values = label.where(label != IGNORED, 0)[:, None].float()
-    near = {"kernel_size": side, "stride": 1, "padding": side // 2}
-    # pads with minus infinity, so that nothing beyond the border is seen
-    gradient = F.max_pool2d(values, **near) + F.max_pool2d(-values, **near)  # type: ignore[arg-type]
-    found = (gradient > 0).long()
-    return found.where(F.max_pool2d(unknown, **near) == 0, IGNORED)[:, 0]  # type: ignore[arg-type]
+
+    def highest(x: Tensor) -> Tensor:
+        # pads with minus infinity, so that nothing beyond the border is seen
+        return F.max_pool2d(x, side, stride=1, padding=side // 2)
+
+    found = (highest(values) + highest(-values) > 0).long()
+    return found.where(highest(unknown) == 0, IGNORED)[:, 0]
 
 
 class WhereLabelled(nn.Module):

@@ -41,9 +41,10 @@ def encoder_weights(encoder: nn.Module, pretrained: Mapping[str, Any]) -> dict[s
     logging.getLogger("transformers").setLevel(logging.ERROR)  # of what is left out
     try:
         own = SegformerConfig.from_pretrained(folder, local_files_only=True)
-        found, about = SegformerModel.from_pretrained(
+        loaded: Any = SegformerModel.from_pretrained(
             folder, config=own, local_files_only=True, output_loading_info=True
         )
+        found, about = loaded
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         first = str(error).splitlines()[0][:120]
         raise InputError(f"{folder}: no weights that can be read ({first}); get the folder again") from error
