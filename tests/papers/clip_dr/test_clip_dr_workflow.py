@@ -22,7 +22,7 @@ def test_tables_figures_and_page_are_made(tiny_run):
     tables = {file.stem for file in (folder / "tables").glob("*.csv")}
     assert {"table1_aptos", "table2_eyepacs", "table3_aptos", "table_texts_aptos"} <= tables
     figures = {file.stem for file in (folder / "figures").glob("*.png")}
-    assert figures == {"fig_domains", "fig_confusion", "fig_texts", "fig_learning"}
+    assert figures >= {"fig_domains", "fig_confusion", "fig_texts", "fig_learning"}
     assert "CoOpLVT" in tiny_run.page("clip_dr")
 
 

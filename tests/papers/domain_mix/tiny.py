@@ -4,7 +4,7 @@ from discs import make_discs
 
 EXAMPLES = ["nuclei_domains"]
 CONFIG = """
-cohorts: {nuclei_kinds: {read: {size: [32, 32]}}}
+cohorts: {nuclei_lights: {read: {size: [32, 32]}}}
 overrides:
   domain_mix:
     datasets:
@@ -27,4 +27,4 @@ def make(place):
     names = sorted(file.name for file in (root / "images").iterdir())
     kinds = ("bright_field", "fluorescence")
     rows = [f"{name},{kinds[number % 2]}" for number, name in enumerate(names)]
-    (root / "kinds.csv").write_text("image,domain\n" + "\n".join(rows) + "\n")
+    (root / "lights.csv").write_text("image,domain\n" + "\n".join(rows) + "\n")
