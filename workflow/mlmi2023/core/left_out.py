@@ -74,13 +74,15 @@ def hand_on_trainings(base: Config, config: dict[str, Any], where: str) -> None:
         InputError: a training cannot be handed on, since it has other stages.
     """
     heirs: dict[tuple[str, str, str], tuple[str, str]] = {}
-    for dataset, method, stage, share in list(_taken(config, where)):
+    # where the same method runs on another dataset, it is the heir
+    taken = sorted(_taken(config, where), key=lambda found: found[1] != found[3]["of"])
+    for dataset, method, stage, share in taken:
         gone = share.get("dataset")
         if gone is None or gone in config["datasets"] or gone not in base["datasets"]:
             continue
         owner, name = share["of"], share.get("stage", stage)
-        theirs = _stages(base, gone, owner)
-        if list(theirs) != list(_stages(config, dataset, method)) or name != stage:
+        theirs, heir = _stages(base, gone, owner), heirs.get((gone, owner, name))
+        if not heir and (list(theirs) != list(_stages(config, dataset, method)) or name != stage):
             raise InputError(
                 f"{where}: '{method}' on '{dataset}' takes its training from dataset '{gone}', which is left "
                 f"out; keep '{gone}', or leave '{dataset}' out too"
@@ -90,7 +92,7 @@ def hand_on_trainings(base: Config, config: dict[str, Any], where: str) -> None:
         # nulls take away what the method says for all datasets
         below = (config["methods"][method].get("stages") or {}).get(stage) or {}
         nulls = dict.fromkeys(key for key in KEYS if key in below)
-        if heir := heirs.get((gone, owner, name)):
+        if heir:
             stages[stage] = {**nulls, "of": heir[1], "dataset": heir[0], "stage": name}
         else:
             heirs[gone, owner, name] = dataset, method
