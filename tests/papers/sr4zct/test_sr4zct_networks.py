@@ -12,7 +12,7 @@ from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.papers.sr4zct.msd import MSDNets, parameter_count
 from mlmi2023.papers.sr4zct.rplhr import Tvsrn
 from mlmi2023.papers.sr4zct.saint import Saint
-from mlmi2023.papers.sr4zct.slabs import build_slab_net, thinned
+from mlmi2023.papers.sr4zct.slabs import WatchedBlocks, build_slab_net, thinned
 
 ROOT = Path(__file__).parents[3]
 
@@ -136,6 +136,29 @@ def test_rplhr_reads_stacks_of_any_length(count):
     reach = (net(changed) - net(stack)).abs().amax(dim=(1, 2)) > 1e-6
     assert reach[:12].all(), "attention runs along the slices"
     assert net.places(torch.tensor([1.0]), 3.0).tolist() == pytest.approx([0, 1, 2], abs=1e-6)
+
+
+def test_rplhr_knows_where_in_a_window_a_row_stands():
+    torch.manual_seed(0)
+    net = Tvsrn(2, slices=4, width=8, heads=2, encoder=1, decoder=1, window=4)
+    torch.nn.init.normal_(net.head.weight)
+    with torch.no_grad():  # a token sees its own voxel alone, and distances weigh
+        net.embed.weight[:, :, [0, 0, 0, 1, 1, 2, 2, 2], [0, 1, 2, 0, 2, 0, 1, 2]] = 0
+        for name, values in net.named_parameters():
+            if "relative" in name:
+                torch.nn.init.normal_(values)
+    stack = torch.rand(4, 4, 4)
+    swapped = [1, 0, 2, 3]
+    assert not torch.allclose(net.part(stack[..., swapped]), net.part(stack)[..., swapped], atol=1e-3)
+
+
+def test_watched_blocks_reach_from_one_end_to_the_other():
+    blocks = WatchedBlocks([(10, 20, 30), (4, 8, 8)], rows=4, crop=8)
+    corners = {number: [] for number in range(2)}
+    for block in (blocks[n] for n in range(len(blocks))):
+        corners[block["volume"]].append(block["corner"].tolist())
+    assert corners[0][0] == [0, 0, 0] and corners[0][-1] == [6, 12, 22]
+    assert {tuple(corner) for corner in corners[1]} == {(0, 0, 0)}
 
 
 def test_training_stacks_of_both():

@@ -12,22 +12,29 @@ from torch.nn import functional as F
 
 
 class WindowBlock(nn.Module):
-    """Attention among the tokens of a window, and a perceptron, both residual."""
+    """Attention among the tokens of a window, by MONAI, and a perceptron, both residual.
 
-    def __init__(self, width: int, heads: int) -> None:
+    Attention knows how far tokens lie apart: those of missing rows are alike but for their row, so that
+    without it none of them could tell which column it stands for.
+
+    Args:
+        width: channels.
+        heads: of the attention.
+        window: sides of the window, whose product is the number of its tokens.
+    """
+
+    def __init__(self, width: int, heads: int, window: tuple[int, ...]) -> None:
         super().__init__()
-        self.heads = heads
+        from monai.networks.nets.swin_unetr import WindowAttention
+
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
-        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.attention = WindowAttention(width, heads, window, qkv_bias=True)
         self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return tokens (windows, T, C)."""
-        windows, count, width = tokens.shape
-        qkv = self.qkv(self.norms[0](tokens)).view(windows, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2]).transpose(1, 2)
-        tokens = tokens + self.out(seen.reshape(windows, count, width))
-        return tokens + self.mlp(self.norms[1](tokens))
+        tokens = tokens + self.attention(self.norms[0](tokens), None)
+        return tokens + self.mlp(self.norms[1](tokens))  # type: ignore[no-any-return]
 
 
 class Tvsrn(nn.Module):
@@ -54,8 +61,9 @@ class Tvsrn(nn.Module):
         self.embed = nn.Conv2d(1, width, 3, padding=1)
         self.mask = nn.Parameter(torch.zeros(width))
         self.rows = nn.Parameter(0.02 * torch.randn(factor * slices, width))
-        self.encoder = nn.ModuleList(WindowBlock(width, heads) for _ in range(encoder))
-        self.decoder = nn.ModuleList(WindowBlock(width, heads) for _ in range(2 * decoder))
+        thick, thin = (slices, window, window), (factor * slices, window)
+        self.encoder = nn.ModuleList(WindowBlock(width, heads, thick) for _ in range(encoder))
+        self.decoder = nn.ModuleList(WindowBlock(width, heads, thin) for _ in range(2 * decoder))
         self.head = nn.Linear(width, 1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)

@@ -20,6 +20,10 @@ from mlmi2023.physics.slice_profile import interpolate
 from mlmi2023.tasks.runs import ready
 from mlmi2023.training.loop.optimisers import adam
 from mlmi2023.training.loop.plan import Plan
+from mlmi2023.training.loop.status import Measure
+
+#: Blocks of each volume, from one end to the other, that tell how far a network has come.
+WATCHED = 4
 
 
 def build_slab_net(options: dict[str, Any], factor: int) -> nn.Module:
@@ -60,6 +64,24 @@ class SlabSamples(Dataset):
         return {"volume": index, "corner": torch.tensor(corner)}
 
 
+class WatchedBlocks(Dataset):
+    """The same blocks at every look, so that the curve does not waver with the places that were drawn."""
+
+    def __init__(self, sizes: list[tuple[int, ...]], rows: int, crop: int) -> None:
+        self.blocks: list[tuple[int, Tensor]] = []
+        for number, size in enumerate(sizes):
+            room = torch.tensor([n - m for n, m in zip(size, (rows, crop, crop))])
+            for share in torch.linspace(0, 1, WATCHED):
+                self.blocks.append((number, (room * share).long()))
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        number, corner = self.blocks[index]
+        return {"volume": number, "corner": corner}
+
+
 class SlabLearning(pl.LightningModule):
     """Mean absolute error on all thin slices, from a stack without overlap."""
 
@@ -69,14 +91,22 @@ class SlabLearning(pl.LightningModule):
         for number, volume in enumerate(volumes):
             self.register_buffer(f"volume_{number}", volume, persistent=False)
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the loss over a batch of blocks."""
+    def loss(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return the mean absolute error over a batch of blocks."""
         losses = []
         for number, (z, y, x) in zip(batch["volume"].tolist(), batch["corner"].tolist()):
             volume: Any = getattr(self, f"volume_{number}")
             true = volume[z : z + self.rows, y : y + self.crop, x : x + self.crop].float()
             losses.append((self.net(thinned(true, self.net)) - true).abs().mean())
         return torch.stack(losses).mean()
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss over a batch of blocks drawn at random."""
+        return self.loss(batch)
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Log the loss over the watched blocks; they choose no weights."""
+        self.log("watched_loss", self.loss(batch), batch_size=len(batch["corner"]))
 
     def configure_optimizers(self) -> Any:
         """Adam with a constant rate."""
@@ -111,8 +141,12 @@ def plan_slabs(job: Job) -> Plan:
     crop = min(int(job.train.get("crop") or 64), *(min(v.shape[1:]) for v in volumes))
     if min(len(v) for v in volumes) < rows:
         raise InputError(f"config key methods.{job.method}: {rows} rows exceed a reference; lower net.slices")
-    samples = SlabSamples([tuple(v.shape) for v in volumes], rows, crop)
-    return Plan(SlabLearning(net, volumes, rows, crop, job.train), samples)
+    sizes = [tuple(v.shape) for v in volumes]
+    module = SlabLearning(net, volumes, rows, crop, job.train)
+    # before the first step both networks interpolate
+    measure = Measure("watched_loss", "lower", ceiling=0.0)
+    watched = WatchedBlocks(sizes, rows, crop)
+    return Plan(module, SlabSamples(sizes, rows, crop), watched, measure=measure)
 
 
 def enhancer(job: Job, weights: Path | None, cohort: Stacks) -> Callable[[Member], Tensor]:
