@@ -27,7 +27,7 @@ key ``scanner`` in its ``DEFAULTS`` (:func:`.options.scanner`), checks it with
 Maps of labels and strength are images of the whole sector in any number of pixels; what depends on beams
 (walls, losses) is (S, B), sample by beam. For a sequence, the cloud and the strength of each scatterer are
 made once, with the machine's margin and as much more as tissue moves; each frame takes
-``cloud.moved(dx, dz)``, with displacements (mm) at the cloud's first places ``cloud.x``, ``cloud.z``, and walls
+``cloud.moved(dx, dz)``, with displacements (mm) at the first places ``cloud.x``, ``cloud.z``, and walls
 and losses of the frame's own label map::
 
     strength_of_each = sector.read(strength, cloud.x, cloud.z)
