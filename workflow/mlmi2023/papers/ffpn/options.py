@@ -79,7 +79,7 @@ class PolarMask(Options):
     pyramid: Count = 256
     head: Count = 3
     rays: Count = 36
-    levels: tuple[Share, Share] = (0.15, 0.3)
+    levels: tuple[Amount, Amount] = (64.0, 128.0)
     radius: Positive = 1.5
     cut: Share = 0.05
     pretrained: WeightsFile | None = None

@@ -26,7 +26,7 @@ class PolarMask(nn.Module):
         pyramid: channels of the pyramid and of heads.
         head: convolutions of a head before the last one.
         rays: R.
-        levels: longest ray, as a share of the image's side, of the structures of each level but the last.
+        levels: longest ray, pixels, of the structures that each level but the coarsest finds.
         radius: cells so many strides from the centre of mass learn.
         cut: score under which nothing is found.
     """
@@ -41,7 +41,7 @@ class PolarMask(nn.Module):
         pyramid: int = 256,
         head: int = 3,
         rays: int = 36,
-        levels: Sequence[float] = (0.15, 0.3),
+        levels: Sequence[float] = (64.0, 128.0),
         radius: float = 1.5,
         cut: float = 0.05,
     ) -> None:
@@ -78,7 +78,7 @@ class PolarMask(nn.Module):
         logits, central, lengths, grid, level = self(image)
         mass = masses(truth)
         long = torch.linalg.vector_norm(truth.points - mass[:, :, None], dim=-1).amax(-1)
-        bounds = torch.tensor(self.levels, device=image.device) * self.size[0]
+        bounds = torch.tensor(self.levels, device=image.device)
         own_level = torch.bucketize(long, bounds)
         stride = torch.tensor(STRIDES, device=image.device, dtype=grid.dtype)[level]
         near = (grid - mass[:, :, None]).abs().amax(-1) < self.radius * stride

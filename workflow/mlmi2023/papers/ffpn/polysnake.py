@@ -145,7 +145,7 @@ class PolySnake(nn.Module):
         return loss
 
     def _peaks(self, mass: Tensor, truth: Truth, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Return the wanted heat map (B, K, h, w), 1 at the middle cell of each structure, and these cells."""
+        """Return the wanted heat map (B, K, h, w), 1 at each structure's middle cell, and these cells."""
         grid = cells(shape, STRIDES[0], mass.device)
         apart = (grid - mass[:, :, None]).square().sum(-1)
         cell = apart.argmin(-1)
