@@ -74,7 +74,8 @@ class Outlined(Cases):
         return kept
 
     @cached_property
-    def _smaller(self) -> tuple[np.ndarray, np.ndarray]:
+    def smaller(self) -> tuple[np.ndarray, np.ndarray]:
+        """All images (N, h, w, C) and labels (N, h, w) at the size of networks."""
         rows = range(len(self.cohort))
         return np.stack([self.small(row) for row in rows]), np.stack([self.labels(row) for row in rows])
 
@@ -97,7 +98,7 @@ class Outlined(Cases):
     def samples(self, select: str, augment: Any) -> Samples:
         """Return all images on the device for networks that label pixels; nothing is augmented."""
         held = self.rows(select)
-        source = DeviceImages(*self._smaller, self.prepare)
+        source = DeviceImages(*self.smaller, self.prepare)
         at_once = int(self.job.train.get("val_batch", 16))
         return Samples(source, DrawnRows(self.rows("train")), RowChunks(held, at_once), len(held))
 
@@ -136,7 +137,7 @@ class Pictures(DeviceImages):
     """
 
     def __init__(self, cases: Outlined, rows: Sequence[int], orders: int) -> None:
-        super().__init__(*cases._smaller, cases.prepare)
+        super().__init__(*cases.smaller, cases.prepare)
         place = np.full(len(cases.cohort), -1)
         place[list(rows)] = np.arange(len(rows))
         self.register_buffer("place", torch.from_numpy(place), persistent=False)

@@ -47,7 +47,9 @@ class Alive(TorchDispatchMode):
         self._now -= self._sizes.pop(key, 0)
 
 
-def costs(answer: Callable[[int], Any], rows: Sequence[int], net: nn.Module, device: torch.device) -> dict:
+def costs(
+    answer: Callable[[int], Any], rows: Sequence[int], net: nn.Module, device: torch.device
+) -> dict[str, Any]:
     """Return ``seconds`` of each of some images, one by one, and ``memory`` in bytes.
 
     Args:

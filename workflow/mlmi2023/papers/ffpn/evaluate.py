@@ -39,7 +39,8 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
         InputError: an unknown kind, missing weights, or a cohort that does not serve.
     """
     cases, kind = Outlined(job), kind_of(job, KINDS)
-    rows, about = cases.rows("test"), {}
+    rows = cases.rows("test")
+    about: dict[str, Any] = {}
     if kind != "learned":
         answers = _encoded(cases, rows) if kind == "encoded" else _controlled(cases, rows, kind)
         segmentation.write(out, cases, answers, about)
@@ -48,7 +49,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     net, device, about = segmentation.trained(cases, weights, build)
     answer = _detected if detects(job) else _labelled
     with torch.inference_mode():
-        timed = rows[: int(cases.task.costs)]
+        timed = rows[: cases.task.costs]
         if timed:
             about |= costs(lambda row: answer(net, device, cases, [row]), timed, net, device)
             about["timed"] = [cases.name(row) for row in timed]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from mlmi2023.core.conditions import Amount, Count, Counts, Positive, Share, filled
+from mlmi2023.core.conditions import Amount, Count, Counts, Number, Positive, Share, filled
 from mlmi2023.core.options import Options
 from mlmi2023.losses.options import SegmentationLoss
 from mlmi2023.nets.options import WeightsFile
@@ -158,7 +158,7 @@ class Task(Options):
     size: Size
     channels: Literal[1, 3] | None = None
     loss: SegmentationLoss = SegmentationLoss()
-    costs: Amount = 0
+    costs: Number = 0
 
 
 class Train(OptimisedTraining):

@@ -90,11 +90,11 @@ def make_scene(rng: np.random.Generator, machine: Machine, options: dict[str, An
     else:
         blood = labels == 1
         band = _grown(blood, draw["wall"] / pixel) & ~blood
-    band &= ~_missing(rng, sector, contours[0], options)
+    gaps = _missing(rng, sector, contours[0], options)
+    band &= ~gaps
     level = np.select([blood, band], [draw["inside"], draw["rim"]], draw["tissue"])
     level = ndimage.gaussian_filter(level, 0.6 / pixel)
     level = level + draw["patchy"] * patches(rng, sector, (FINE, FINE), 5.0)
-    gone = sector.from_image(_missing(rng, sector, contours[0], options).astype(float))
     mirror = walls(
         sector, blood, float(rng.uniform(*options["mirror"])), 0.8, float(rng.uniform(*options["dropout"]))
     )
@@ -103,7 +103,9 @@ def make_scene(rng: np.random.Generator, machine: Machine, options: dict[str, An
         loss = loss + ribs(rng, sector, 1, *(float(rng.uniform(*options[key])) for key in ("rib", "shade")))
     cloud = scatter(rng, sector, machine.margin)
     strength = sector.read(10 ** (level / 20), cloud.x, cloud.z)
-    image = machine.picture(rng, cloud, strength, (size, size), mirror * (1 - gone) + bright, loss)
+    image = machine.picture(
+        rng, cloud, strength, (size, size), mirror * (1 - sector.from_image(gaps)) + bright, loss
+    )
     return Scene(image, labels_of(contours, sector, (size, size)), contours, sector)
 
 
