@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.metrics.segmentation import count, rates, voxel_hd95
 from mlmi2023.papers.ffpn import networks  # noqa: F401  loaded once by warm workers
@@ -64,6 +65,11 @@ def _input(device: torch.device, cases: Outlined, rows: Sequence[int]) -> torch.
 
 def _detected(net: Any, device: torch.device, cases: Outlined, rows: Sequence[int]) -> list[tuple[int, Kept]]:
     found = net.found(_input(device, cases, rows))
+    if found.score.isnan().any():
+        raise InputError(
+            f"method '{cases.job.method}': its network answers NaN, since training diverged; lower the key "
+            "train.learning_rate"
+        )
     return [(row, _kept(cases, row, one(found, item))) for item, row in enumerate(rows)]
 
 
