@@ -60,7 +60,7 @@ def _orders(runs: Runs) -> Any:
         alone = torch.zeros_like(coefficients[:n])
         alone[n - 1] = coefficients[n - 1]
         ellipse = decode(alone, torch.zeros(2), POINTS).numpy()
-        below.plot(*ellipse.T, color="#0072B2", lw=1)
+        below.plot(*np.vstack([ellipse, ellipse[:1]]).T, color="#0072B2", lw=1)
         below.set_aspect("equal")
         below.invert_yaxis()
         below.set_title(f"{np.ptp(ellipse, axis=0).max():.1f} px", fontsize=8)
