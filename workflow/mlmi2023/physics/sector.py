@@ -94,7 +94,8 @@ class Sector:
 
     def pixels(self, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """Return x and z of the middles of an image's pixels, (H, W) each, mm."""
-        return self.to_mm(*np.meshgrid(*map(np.arange, shape), indexing="ij"), shape)
+        rows, columns = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij")
+        return self.to_mm(rows, columns, shape)
 
     def to_mm(
         self, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]

@@ -157,8 +157,8 @@ class MaskRCNN(nn.Module):
         last = boxes[:, -self.classes :]
         found = self.mask(self.aligned(maps, last, MASK_BINS).flatten(0, 1)).unflatten(0, last.shape[:2])
         target = self._cropped(truth, last, 2 * MASK_BINS)
-        k = torch.arange(self.classes, device=image.device)
-        return loss + F.binary_cross_entropy_with_logits(found[:, k, k][truth.there], target[truth.there])
+        own = torch.arange(self.classes, device=image.device)
+        return loss + F.binary_cross_entropy_with_logits(found[:, own, own][truth.there], target[truth.there])
 
     def _cropped(self, truth: Truth, boxes: Tensor, bins: int) -> Tensor:
         """Return each structure's mask inside its box, (B, K, bins, bins)."""

@@ -1,5 +1,6 @@
 """FFPN (Sect. 2.1): Fourier coefficients regressed from anchor contours, each order by its pyramid level."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -78,10 +79,11 @@ class FFPN(nn.Module):
         self.trunk = Trunk(channels, depths, width, pyramid)
         self.fourier = nn.ModuleList(Head(pyramid, 4 * anchors * len(own), head) for own in self.orders)
         self.place = nn.ModuleList(Head(pyramid, 2 * anchors, head) for _ in STRIDES)
-        self.score = nn.ModuleList(Head(pyramid, (classes + 1) * anchors, head) for _ in STRIDES)
-        for own in self.score:
-            bias = own[-1].bias.data.view(anchors, classes + 1)
-            bias[:, 0] = torch.log(torch.tensor(classes * (1 - PRIOR) / PRIOR))
+        scores = [Head(pyramid, (classes + 1) * anchors, head) for _ in STRIDES]
+        self.score = nn.ModuleList(scores)
+        for own in scores:
+            last = own[-1].get_parameter("bias").data.view(anchors, classes + 1)
+            last[:, 0] = math.log(classes * (1 - PRIOR) / PRIOR)
         start = torch.zeros(anchors, count, 4)
         start[:, 0, 0] = start[:, 0, 3] = size[0] / 4
         self.register_buffer("anchors", start)
