@@ -38,6 +38,7 @@ class Outlined(Cases):
     """
 
     together = 16
+    size: tuple[int, int]
 
     def __init__(self, job: Job) -> None:
         self.job, self.cohort = job, open_outlines(job.data)
