@@ -28,6 +28,7 @@ COHORTS = [
     "pulmonary_ct",
     "t2_tumours",
     "tadpole_like",
+    "ultrasound_heads",
     "wm_lesions",
 ]
 ODD = [

@@ -126,6 +126,33 @@ TAKEN = {
         "channels classes size",
         "name pretrained",
     ),
+    "papers.ffpn.options:Ffpn": ("papers.ffpn.model:FFPN", "channels classes size", "name pretrained"),
+    "papers.ffpn.options:Refine": (
+        "papers.ffpn.refinement:Refinement",
+        "width levels size orders polar least",
+        "",
+    ),
+    "papers.ffpn.options:Cpn": ("papers.ffpn.cpn:CPN", "channels classes size", "name pretrained"),
+    "papers.ffpn.options:PolarMask": (
+        "papers.ffpn.polarmask:PolarMask",
+        "channels classes size",
+        "name pretrained",
+    ),
+    "papers.ffpn.options:PolySnake": (
+        "papers.ffpn.polysnake:PolySnake",
+        "channels classes size",
+        "name pretrained",
+    ),
+    "papers.ffpn.options:MaskRcnn": (
+        "papers.ffpn.mask_rcnn:MaskRCNN",
+        "channels classes size",
+        "name pretrained",
+    ),
+    "papers.ffpn.options:DeepLab": (
+        "papers.ffpn.deeplab:DeepLabV3",
+        "channels classes size",
+        "name pretrained",
+    ),
     "papers.hifi_diff.options:Branches": ("papers.hifi_diff.model:HiFiDiff", "", ""),
     "papers.hifi_diff.options:Sampling": ("papers.hifi_diff.filling:Sampler", "process seed", ""),
     "papers.hifi_diff.options:DeepResolveNet": ("papers.hifi_diff.deepresolve:DeepResolve", "", ""),

@@ -31,6 +31,7 @@ FILES = {
         f"clinic_{c}/{n}_{eye}.jpg" for c in "ab" for n in range(9) for eye in ("left", "right")
     ]
     + ["grades.csv"],
+    "outlines": [f"{place}/{n}.png" for n in range(240) for place in ("scans", "outlines")],
     "joined": [],
 }
 
@@ -84,6 +85,7 @@ def test_a_block_of_the_readme_is_planned_word_for_word(block, here, tmp_path):
 #: of the examples: files below MLMI_REAL_DATA, and below the checkout
 REAL = [f"brain_t1_slabs/{what}list{n}.nii.gz" for n in range(1, 31) for what in "is"]
 REAL += ["body_ct/example_ct_sm.nii.gz", "clinic/visits.csv"]
+REAL += [f"nuclei_he/{place}/TCGA-{n}.png" for n in range(8) for place in ("images", "masks")]
 REAL += [f"lung_mri/ProtonImages/{n}H1.nii.gz" for n in range(5)]
 REAL += [f"lung_mri/ProtonLobeMasks/{n}Lobes.nii.gz" for n in range(5)]
 DRIVE, KINDS = "data/fundus_drive", ("benign", "malignant", "normal")
@@ -122,6 +124,7 @@ TOGETHER = {
         "body_ct",
         "sklearn_tables",
         "lung_lobes",
+        "single_nuclei",
     ],
     "nuclei": [
         *(

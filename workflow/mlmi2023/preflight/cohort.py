@@ -21,7 +21,7 @@ from mlmi2023.preprocessing.options import STEPS
 UNTESTED = {"train", "val", "atlas"}
 SOURCES = "mlmi2023.cohorts.sources"
 #: forms whose splits and folds keep groups together
-GROUPED = {VOLUMES, "aligned_scans", "ct_stacks", "images", "phased_scans", "scans", "table"}
+GROUPED = {VOLUMES, "aligned_scans", "ct_stacks", "images", "outlines", "phased_scans", "scans", "table"}
 
 
 def check_cohort(settings: Settings, name: str) -> None:
