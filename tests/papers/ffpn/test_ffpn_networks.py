@@ -226,7 +226,10 @@ def test_every_detector_learns_and_answers(name):
     )
     made.eval()
     with torch.inference_mode():
-        found = made.found(image)
+        found, alone = made.found(image), made.found(image[1:])
+    for both, own in zip(found, alone):
+        if both is not None:
+            assert torch.allclose(both[1:], own, atol=1e-4), "an answer does not depend on the batch"
     assert found.score.shape == (2, 2) and (found.score >= 0).all() and (found.score <= 1).all()
     if name == "mask_rcnn":
         assert found.masks.shape == (2, 2, 64, 64) and (found.masks >= 0).all()

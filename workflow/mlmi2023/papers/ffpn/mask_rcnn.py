@@ -182,8 +182,10 @@ class MaskRCNN(nn.Module):
         for own, order, value in zip(boxes, top, score):
             few = non_max_suppression(own[order].float(), value[order].float(), self.overlap, self.count)
             kept.append(own[order][few])
-        number = min(map(len, kept))
-        logits, deltas = self.looked(maps, few_boxes := torch.stack([own[:number] for own in kept]))
+        # the best box stands again where an image has fewer than others
+        most = max(map(len, kept))
+        few_boxes = torch.stack([torch.cat([own, own[:1].expand(most - len(own), 4)]) for own in kept])
+        logits, deltas = self.looked(maps, few_boxes)
         score, best = logits.softmax(-1)[..., 1:].max(dim=1)
         batch = torch.arange(len(best), device=best.device)[:, None]
         k = torch.arange(self.classes, device=best.device)
