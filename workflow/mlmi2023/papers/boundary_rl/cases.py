@@ -95,8 +95,8 @@ class Glands(Cases):
         for part in PARTS:
             if not self.parts[part]:
                 raise InputError(
-                    f"cohort '{cohort.name}': no slice for '{part}' that the structure fills by {task.get('least')}; "
-                    "lower task.least"
+                    f"cohort '{cohort.name}': no slice for '{part}' that the structure fills by "
+                    f"{task.get('least')}; lower task.least"
                 )
         self.images, self.masks = np.stack(images), np.stack(masks)
 
@@ -143,7 +143,7 @@ class Glands(Cases):
         some = [rows[int(n)] for n in np.linspace(0, len(rows) - 1, count)]
         found = [centroid(self.truth(row)) for row in some if self.truth(row).any()]
         if not found:
-            raise InputError(f"cohort '{self.cohort.name}': none of {count} training images shows the structure")
+            raise InputError(f"cohort '{self.cohort.name}': {count} training images show no structure")
         return float(np.mean([c[0] for c in found])), float(np.mean([c[1] for c in found]))
 
 

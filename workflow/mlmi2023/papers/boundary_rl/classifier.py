@@ -1,4 +1,4 @@
-"""The presence classifier (Sect. 2.1): MONAI's EfficientNet with one logit, on a patch in three equal channels."""
+"""The presence classifier (Sect. 2.1): MONAI's EfficientNet with one logit, on three equal channels."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,7 +99,7 @@ def presence_of(job: Job, net: Mapping[str, Any] | None = None, weights: Path | 
 
     used = job.used.get("classifier")
     if weights is None and (used is None or used.weights is None):
-        raise InputError(f"config key methods.{job.method}: 'classifier' is missing under 'uses'; add it there")
+        raise InputError(f"config key methods.{job.method}: 'uses' lacks 'classifier'; add it there")
     if net is None:
         assert used is not None
         net = read_about(used.predictions)["net"]

@@ -28,10 +28,10 @@ def boundary_distance(found: np.ndarray, truth: np.ndarray) -> float:
 
 
 def paired_t(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """Return the magnitude of t and the two-sided p of the paired test of (n,) values; NaN where all are equal.
+    """Return the magnitude of t and the two-sided p of a paired test; NaN where all differences are equal.
 
     Args:
-        one: of a method, by image.
+        one: (n,) values of a method, by image.
         other: of another method, for the same images.
     """
     from scipy.stats import ttest_rel

@@ -43,8 +43,8 @@ class Controller(nn.Module):
             inputs, left = outputs, (left - kernel) // stride + 1
         if left < 1:
             raise InputError(
-                f"config key net: convolutions of {list(kernels)} at strides of {list(strides)} leave nothing of "
-                f"patches of {side} pixels; lower them"
+                f"config key net: convolutions of {list(kernels)} at strides of {list(strides)} leave nothing "
+                f"of patches of {side} pixels; lower them"
             )
         self.convolve = nn.Sequential(*layers, nn.Flatten())
         dense: list[nn.Module] = []
@@ -90,4 +90,3 @@ def entropy(logits: Tensor) -> Tensor:
 def log_chance(logits: Tensor, actions: Tensor) -> Tensor:
     """Return the log probability (B,) of actions (B,)."""
     return logits.log_softmax(1).gather(1, actions[:, None])[:, 0]
-

@@ -2,16 +2,16 @@
 
 A state is the image, brought to the size of a patch, and the patch itself: (2, P, P) in [0, 1]. Actions are
 0 up, 1 down, 2 left, 3 right. A walk ends when the classifier fires on the patch that a move has led to
-(terminated), after which noise is painted over this patch in the image, or after T steps (truncated). The next
-walk of the same image starts at once at a pixel of its edges (``SAME_STEP``); after M walks the environment
-turns to another image, which is clean.
+(terminated), after which noise is painted over this patch in the image, or after T steps (truncated). The
+next walk of the same image starts at once at a pixel of its edges (``SAME_STEP``); after M walks the
+environment turns to another image, which is clean.
 
 Unlike gymnasium's own, all values are tensors on one device. :mod:`.rewards` has the reward.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -65,7 +65,7 @@ class Walks(VectorEnv):
             what it returns from then on means nothing.
     """
 
-    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.SAME_STEP}
 
     def __init__(
         self,
@@ -82,7 +82,9 @@ class Walks(VectorEnv):
         self.draw, self.target, self.where, self.again = lots, target, where, again
         self.device, side = images.device, rules.side
         shape = (int(images.shape[1]), int(images.shape[2]))
-        self.low, self.high = (torch.tensor(t, device=self.device) for t in zip(*limits(shape, side, rules.walk.border)))
+        self.low, self.high = (
+            torch.tensor(t, device=self.device) for t in zip(*limits(shape, side, rules.walk.border))
+        )
         self.edges = edge(limits(shape, side, rules.walk.border)).to(self.device)
         self.moves = rules.walk.step * torch.tensor(MOVES, device=self.device)
         self.single_observation_space = gym.spaces.Box(0, 1, (2 + where, side, side), np.float32)
@@ -90,7 +92,9 @@ class Walks(VectorEnv):
         self.observation_space = batch_space(self.single_observation_space, count)
         self.action_space = batch_space(self.single_action_space, count)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Tensor, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Tensor, dict[str, Any]]:
         """Begin the first walk of each image.
 
         Args:
@@ -129,9 +133,9 @@ class Walks(VectorEnv):
 
         Returns:
             observations (count, C, P, P), those of new walks where one has ended; rewards (count,);
-            terminated and truncated (count,) bool; and of each step ``moved`` (r_mov), ``centre`` where it has
-            led, ``steps`` of the walk until then, and ``final``, the observations before new walks begin (None
-            where no walk was truncated).
+            terminated and truncated (count,) bool; and of each step ``moved`` (r_mov), ``centre`` where it
+            has led, ``steps`` of the walk until then, and ``final``, the observations before new walks begin
+            (None where no walk was truncated).
         """
         before = self.centre
         after = torch.minimum(torch.maximum(before + self.moves[actions], self.low), self.high)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.files import atomic
 from mlmi2023.core.jobs import Job
 from mlmi2023.metrics.segmentation import count
 from mlmi2023.papers.boundary_rl import classifier, controller
@@ -76,12 +77,15 @@ def _predict_patches(job: Job, cases: Glands, weights: Path | None, out: Path) -
     chunks = PatchChunks(PatchTable(cases, "test"), AT_ONCE)
     with torch.inference_mode():
         own = [
-            torch.sigmoid(net(cut(padded, c["row"].to(device), c["centre"].to(device), _side(job)).float() / 255))
+            torch.sigmoid(
+                net(cut(padded, c["row"].to(device), c["centre"].to(device), _side(job)).float() / 255)
+            )
             for c in (chunks[number] for number in range(len(chunks)))
         ]
     about = {"net": dict(options), "parameters": sum(p.numel() for p in net.parameters())}
-    segmentation.write(out, cases, [], about)
-    np.savez_compressed(out / ANSWERS, chances=torch.cat(own).cpu().numpy())
+    with atomic(out) as part:
+        segmentation.write(part, cases, [], about)
+        np.savez_compressed(part / ANSWERS, chances=torch.cat(own).cpu().numpy())
 
 
 def walked(job: Job, cases: Glands, device: torch.device, policy: Policy, rows: list[int]) -> Walked:
@@ -107,7 +111,11 @@ def _predict_walks(
 
     rows, held = cases.rows("test"), cases.rows("val")
     found, before = (walked(job, cases, device, policy, part) for part in (rows, held))
-    far = [outside(ring(p, h), cases.truth(row)) for row, p, h in zip(held, before.points, before.hits) if h.any()]
+    far = [
+        outside(ring(p, h), cases.truth(row))
+        for row, p, h in zip(held, before.points, before.hits)
+        if h.any()
+    ]
     offset = float(np.concatenate(far).mean()) if far else 0.0
     arrays = (
         (
@@ -138,7 +146,9 @@ def _predict_bags(job: Job, cases: Glands, weights: Path | None, out: Path) -> N
 
     with torch.inference_mode():
         parameters = sum(p.numel() for p in net.parameters())
-        segmentation.write(out, cases, ((r, looked(r)) for r in cases.rows("test")), {"parameters": parameters})
+        segmentation.write(
+            out, cases, ((r, looked(r)) for r in cases.rows("test")), {"parameters": parameters}
+        )
 
 
 def _predict_shifted(job: Job, cases: Glands, out: Path) -> None:
@@ -162,7 +172,7 @@ def _predict_shifted(job: Job, cases: Glands, out: Path) -> None:
 
 
 def score(job: Job, predictions: Path) -> Iterator[Value]:
-    """Yield Dice, distance between outlines and, where a method looks at patches, how often; and the t-tests."""
+    """Yield Dice, distance between outlines and, where a method looks at patches, how often; or t-tests."""
     cases, options = Glands(job), job.method_options
     if options["kind"] == "paired_tests":
         yield from compare(job, cases)
@@ -188,6 +198,8 @@ def _patch_scores(job: Job, cases: Glands, predictions: Path) -> Iterator[Value]
     table, fires = PatchTable(cases, "test"), float(job.task.get("threshold", 0.9))
     found = (read_arrays(predictions / ANSWERS)["chances"] > fires).astype(np.uint8)
     rows, labels = table.rows.numpy(), table.labels.numpy().astype(np.uint8)
-    counts = {cases.name(row): count(found[rows == row], labels[rows == row]) for row in np.unique(rows).tolist()}
+    counts = {
+        cases.name(row): count(found[rows == row], labels[rows == row]) for row in np.unique(rows).tolist()
+    }
     names = {f"patch_{rate}": rate for rate in ("accuracy", "sensitivity", "specificity")}
     yield from segmentation.rate_values(counts, names, {}, factor=100)

@@ -81,7 +81,9 @@ def _looks(runs: Runs) -> Any:
             axes.plot(calls, values, ".-", label=runs.names[method])
         else:
             calls = [float(np.mean([pair.kept.get("calls", 1) for pair in pairs]))]
-            axes.plot(calls, [np.mean([dice(p.found, p.truth) for p in pairs])], "o", label=runs.names[method])
+            axes.plot(
+                calls, [np.mean([dice(p.found, p.truth) for p in pairs])], "o", label=runs.names[method]
+            )
     axes.set_xscale("log")
     axes.set_xlabel("looks of a network per image")
     axes.set_ylabel("Dice, tested images")
@@ -96,7 +98,9 @@ def _after_each_walk(pairs: list[segmentation.Pair], rules: Rules) -> tuple[list
         own = []
         for pair in pairs:
             points = pair.kept["points"][:walks][pair.kept["hits"][:walks]]
-            own.append(dice(filled(kept(points, rule.outliers, rule.neighbours), pair.truth.shape), pair.truth))
+            own.append(
+                dice(filled(kept(points, rule.outliers, rule.neighbours), pair.truth.shape), pair.truth)
+            )
         calls.append(float(np.mean([pair.kept["steps"][:walks].sum() for pair in pairs])))
         values.append(float(np.mean(own)))
     return calls, values
@@ -110,7 +114,9 @@ def _learning(runs: Runs) -> Any:
         for number, key in enumerate(("val_return", "val_dice", "val_accuracy")):
             if key in curve and not (key == "val_dice" and "val_return" in curve):
                 axes, there = grid[0, min(number, 1)], np.isfinite(curve[key])
-                axes.plot(curve["step"][there] / curve["step"].max(), curve[key][there], label=runs.names[method])
+                axes.plot(
+                    curve["step"][there] / curve["step"].max(), curve[key][there], label=runs.names[method]
+                )
     for axes, name in zip(grid[0], ("reward of a walk", "accuracy on patches, or Dice")):
         axes.set_xlabel("share of the steps")
         axes.set_ylabel(f"{name}, validation")

@@ -93,8 +93,8 @@ class Ruled(Options):
     """Walks by a rule; ``classifier`` stands under ``uses``.
 
     Attributes:
-        policy: ``random``: all actions are alike; ``straight``: towards the true centroid of the image itself,
-            which no method may know.
+        policy: ``random``: all actions are alike; ``straight``: towards the true centroid of the image, which
+            no method may know.
     """
 
     kind: Literal["ruled"]
@@ -222,9 +222,8 @@ class Ppo(Options):
     def wrong(self) -> str:
         """Minibatches are whole."""
         if self.walkers * self.horizon % self.minibatch:
-            return (
-                f"walkers x horizon ({self.walkers * self.horizon}) must be a multiple of minibatch ({self.minibatch})"
-            )
+            return f"walkers x horizon ({self.walkers * self.horizon}) must be a multiple of minibatch "
+                f"({self.minibatch})"
         return ""
 
 
@@ -246,7 +245,7 @@ class Train(OptimisedTraining):
     def wrong(self) -> str:
         """Epochs of the agent end with an update, so that a killed run goes on from one."""
         if self.ppo and self.epoch_steps % self.ppo.cycle():
-            return f"epoch_steps ({self.epoch_steps}) must be a multiple of an update's steps ({self.ppo.cycle()})"
+            return f"epoch_steps ({self.epoch_steps}) must be a multiple of ppo's {self.ppo.cycle()} of an update"
         return super().wrong()
 
 

@@ -1,4 +1,4 @@
-"""Labelled patches: where they lie, and whether there is any gland in each. No mask goes further than here."""
+"""Labelled patches: where they lie, and whether there is any gland in each. Masks go no further."""
 
 from collections.abc import Sequence
 
@@ -31,9 +31,7 @@ class PatchTable(Dataset):
         task = cases.job.task
         side, count = int(task["patch"]), int(task["patches"][part])
         rng = np.random.default_rng([int(task.get("patch_seed", 0)), SPLITS.index(part)])
-        (top, bottom), (left, right) = limits(
-            (cases.size[0], cases.size[1]), side, walk_of(cases.job).border
-        )
+        (top, bottom), (left, right) = limits((cases.size[0], cases.size[1]), side, walk_of(cases.job).border)
         own = np.array(cases.rows(part))
         # every image has its share, the first ones of an order of their own one more
         self.rows = torch.from_numpy(np.resize(rng.permutation(own), count))

@@ -51,12 +51,14 @@ def path(runs: Runs) -> Animation:
     """
     by_model = {job.method_options.get("model"): method for method, job in runs.jobs.items()}
     if not {"classifier", "controller"} <= by_model.keys():
-        raise InputError("the figure of the path needs classifier and agent among its methods; add them to 'methods'")
+        raise InputError("the figure of the path needs classifier and agent; add them to its 'methods'")
     method, seer = by_model["controller"], by_model["classifier"]
     job, options = runs.jobs[method], runs.jobs[method].method_options.get("net") or {}
     cases, rules = Glands(job), Rules.of(job)
     net, device = ready(job, controller.build(options, rules.side), runs.weights[method])
-    fires = presence_of(job, runs.jobs[seer].method_options.get("net") or {}, Path(runs.weights[seer])).to(device)
+    fires = presence_of(job, runs.jobs[seer].method_options.get("net") or {}, Path(runs.weights[seer])).to(
+        device
+    )
     row, (height, width) = cases.rows("test")[0], cases.size
     lots = OfImages(job.seed, rules.walk.most, rules.side, device)
     env = Walks(cases.grey([row]).to(device), fires, rules, 1, lots, where=bool(options.get("where")))

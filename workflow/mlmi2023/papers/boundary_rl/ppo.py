@@ -70,6 +70,4 @@ def loss(net: Controller, part: Transitions, ppo: Ppo) -> Tensor:
     own = part.advantages
     own = (own - own.mean()) / (own.std() + 1e-8)
     objective = clipped(log_chance(logits, part.actions), part.chances, own, ppo.ratio)
-    return (
-        -objective + ppo.value * F.mse_loss(values, part.returns) - ppo.entropy * entropy(logits).mean()
-    )
+    return -objective + ppo.value * F.mse_loss(values, part.returns) - ppo.entropy * entropy(logits).mean()

@@ -100,7 +100,14 @@ class WalkTraining(pl.LightningModule):
         if self.env is None:
             lots = Common(self.rules.walk.most, self.rules.side, self.device)
             self.env = Walks(
-                self.images, self.presence, self.rules, self.ppo.walkers, lots, self.target, self.where, again=True
+                self.images,
+                self.presence,
+                self.rules,
+                self.ppo.walkers,
+                lots,
+                self.target,
+                self.where,
+                again=True,
             )
             if self._kept:
                 self.env.restore(self._kept)
@@ -119,7 +126,9 @@ class WalkTraining(pl.LightningModule):
             begun = rows[torch.arange(ppo.walkers, device=rows.device) % len(rows)]
             self.states, _ = env.reset(options={"rows": begun})
         env.feed(rows)
-        seen: dict[str, list[Tensor]] = {key: [] for key in ("states", "actions", "chances", "rewards", "ended", "values")}
+        seen: dict[str, list[Tensor]] = {
+            key: [] for key in ("states", "actions", "chances", "rewards", "ended", "values")
+        }
         for _ in range(ppo.horizon):
             logits, values = self.net(self.states)
             actions = drawn(logits, torch.rand(len(logits), device=logits.device))
@@ -134,7 +143,10 @@ class WalkTraining(pl.LightningModule):
         values = torch.stack([*seen["values"], self.net(self.states)[1]])
         rewards, ended = torch.stack(seen["rewards"]), torch.stack(seen["ended"])
         gained = advantages(rewards, values, ended, ppo.discount, ppo.trace)
-        parts = [torch.stack(seen[key]) for key in ("states", "actions", "chances")] + [gained, gained + values[:-1]]
+        parts = [torch.stack(seen[key]) for key in ("states", "actions", "chances")] + [
+            gained,
+            gained + values[:-1],
+        ]
         self.transitions = Transitions(*(part.flatten(0, 1) for part in parts))
         order = [torch.randperm(len(rewards.flatten()), device=self.device) for _ in range(ppo.passes)]
         self.order = torch.cat(order).split(ppo.minibatch)
@@ -166,7 +178,9 @@ class WalkTraining(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log what the walks have earned, and keep what floor and ceiling earn."""
-        whole = {name: Walked(*(np.concatenate(p) for p in zip(*parts))) for name, parts in self._found.items()}
+        whole = {
+            name: Walked(*(np.concatenate(p) for p in zip(*parts))) for name, parts in self._found.items()
+        }
         own = whole.pop("own")
         self.limits |= {name: found.earned(self.rules.walk.weight) for name, found in whole.items()}
         self.log("val_return", own.earned(self.rules.walk.weight))
@@ -215,6 +229,8 @@ def plan_walks(job: Job, cases: Glands) -> Plan:
         job.train,
         bool(own.get("where")),
     )
-    measure = Measure("val_return", floor=lambda: module.limits["floor"], ceiling=lambda: module.limits["ceiling"])
+    measure = Measure(
+        "val_return", floor=lambda: module.limits["floor"], ceiling=lambda: module.limits["ceiling"]
+    )
     chunks = RowChunks(held, int(job.train.get("val_batch", 16)))
     return Plan(module, Turns(train, ppo.walkers), chunks, measure=measure)

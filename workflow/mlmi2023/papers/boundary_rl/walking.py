@@ -113,6 +113,7 @@ def walks_of(
     """
     lots = OfImages(job.seed, rules.walk.most, rules.side, images.device)
     parts = [
-        walk(Walks(images, fires, rules, len(own), lots, target, where), policy, own) for own in rows.split(at_once)
+        walk(Walks(images, fires, rules, len(own), lots, target, where), policy, own)
+        for own in rows.split(at_once)
     ]
     return Walked(*(np.concatenate(part) for part in zip(*parts)))
