@@ -221,9 +221,9 @@ class Ppo(Options):
 
     def wrong(self) -> str:
         """Minibatches are whole."""
-        if self.walkers * self.horizon % self.minibatch:
-            return f"walkers x horizon ({self.walkers * self.horizon}) must be a multiple of minibatch "
-                f"({self.minibatch})"
+        done = self.walkers * self.horizon
+        if done % self.minibatch:
+            return f"walkers x horizon ({done}) must be a multiple of minibatch ({self.minibatch})"
         return ""
 
 
@@ -245,7 +245,9 @@ class Train(OptimisedTraining):
     def wrong(self) -> str:
         """Epochs of the agent end with an update, so that a killed run goes on from one."""
         if self.ppo and self.epoch_steps % self.ppo.cycle():
-            return f"epoch_steps ({self.epoch_steps}) must be a multiple of ppo's {self.ppo.cycle()} of an update"
+            return (
+                f"epoch_steps ({self.epoch_steps}) is no multiple of an update's steps ({self.ppo.cycle()})"
+            )
         return super().wrong()
 
 

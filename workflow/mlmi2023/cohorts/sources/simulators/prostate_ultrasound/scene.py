@@ -24,6 +24,8 @@ FINE = 224
 DARK, MUSCLE = -45.0, -24.0
 #: the inner zone: its border against the gland's, and how far it lies away from the probe
 INNER, LIFT = 0.72, 0.1
+#: options that are one number of a frame
+DRAWN = ("around", "central", "outer", "patchy", "capsule", "dropout", "grain", "shade", "rib", "dark")
 #: standard deviation of the capsule, mm
 CAPSULE = 0.6
 
@@ -87,10 +89,8 @@ def make_frame(
         full: whether the patient's bladder is, so that it is seen near the base.
         options: of the simulator.
     """
-    sector, draw = machine.sector, {
-        key: float(rng.uniform(*options[key]))
-        for key in ("around", "central", "outer", "patchy", "capsule", "dropout", "grain", "shade", "rib", "dark")
-    }  # fmt: skip
+    sector, pixel = machine.sector, machine.sector.pixel((FINE, FINE))
+    draw = {key: float(rng.uniform(*options[key])) for key in DRAWN}
     numbers = {
         key: int(rng.integers(options[key][0], options[key][1] + 1))
         for key in ("grains", "bright", "cysts", "vessels", "ribs")
@@ -98,18 +98,16 @@ def make_frame(
     x, z = sector.pixels((FINE, FINE))
     whole = _inside(sector, gland.outline())
     inner = _inside(sector, gland.outline(INNER, LIFT)) & whole
-    soft, core = (
-        ndimage.gaussian_filter(m.astype(float), 0.8 / sector.pixel((FINE, FINE))) for m in (whole, inner)
-    )
+    soft, core = (ndimage.gaussian_filter(m.astype(float), 0.8 / pixel) for m in (whole, inner))
     left = _gaps(rng, sector, gland, options)
     # in a gap the gland's border is blurred over several mm
-    blurred = ndimage.gaussian_filter(whole.astype(float), 4.0 / sector.pixel((FINE, FINE)))
+    blurred = ndimage.gaussian_filter(whole.astype(float), 4.0 / pixel)
     soft = left * soft + (1 - left) * blurred
     level = (
         draw["around"] + soft * (draw["outer"] - draw["around"]) + core * (draw["central"] - draw["outer"])
     )
     # tissue as bright as what is around, inside the gland, away from its border
-    deep = ndimage.binary_erosion(whole, iterations=max(1, round(3.0 / sector.pixel((FINE, FINE)))))
+    deep = ndimage.binary_erosion(whole, iterations=max(1, round(3.0 / pixel)))
     blotches = _discs(rng, sector, deep, numbers["bright"], options["blotch"]) * whole
     level = level + blotches * (draw["around"] + 2.0 - level)
     beside = (np.hypot(x - gland.x, z - gland.z) < 0.9 * gland.width) & ~ndimage.binary_dilation(
