@@ -43,7 +43,7 @@ class Controller(nn.Module):
             inputs, left = outputs, (left - kernel) // stride + 1
         if left < 1:
             raise InputError(
-                f"config key net: convolutions of {list(kernels)} at strides of {list(strides)} leave nothing "
+                f"config key net: convolutions of {list(kernels)} at strides of {list(strides)} leave none "
                 f"of patches of {side} pixels; lower them"
             )
         self.convolve = nn.Sequential(*layers, nn.Flatten())

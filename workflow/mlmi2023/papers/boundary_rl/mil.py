@@ -7,7 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.core.errors import InputError
 from mlmi2023.nets import registry
+
+#: pixels of a patch that a U-Net of five levels can halve four times
+LEAST = 16
 
 
 class PooledUnet(nn.Module):
@@ -16,10 +20,18 @@ class PooledUnet(nn.Module):
     Args:
         options: key ``net``, a U-Net with two outputs.
         side: pixels of a patch.
+
+    Raises:
+        InputError: patches are too small for the U-Net's levels.
     """
 
     def __init__(self, options: Mapping[str, Any], side: int) -> None:
         super().__init__()
+        if options["name"] == "unet" and side < LEAST:
+            raise InputError(
+                f"config key task.patch: a U-Net halves patches four times, which takes {LEAST} pixels, "
+                f"not {side}; raise it, or name another net"
+            )
         self.unet = registry.build(options, 1, 2, (side, side))
         self.decide = nn.Linear(2, 1)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from mlmi2023.core.conditions import Amount, Count, Number, Positive, Share, above, at_least, between, filled
 from mlmi2023.core.options import Options
 from mlmi2023.losses.options import SegmentationLoss
-from mlmi2023.nets.segmentation.options import Unet
+from mlmi2023.nets.segmentation.options import MonaiUnet, Unet
 from mlmi2023.tasks.options import Background, Size, Truth
 from mlmi2023.training.data.options import Augmentation2D
 from mlmi2023.training.loop.options import OptimisedTraining
@@ -77,7 +77,7 @@ class Mil(Options):
 
     kind: Literal["learned"]
     model: Literal["mil"]
-    net: Unet
+    net: Unet | MonaiUnet
     overlap: Annotated[float, at_least(0), between(0, 0.95)] = 0.0
 
 
@@ -86,7 +86,7 @@ class Supervised(Options):
 
     kind: Literal["learned"]
     model: Literal["segmenter"]
-    net: Unet
+    net: Unet | MonaiUnet
 
 
 class Ruled(Options):
