@@ -33,7 +33,7 @@ UNET = {"name": "unet", "features": [4, 4, 4, 4, 4, 4]}
 PPO = {"walkers": 4, "horizon": 8, "minibatch": 16, "passes": 2, "val_episodes": 3}
 BAGS = {"name": "monai_unet", "features": [4, 8]}
 OPTIONS = {
-    "classifier": {"kind": "learned", "model": "classifier", "net": SEER},
+    "classifier": {"kind": "learned", "model": "classifier", "net": SEER, "painted": 0.2},
     "agent": {"kind": "learned", "model": "controller", "net": AGENT},
     "bags": {"kind": "learned", "model": "mil", "net": BAGS, "overlap": 0.0},
     "sliding": {"kind": "learned", "model": "mil", "net": BAGS, "overlap": 0.5},

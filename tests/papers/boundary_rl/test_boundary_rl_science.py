@@ -18,6 +18,7 @@ from mlmi2023.papers.boundary_rl.mil import PooledUnet, starts, windows
 from mlmi2023.papers.boundary_rl.options import Ppo, Task, Train
 from mlmi2023.papers.boundary_rl.outline import drawn_in, filled, kept, outside
 from mlmi2023.papers.boundary_rl.patch_table import PatchTable, seen
+from mlmi2023.papers.boundary_rl.patch_training import PatchTraining
 from mlmi2023.papers.boundary_rl.ppo import Transitions, advantages, clipped, loss
 
 
@@ -136,6 +137,17 @@ def test_the_frozen_classifier_fires_above_its_threshold_and_stays_frozen():
     assert presence(chances).tolist() == [False, False, True]
     presence.train()
     assert not presence.training and not any(part.training for part in presence.modules())
+
+
+def test_painted_patches_show_no_gland():
+    torch.manual_seed(0)
+    module = PatchTraining(torch.nn.Identity(), np.zeros((1, 8, 8), np.uint8), SIDE, {}, 0.25, (0.5, 0.2))
+    patches, labels = module.paint(torch.zeros(400, SIDE, SIDE), torch.ones(400))
+    over = patches.flatten(1).any(1)
+    assert torch.equal(labels, 1.0 - over.float()) and 0.15 < over.float().mean() < 0.35
+    assert 0.45 < patches[over].mean() < 0.55 and 0.15 < patches[over].std() < 0.22
+    module.painted = 0.0
+    assert torch.equal(module.paint(patches, labels)[1], labels)
 
 
 def test_windows_are_averaged_where_they_overlap():

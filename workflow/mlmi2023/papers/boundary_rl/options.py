@@ -30,11 +30,16 @@ class EfficientNet(Options):
 
 
 class Classifier(Options):
-    """The presence classifier; its predictions are answers on patches of tested images."""
+    """The presence classifier; its predictions are answers on patches of tested images.
+
+    Attributes:
+        painted: share of training patches that are painted over with noise as hits are, and labelled 0.
+    """
 
     kind: Literal["learned"]
     model: Literal["classifier"]
     net: EfficientNet = EfficientNet()
+    painted: Share = 0.0
 
 
 class Controller(Options):

@@ -18,7 +18,8 @@ def plan(job: Job) -> Plan:
     """
     cases, model, side = Glands(job), job.method_options["model"], int(job.task["patch"])
     if model == "classifier":
-        return plan_patches(job, cases, build(job.method_options.get("net") or {}, side))
+        painted = float(job.method_options.get("painted", 0.0))
+        return plan_patches(job, cases, build(job.method_options.get("net") or {}, side), painted)
     if model == "mil":
         return plan_patches(job, cases, PooledUnet(job.method_options["net"], side))
     if model == "controller":
