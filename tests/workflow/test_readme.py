@@ -86,6 +86,7 @@ REAL = [f"brain_t1_slabs/{what}list{n}.nii.gz" for n in range(1, 31) for what in
 REAL += ["body_ct/example_ct_sm.nii.gz", "clinic/visits.csv"]
 REAL += [f"lung_mri/ProtonImages/{n}H1.nii.gz" for n in range(5)]
 REAL += [f"lung_mri/ProtonLobeMasks/{n}Lobes.nii.gz" for n in range(5)]
+REAL += [f"lung_mri/ProtonLungMasks/{n}Mask.nii.gz" for n in range(5)]
 DRIVE, KINDS = "data/fundus_drive", ("benign", "malignant", "normal")
 HERE = [f"{DRIVE}/training/images/{n}_training.tif" for n in range(21, 41)]
 HERE += [f"{DRIVE}/training/1st_manual/{n}_manual1.gif" for n in range(21, 41)]
@@ -122,6 +123,7 @@ TOGETHER = {
         "body_ct",
         "sklearn_tables",
         "lung_lobes",
+        "lung_outlines",
     ],
     "nuclei": [
         *(

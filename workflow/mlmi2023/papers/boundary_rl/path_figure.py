@@ -1,12 +1,12 @@
 """The agent on its way (beyond the paper): an animation of the walks on a tested image."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.drawing.animation import Animation
 from mlmi2023.papers.boundary_rl import controller
 from mlmi2023.papers.boundary_rl.cases import Glands
 from mlmi2023.papers.boundary_rl.classifier import presence_of
@@ -15,6 +15,9 @@ from mlmi2023.papers.boundary_rl.environment import Rules, Walks
 from mlmi2023.papers.boundary_rl.outline import filled, kept
 from mlmi2023.papers.boundary_rl.walking import Policy, learned
 from mlmi2023.tasks.runs import Runs, ready
+
+if TYPE_CHECKING:
+    from mlmi2023.drawing.animation import Animation
 
 #: pixels of the picture's longer side, at least; pictures at most, without the last one
 WIDE, MOST = 256, 240
@@ -43,12 +46,14 @@ def bordered(frame: np.ndarray, mask: np.ndarray, factor: int, colour: tuple[int
     frame[whole & ~ndimage.binary_erosion(whole, iterations=2)] = colour
 
 
-def path(runs: Runs) -> Animation:
+def path(runs: Runs) -> "Animation":
     """Show the first tested image, patch by patch, with noise over hits; at the end outline and truth.
 
     Raises:
         InputError: the figure does not name the classifier and an agent.
     """
+    from mlmi2023.drawing.animation import Animation
+
     by_model = {job.method_options.get("model"): method for method, job in runs.jobs.items()}
     if not {"classifier", "controller"} <= by_model.keys():
         raise InputError("the figure of the path needs classifier and agent; add them to its 'methods'")
