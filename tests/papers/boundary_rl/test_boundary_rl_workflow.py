@@ -81,7 +81,7 @@ def test_the_paper_scale_says_what_is_missing_and_is_planned_from_empty_files(tm
 
 
 def scans(root):
-    """Write five dim chests with a bright right and left lung, as the example of lungs has them; pack them."""
+    """Write five chests with a dim right and left lung, in the folders of the example; pack them."""
     for number in range(5):
         lungs = np.zeros((20, 12, 16), np.uint8)
         lungs[12:18, 3:9, 4:12], lungs[2:8, 3:9, 4:12] = 1, 2

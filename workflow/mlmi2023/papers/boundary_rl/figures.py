@@ -71,6 +71,7 @@ def _points(runs: Runs) -> Any:
 def _looks(runs: Runs) -> Any:
     """Dice against looks: after each walk of the methods that walk, and at the end of the others."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
     cases = Glands(runs.job)
     figure, axes = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
@@ -85,6 +86,9 @@ def _looks(runs: Runs) -> Any:
                 calls, [np.mean([dice(p.found, p.truth) for p in pairs])], "o", label=runs.names[method]
             )
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("looks of a network per image")
     axes.set_ylabel("Dice, tested images")
     axes.legend(fontsize=7)
