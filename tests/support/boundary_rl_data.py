@@ -35,8 +35,8 @@ BAGS = {"name": "monai_unet", "features": [4, 8]}
 OPTIONS = {
     "classifier": {"kind": "learned", "model": "classifier", "net": SEER, "painted": 0.2},
     "agent": {"kind": "learned", "model": "controller", "net": AGENT},
-    "bags": {"kind": "learned", "model": "mil", "net": BAGS, "overlap": 0.0},
-    "sliding": {"kind": "learned", "model": "mil", "net": BAGS, "overlap": 0.5},
+    "bags": {"kind": "learned", "model": "mil", "net": BAGS},
+    "sliding": {"kind": "sliding", "of": "bags", "overlap": 0.5},
     "supervised": {"kind": "learned", "model": "segmenter", "net": UNET},
     "chance": {"kind": "ruled", "policy": "random"},
     "straight": {"kind": "ruled", "policy": "straight"},
@@ -51,6 +51,7 @@ USES = {
     "straight": ["classifier"],
     "shifted": ["agent"],
     "tests": ["agent", "bags"],
+    "sliding": ["bags"],
 }
 TRAIN = {"steps": 4, "epoch_steps": 2, "batch": 8, "learning_rate": 0.01, "val_batch": 4}
 MONITOR = {

@@ -257,11 +257,12 @@ def test_what_cannot_be_used_is_said_in_one_line(tmp_path):
         with pytest.raises(InputError, match=match):
             evaluate(own, weights, tmp_path / "p", tmp_path / "s.csv")
 
-    fails("choose learned, ruled", job("x", method_options={"kind": "guess"}))
+    fails("choose learned, sliding, ruled", job("x", method_options={"kind": "guess"}))
     fails("give the weights", job("agent", {"classifier": classifier()}))
     fails("'uses' lacks 'classifier'", job("chance"))
     fails("'agent' is missing under 'uses'", job("shifted"))
     fails("'agent' is missing under 'uses'", job("tests"))
+    fails("'bags' is missing under 'uses'", job("sliding"))
     with pytest.raises(InputError, match="'ppo' is missing"):
         own = job("agent", {"classifier": classifier()})
         plan(dataclasses.replace(own, train={**own.train, "ppo": None}))

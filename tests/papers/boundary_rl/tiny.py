@@ -35,7 +35,6 @@ overrides:
         net: {channels: [4, 4, 4], hidden: [8, 8]}
         train: {steps: 8, epoch_steps: 4, ppo: {walkers: 4, horizon: 8, minibatch: 16, passes: 2}}
       mil_p: {net: {features: [4, 4, 4, 4, 4, 4]}}
-      mil_s: {net: {features: [4, 4, 4, 4, 4, 4]}}
       fsl: {net: {features: [4, 4, 4, 4, 4, 4]}}
     train: {steps: 4, epoch_steps: 2, batch: 4}
     figures:

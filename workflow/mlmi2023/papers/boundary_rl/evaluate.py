@@ -1,8 +1,8 @@
 """Predictions and scores of every row of Table 1, of rows of ours, and of the classifier itself.
 
-A method's ``kind`` is ``learned`` (``model: classifier``, ``controller``, ``mil``, ``segmenter``), ``ruled``
-(walks without a network), ``shifted`` (another method's points), ``paired_tests``, or a control:
-``background``, the floor, or ``truth``, the ceiling.
+A method's ``kind`` is ``learned`` (``model: classifier``, ``controller``, ``mil``, ``segmenter``), ``sliding``
+(another method's network), ``ruled`` (walks without a network), ``shifted`` (another method's points),
+``paired_tests``, or a control: ``background``, the floor, or ``truth``, the ceiling.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic
-from mlmi2023.core.jobs import Job
+from mlmi2023.core.jobs import Job, Used
 from mlmi2023.metrics.segmentation import count
 from mlmi2023.papers.boundary_rl import classifier, controller
 from mlmi2023.papers.boundary_rl.cases import Glands, centroid
@@ -29,7 +29,7 @@ from mlmi2023.papers.boundary_rl.walking import Policy, Walked, by_chance, learn
 from mlmi2023.tasks import segmentation
 from mlmi2023.tasks.runs import Value, kind_of, read_arrays, ready, start
 
-KINDS = ("learned", "ruled", "shifted", "paired_tests", "background", "truth")
+KINDS = ("learned", "sliding", "ruled", "shifted", "paired_tests", "background", "truth")
 #: patches, or images, at once
 AT_ONCE = 256
 #: of the classifier
@@ -55,7 +55,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     elif model == "ruled":
         policy = by_chance if job.method_options["policy"] == "random" else straight
         _predict_walks(job, cases, start(job), policy, {}, out)
-    elif model == "mil":
+    elif model in ("mil", "sliding"):
         _predict_bags(job, cases, weights, out)
     elif model == "shifted":
         _predict_shifted(job, cases, out)
@@ -134,9 +134,17 @@ def _predict_walks(
 
 
 def _predict_bags(job: Job, cases: Glands, weights: Path | None, out: Path) -> None:
-    """Keep the pixels whose mean probability over windows is above a half."""
-    net, device = ready(job, PooledUnet(job.method_options["net"], _side(job)), weights)
-    overlap = float(job.method_options.get("overlap", 0.0))
+    """Keep the pixels whose mean probability over windows is above a half.
+
+    Raises:
+        InputError: a sliding window's network does not stand under ``uses``.
+    """
+    options, overlap = job.method_options.get("net"), 0.0
+    if job.method_options["kind"] == "sliding":
+        used = _used(job)
+        options, weights = segmentation.read_about(used.predictions)["net"], used.weights
+        overlap = float(job.method_options.get("overlap", 0.5))
+    net, device = ready(job, PooledUnet(dict(options or {}), _side(job)), weights)
 
     def looked(row: int) -> dict[str, np.ndarray]:
         image: Tensor = cases.grey([row])[0].to(device).float() / 255
@@ -144,11 +152,21 @@ def _predict_bags(job: Job, cases: Glands, weights: Path | None, out: Path) -> N
         labels = (chance > 0.5).to(torch.uint8).cpu().numpy()
         return {"labels": labels, "chance": chance.half().cpu().numpy(), "calls": np.array(calls)}
 
+    about = {"net": options, "parameters": sum(p.numel() for p in net.parameters())}
     with torch.inference_mode():
-        parameters = sum(p.numel() for p in net.parameters())
-        segmentation.write(
-            out, cases, ((r, looked(r)) for r in cases.rows("test")), {"parameters": parameters}
-        )
+        segmentation.write(out, cases, ((row, looked(row)) for row in cases.rows("test")), about)
+
+
+def _used(job: Job) -> Used:
+    """Return what the method of the key ``of`` has left.
+
+    Raises:
+        InputError: it does not stand under ``uses``.
+    """
+    of = job.method_options["of"]
+    if of not in job.used:
+        raise InputError(f"config key methods.{job.method}: '{of}' is missing under 'uses'; add it there")
+    return job.used[of]
 
 
 def _predict_shifted(job: Job, cases: Glands, out: Path) -> None:
@@ -157,10 +175,7 @@ def _predict_shifted(job: Job, cases: Glands, out: Path) -> None:
     Raises:
         InputError: the method does not stand under ``uses``.
     """
-    of, rule = job.method_options["of"], Rules.of(job).walk
-    if of not in job.used:
-        raise InputError(f"config key methods.{job.method}: '{of}' is missing under 'uses'; add it there")
-    folder = job.used[of].predictions
+    rule, folder = Rules.of(job).walk, _used(job).predictions
     offset = float(segmentation.read_about(folder)["offset"])
 
     def drawn(row: int) -> dict[str, np.ndarray]:

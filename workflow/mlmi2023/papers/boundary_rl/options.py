@@ -74,16 +74,24 @@ class Walker(Options):
 
 
 class Mil(Options):
-    """A U-Net whose pixels are instances, pooled to the bag that a patch is.
-
-    Attributes:
-        overlap: of windows along each axis, as a share of the patch; 0: they touch.
-    """
+    """A U-Net whose pixels are instances, pooled to the bag that a patch is; seen in windows that touch."""
 
     kind: Literal["learned"]
     model: Literal["mil"]
     net: Unet | MonaiUnet
-    overlap: Annotated[float, at_least(0), between(0, 0.95)] = 0.0
+
+
+class Sliding(Options):
+    """The same network, in windows that overlap.
+
+    Attributes:
+        of: the method whose network it is, which stands under ``uses``.
+        overlap: of windows along each axis, as a share of the patch.
+    """
+
+    kind: Literal["sliding"]
+    of: str
+    overlap: Annotated[float, at_least(0), between(0, 0.95)] = 0.5
 
 
 class Supervised(Options):
@@ -256,4 +264,4 @@ class Train(OptimisedTraining):
         return super().wrong()
 
 
-Method = Classifier | Walker | Mil | Supervised | Ruled | Shifted | PairedTests | Background | Truth
+Method = Classifier | Walker | Mil | Sliding | Supervised | Ruled | Shifted | PairedTests | Background | Truth
