@@ -1,8 +1,8 @@
 """Predictions and scores of every row of Table 1, of rows of ours, and of the classifier itself.
 
-A method's ``kind`` is ``learned`` (``model: classifier``, ``controller``, ``mil``, ``segmenter``), ``sliding``
-(another method's network), ``ruled`` (walks without a network), ``shifted`` (another method's points),
-``paired_tests``, or a control: ``background``, the floor, or ``truth``, the ceiling.
+A method's ``kind`` is ``learned`` (``model: classifier``, ``controller``, ``mil``, ``segmenter``),
+``sliding`` (another method's network), ``ruled`` (walks without a network), ``shifted`` (another method's
+points), ``paired_tests``, or a control: ``background``, the floor, or ``truth``, the ceiling.
 """
 
 from collections.abc import Iterator, Mapping
