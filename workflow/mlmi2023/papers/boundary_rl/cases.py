@@ -81,7 +81,8 @@ class Glands(Cases):
         dealt = divide(cohort, self.job.fold)
         part_of = {scan: part for part, scans in dealt.items() for scan in scans}
         self.names, self.parts = [], {part: [] for part in PARTS}
-        images, masks = [], []
+        images: list[np.ndarray] = []
+        masks: list[np.ndarray] = []
         for scan, part in part_of.items():
             image, labels = (
                 np.asarray(a).transpose(across, down, right)[:, ::-1, ::-1]

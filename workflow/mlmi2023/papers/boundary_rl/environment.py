@@ -11,7 +11,7 @@ Unlike gymnasium's own, all values are tensors on one device. :mod:`.rewards` ha
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -65,8 +65,6 @@ class Walks(VectorEnv):
             what it returns from then on means nothing.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.SAME_STEP}
-
     def __init__(
         self,
         images: Tensor,
@@ -80,6 +78,7 @@ class Walks(VectorEnv):
     ) -> None:
         self.images, self.fires, self.rules, self.num_envs = images, fires, rules, count
         self.draw, self.target, self.where, self.again = lots, target, where, again
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
         self.device, side = images.device, rules.side
         shape = (int(images.shape[1]), int(images.shape[2]))
         self.low, self.high = (

@@ -138,13 +138,14 @@ def make_frame(
     )
     loss = loss + ribs(rng, sector, numbers["ribs"], draw["rib"], draw["dark"])
     size = int(options["size"])
-    picture = (round(size / options["crop"]),) * 2
+    side = round(size / options["crop"])
+    picture = (side, side)
     cloud = scatter(rng, sector, machine.margin)
     image = machine.picture(
         rng, cloud, sector.read(strength, cloud.x, cloud.z), picture, mirror + bright, loss
     )
     mask = labels_in(sector, whole.astype(np.uint8), picture)
-    first = (picture[0] - size) // 2
+    first = (side - size) // 2
     kept = (slice(first, first + size), slice(first, first + size))
     about = {"width": gland.width, "height": gland.height, "base": gland.base, **numbers}
     return Frame(image[kept], mask[kept], {**about, "bladder": float(bladder.any())})
