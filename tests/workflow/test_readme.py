@@ -88,6 +88,7 @@ REAL += ["body_ct/example_ct_sm.nii.gz", "clinic/visits.csv"]
 REAL += [f"nuclei_he/{place}/TCGA-{n}.png" for n in range(8) for place in ("images", "masks")]
 REAL += [f"lung_mri/ProtonImages/{n}H1.nii.gz" for n in range(5)]
 REAL += [f"lung_mri/ProtonLobeMasks/{n}Lobes.nii.gz" for n in range(5)]
+REAL += [f"lung_mri/ProtonLungMasks/{n}Mask.nii.gz" for n in range(5)]
 DRIVE, KINDS = "data/fundus_drive", ("benign", "malignant", "normal")
 HERE = [f"{DRIVE}/training/images/{n}_training.tif" for n in range(21, 41)]
 HERE += [f"{DRIVE}/training/1st_manual/{n}_manual1.gif" for n in range(21, 41)]
@@ -125,6 +126,7 @@ TOGETHER = {
         "sklearn_tables",
         "lung_lobes",
         "single_nuclei",
+        "lung_outlines",
     ],
     "nuclei": [
         *(
