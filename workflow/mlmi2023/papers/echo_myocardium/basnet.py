@@ -75,9 +75,7 @@ class BasNet(nn.Module):
         blocks: of the four stages of the residual network.
     """
 
-    def __init__(
-        self, channels: int, classes: int, width: int = 64, blocks: Sequence[int] = BLOCKS
-    ) -> None:
+    def __init__(self, channels: int, classes: int, width: int = 64, blocks: Sequence[int] = BLOCKS) -> None:
         super().__init__()
         w = width
         self.enter = nn.Sequential(nn.Conv2d(channels, w, 3, padding=1), nn.BatchNorm2d(w), nn.ReLU())

@@ -40,7 +40,9 @@ def visible(flow: Tensor, back: Tensor) -> Tensor:
     """
     height, width = flow.shape[2:]
     place = identity_grid((height, width), flow.device) + flow
-    inside = (place[:, :1] >= 0) & (place[:, :1] <= height - 1) & (place[:, 1:] >= 0) & (place[:, 1:] <= width - 1)
+    inside = (
+        (place[:, :1] >= 0) & (place[:, :1] <= height - 1) & (place[:, 1:] >= 0) & (place[:, 1:] <= width - 1)
+    )
     returned = warp(back, flow)
     apart = (flow + returned).square().sum(1, keepdim=True)
     length = flow.square().sum(1, keepdim=True) + returned.square().sum(1, keepdim=True)

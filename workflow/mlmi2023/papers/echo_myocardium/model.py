@@ -82,7 +82,9 @@ class OfsNet(nn.Module):
         joined = self.levels if self.join == "scales" else ()
         extra = [2 if k + 1 in joined else 0 for k in range(STAGES - 1)]
         self.body = U2Net(channels, classes, mids, outs, depths, extra)
-        self.flow = PwcBlock({level: outs[level - 1] for level in self.levels}, **keys) if self.levels else None
+        self.flow = (
+            PwcBlock({level: outs[level - 1] for level in self.levels}, **keys) if self.levels else None
+        )
         width = self.body.width
         self.last: nn.Module | None = None
         if self.levels and self.join == "last":

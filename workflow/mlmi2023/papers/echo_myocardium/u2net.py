@@ -68,9 +68,7 @@ class DilatedRsu(nn.Module):
         super().__init__()
         self.enter = ConvUnit(channels, out)
         self.down = nn.ModuleList([ConvUnit(mid if k else out, mid, d) for k, d in enumerate(DILATED)])
-        self.up = nn.ModuleList(
-            [ConvUnit(2 * mid, mid if k else out, d) for k, d in enumerate(DILATED[:-1])]
-        )
+        self.up = nn.ModuleList([ConvUnit(2 * mid, mid if k else out, d) for k, d in enumerate(DILATED[:-1])])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out, H, W)."""
@@ -113,7 +111,13 @@ class U2Net(nn.Module):
         below = [*decoded[1:], outs[-1]]
         self.decoder = nn.ModuleList(
             [
-                _block(k, depths, below[k] + outs[k] + extra[k], mids[k] if k else max(1, mids[0] // 2), decoded[k])
+                _block(
+                    k,
+                    depths,
+                    below[k] + outs[k] + extra[k],
+                    mids[k] if k else max(1, mids[0] // 2),
+                    decoded[k],
+                )
                 for k in range(STAGES - 1)
             ]
         )
