@@ -40,8 +40,8 @@ class SequenceCases(Cases):
         self.classes = list(self.cohort.classes)
         if len(self.classes) != STRUCTURES:
             raise InputError(
-                f"cohort '{self.cohort.name}' has the labels {', '.join(self.classes)}; this paper needs two, "
-                "the cavity and then the myocardium: set the cohort's read.classes"
+                f"cohort '{self.cohort.name}' has the labels {', '.join(self.classes)}; this paper needs "
+                "two, the cavity and then the myocardium: set the cohort's read.classes"
             )
         side = self.cohort.frames.shape[1]
         self.size = (side, side)
@@ -51,7 +51,7 @@ class SequenceCases(Cases):
         return (self.cohort.counts[row], *self.size)
 
     def marks(self, row: int) -> dict[str, int]:
-        """Return which frames of a sequence are ED and ES."""
+        """Return the frames of a sequence that are ED and ES."""
         return self.cohort.marks[row]  # type: ignore[no-any-return]
 
     def spacing(self, row: int) -> tuple[float, ...]:
@@ -115,17 +115,16 @@ class SequenceCases(Cases):
 
 
 def answered(net: nn.Module, cases: SequenceCases, row: int, device: torch.device) -> Mapping[str, Tensor]:
-    """Return what a network says of a sequence: ``logits`` (T, 2, H, W), by choice ``distances`` (T, 1, H, W),
-    and ``flow`` (T - 1, 2, H, W), pixels from each frame to the next, where frames are answered one by one.
-    """  # fmt: skip
+    """Return what a network says of a sequence.
+
+    Returns:
+        ``logits`` (T, 2, H, W) and, of a network with flow whose clips have every frame, ``flow``
+        (T - 1, 2, H, W), pixels from each frame to the next.
+    """
     frames, clips = cases.clip(row, cases.task.tested_step, device)
     parts: list[Answer] = [net(frames[own][None]) for own in clips]
     order = torch.tensor([frame for own in clips for frame in own]).argsort()
     found = {"logits": torch.cat([part.logits[0][0] for part in parts])[order]}
-    if parts[0].distances is not None:
-        found["distances"] = torch.cat([part.distances[0] for part in parts if part.distances is not None])[
-            order
-        ]
     if parts[0].forward is not None and len(clips) == 1:
         found["flow"] = parts[0].forward[0]
     return found

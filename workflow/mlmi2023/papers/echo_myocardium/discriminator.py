@@ -33,7 +33,7 @@ class Discriminator(nn.Module):
 
 
 def of_kind(answer: Tensor, kind: int) -> Tensor:
-    """Return -log of the chance that pairs are of a kind, the mean over them; 0 without pairs (Eqs. 9, 10)."""
+    """Return -log of the chance that pairs are of a kind, their mean; 0 without pairs (Eqs. 9, 10)."""
     if not len(answer):
         return answer.sum()
     return -torch.log_softmax(answer, 1)[:, kind].mean()

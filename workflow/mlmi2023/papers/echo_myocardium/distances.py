@@ -11,8 +11,8 @@ MYOCARDIUM = 2
 def signed_distance(mask: np.ndarray) -> np.ndarray:
     """Return distances to the boundary (H, W) float32: below 0 inside, above outside, 0 on the boundary.
 
-    Each side is divided by its own maximum, so that values lie in -1 to 1. The boundary are pixels of the mask
-    with a neighbour, across an edge, that is none. An empty or a full mask gives zeros.
+    Each side is divided by its own maximum, so that values lie in -1 to 1. The boundary are the mask's pixels
+    nearest to what is outside. An empty or a full mask gives zeros.
 
     Args:
         mask: (H, W) bool.

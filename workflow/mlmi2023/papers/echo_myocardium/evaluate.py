@@ -1,7 +1,7 @@
-"""Answers for whole sequences, and their scores at ED and ES (Sect. 3, Tables 1 and 2); flow against the truth.
+"""Answers for whole sequences, their scores at ED and ES (Sect. 3), and flow against the truth.
 
-Kept of each sequence are ``labels`` (T, H, W) and, of networks with flow, ``flow`` (T - 1, 2, H, W), pixels from
-each frame to the next.
+Kept of each sequence are ``labels`` (T, H, W) and, of networks with flow, ``flow`` (T - 1, 2, H, W), pixels
+from each frame to the next.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -106,8 +106,8 @@ def frame_values(
 def sequence_values(pair: Pair, cases: SequenceCases) -> Iterator[Value]:
     """Yield what takes known labels or known motion of all frames (not in the paper).
 
-    ``dice_between``: of the myocardium on frames that had no labels, their mean. ``epe``: distance of the found
-    from the known motion from frame to frame, mm, the mean over the myocardium of all frames but the last.
+    ``dice_between``: of the myocardium on frames that had no labels, their mean. ``epe``: distance of the
+    found from the known motion from frame to frame, mm, the mean over the myocardium.
     """
     marks = set(cases.marks(pair.row).values())
     between = [frame for frame in range(len(pair.truth)) if frame not in marks]

@@ -16,7 +16,7 @@ SMALL, POWER = 1e-3, 0.45
 PATCH = 7
 #: by which differences of grey levels, and of census signatures, are softened (in 0 to 255 as in UnFlow)
 SOFT_GREY, SOFT_BITS = 0.81, 0.1
-#: two flows that disagree by more than this share of their squares, and this many square pixels, see no one place
+#: flows that disagree by more than this share of their squares, and so many square pixels, see two places
 SHARE, LEAST = 0.01, 0.5
 #: how fast edges of the image release the smoothness of the flow
 EDGES = 10.0
@@ -73,7 +73,7 @@ def census(first: Tensor, second: Tensor, flow: Tensor, weight: Tensor) -> Tenso
 
 
 def smoothness(image: Tensor, flow: Tensor) -> Tensor:
-    """Return the mean first and second differences of the flow along both axes, less at edges of the image."""
+    """Return the mean first and second differences of the flow along both axes, less at edges."""
     total = flow.new_zeros(())
     for axis in (2, 3):
         slope = torch.diff(flow, dim=axis)

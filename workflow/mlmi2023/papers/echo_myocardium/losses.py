@@ -31,7 +31,7 @@ def dice_loss(logits: Tensor, masks: Tensor) -> Tensor:
 
 
 def hybrid_loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """Return cross-entropy + (1 - SSIM) + (1 - IoU), the loss of BASNet; windows of MONAI's SSIM have 11 pixels."""
+    """Return cross-entropy + (1 - SSIM) + (1 - IoU), the loss of BASNet; MONAI's SSIM sees 11 pixels."""
     from monai.losses import SSIMLoss
 
     chance = torch.sigmoid(logits)
@@ -62,7 +62,7 @@ def supervised(kind: str, logits: Sequence[Tensor], labels: Tensor) -> Tensor:
 
 
 def distance_loss(found: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean square difference of answered distances (M, 1, H, W) and those of the labels (Eq. 8)."""
+    """Return the mean square difference of answered distances (M, 1, H, W) to those of labels (Eq. 8)."""
     return F.mse_loss(found, distances_of(labels))
 
 

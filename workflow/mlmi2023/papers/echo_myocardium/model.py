@@ -118,7 +118,7 @@ class OfsNet(nn.Module):
 
 
 def own_flow(both: Tensor) -> Tensor:
-    """Return the flow that each frame goes with (B, N, 2, h, w): to the next one, of the last to the one before.
+    """Return the flow that each frame goes with (B, N, 2, h, w): to the next, of the last to the one before.
 
     Args:
         both: (2, B, N - 1, 2, h, w), forward and back.
@@ -127,7 +127,7 @@ def own_flow(both: Tensor) -> Tensor:
 
 
 def masks_of(logits: Tensor) -> Tensor:
-    """Return labels (..., H, W) uint8 of logits (..., 2, H, W): 1 within the endocardium, 2 the myocardium."""
+    """Return labels (..., H, W) uint8 of logits (..., 2, H, W): 1 in the endocardium, 2 the myocardium."""
     endo, epi = logits[..., 0, :, :] > 0, logits[..., 1, :, :] > 0
     return torch.where(endo, 1, torch.where(epi, 2, 0)).to(torch.uint8)
 
@@ -138,6 +138,6 @@ def channels_of(labels: Tensor) -> Tensor:
 
 
 def myocardium_of(logits: Tensor) -> Tensor:
-    """Return the heat map of the myocardium (..., 1, H, W): within the epicardium, not within the endocardium."""
+    """Return the heat map of the myocardium (..., 1, H, W): in the epicardium, not in the endocardium."""
     chance = torch.sigmoid(logits)
     return chance[..., 1:, :, :] * (1 - chance[..., :1, :, :])

@@ -118,7 +118,7 @@ class ClipTraining(pl.LightningModule):
         self.log("val_dice", mean_dice(self._counts))
 
     def configure_optimizers(self) -> Any:
-        """Return the optimisers: of the segmentation network, of what estimates flow, of the discriminator."""
+        """Return the optimisers: of the segmentation network, of the flow's part, of the discriminator."""
         flow: nn.Module | None = getattr(self.net, "flow", None)
         others = {id(p) for p in flow.parameters()} if flow is not None else set()
         made = [build_optimiser([p for p in self.net.parameters() if id(p) not in others], self.settings)]

@@ -33,9 +33,8 @@ def _unet_plus_plus(
         def forward(self, x: Any) -> Any:
             return super().forward(x)[::-1]
 
-    return DeepestFirst(
-        2, channels, classes, tuple(features), deep_supervision=True, act="relu", norm="batch", upsample="deconv"
-    )  # fmt: skip
+    kind = {"act": "relu", "norm": "batch", "upsample": "deconv"}
+    return DeepestFirst(2, channels, classes, tuple(features), deep_supervision=True, **kind)
 
 
 def build(options: Mapping[str, Any], size: Sequence[int]) -> nn.Module:

@@ -109,7 +109,7 @@ class Shape(Options):
         weight: lambda_d at the end of its rise.
         ramp: share of the training in which it rises.
         width: channels of the discriminator's first convolutions.
-        real: what it takes for labelled: distances ``predicted`` on labelled frames (Eq. 10), or the ``true`` ones.
+        real: what it takes for labelled: ``predicted`` distances of labelled frames (Eq. 10) or ``true``.
     """
 
     distances: Amount = 1.0

@@ -6,6 +6,7 @@ like a.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -54,12 +55,12 @@ def _conv(channels: int, out: int, dilation: int = 1) -> nn.Sequential:
 
 
 class Estimator(nn.Module):
-    """Flow of a level: what is left of the coarser one, from the cost volume and the first frame's features."""
+    """What a coarser flow lacks at a level, from the cost volume and the first frame's features."""
 
     def __init__(self, channels: int, widths: Sequence[int]) -> None:
         super().__init__()
         sizes = [channels, *widths]
-        self.body = nn.Sequential(*(_conv(a, b) for a, b in zip(sizes, sizes[1:])))
+        self.body = nn.Sequential(*(_conv(a, b) for a, b in pairwise(sizes)))
         self.flow = nn.Conv2d(sizes[-1], 2, 3, padding=1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,7 +104,7 @@ class PwcBlock(nn.Module):
         self.context: nn.Module | None = None
         if context:
             sizes = [widths[-1] + 2, *(width for width, _ in context)]
-            layers = [_conv(a, b, d) for a, b, (_, d) in zip(sizes, sizes[1:], context)]
+            layers = [_conv(a, b, d) for (a, b), (_, d) in zip(pairwise(sizes), context)]
             self.context = nn.Sequential(*layers, nn.Conv2d(sizes[-1], 2, 3, padding=1))
 
     def forward(self, maps: Mapping[int, Tensor]) -> dict[int, Tensor]:

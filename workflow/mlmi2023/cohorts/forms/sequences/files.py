@@ -12,7 +12,7 @@ from mlmi2023.core.errors import InputError
 
 
 def read_planes(path: str | Path, last: int = 0) -> tuple[np.ndarray, tuple[float, float]]:
-    """Return the planes of an image (columns, rows, planes) as (planes, rows, columns), and mm of rows and columns.
+    """Return planes (planes, rows, columns) of an image of (columns, rows, planes), and mm of a pixel.
 
     Axes stay as the file has them, whatever its affine says: those of ultrasound are the probe's. Axes of
     length 1 between them are dropped.
@@ -22,7 +22,8 @@ def read_planes(path: str | Path, last: int = 0) -> tuple[np.ndarray, tuple[floa
         last: how many further axes stand behind the planes; they come last.
 
     Raises:
-        InputError: the file is missing or broken, has other axes, values that are not finite, or no pixel size.
+        InputError: the file is missing or broken, has other axes, values that are not finite, or no
+            pixel size.
     """
     file = Path(path)
     if not file.is_file():
@@ -111,7 +112,8 @@ def read_marks(path: str | None, frames: int) -> dict[str, int]:
     for mark in MARKS:
         if not given.get(mark, "").isdecimal() or not 1 <= int(given[mark]) <= frames:
             raise InputError(
-                f"{path}: {mark} is '{given.get(mark, '')}'; give the number of one of the {frames} frames, from 1"
+                f"{path}: {mark} is '{given.get(mark, '')}'; give the number of one of the {frames} frames, "
+                "from 1"
             )
         found[mark] = int(given[mark]) - 1
     if found["ED"] == found["ES"]:

@@ -1,20 +1,21 @@
-"""Cohorts of the form ``sequences``: 2D greyscale sequences of patients, labelled at ED and ES (see :mod:`.reader`).
+"""Cohorts of the form ``sequences``: greyscale sequences labelled at ED and ES (see :mod:`.reader`).
 
 The key ``read`` says how the raw files lie below the root:
 
 ``frames``  pattern of the sequences, NIfTI of (columns, rows, frames), with ``{subject}``, the patient. Other
             fields, such as ``{view}``, tell the sequences of a patient apart
-``labels``  the same of label maps of all frames; or ``{ED: pattern, ES: pattern}`` of maps of single frames
-``info``    the same of texts with lines ``ED: 1`` and ``ES: 18``, frames counted from 1; without it they are
+``labels``  the same of label maps of all frames; or ``{ED: pattern, ES: pattern}`` of those of single frames
+``info``    the same of texts with lines ``ED: 1`` and ``ES: 18``, frames counted from 1; without it these are
             the first and the last
-``flow``    the same of known motion, (columns, rows, frames - 1, 2): mm along rows and columns from each frame
-            to the next
-``classes`` name by value of the labels: ``{1: cavity, 2: myocardium}``; what is called ``background`` becomes 0
+``flow``    the same of known motion, (columns, rows, frames - 1, 2): mm along rows and columns from frame
+            to frame
+``classes`` name by value of the labels: ``{1: cavity, 2: myocardium}``; ``background`` becomes 0
 ``size``    pixels of a side that all are resized to, after the longer side was cut at both ends alike; needed
             where sizes differ
 
-Splits come from the cohort's ``split`` (counts, or ``rest``), ``split_seed`` or ``split_file``, by patient, so
-that views of one stay together; else from ``splits.csv``. A public dataset brings the patterns of its layout.
+Splits come from the cohort's ``split`` (counts, or ``rest``), ``split_seed`` or ``split_file``, by patient,
+so that views of one stay together; else from ``splits.csv``. A public dataset brings the patterns of its
+layout.
 """
 
 from collections.abc import Iterator
@@ -24,8 +25,8 @@ from typing import Any
 from mlmi2023.cohorts.find.layouts import OWN_KEYS
 from mlmi2023.cohorts.forms.sequences.listing import found_files, items, split_table
 from mlmi2023.cohorts.forms.sequences.options import Read
-from mlmi2023.core.merging import merge
 from mlmi2023.core.errors import InputError
+from mlmi2023.core.merging import merge
 from mlmi2023.core.options import options
 from mlmi2023.core.schemas import suggest
 

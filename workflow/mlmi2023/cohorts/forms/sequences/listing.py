@@ -60,7 +60,8 @@ def items(where: str, config: Mapping[str, Any], read: Read, root: Path) -> list
         name = "_".join([photo.subject, *(v for key, v in photo.fields.items() if key != "subject")])
         if name in found:
             raise InputError(
-                f"{where}: '{name}' names {found[name].files['frames']} and {photo.path}; make the pattern narrower"
+                f"{where}: '{name}' names {found[name].files['frames']} and {photo.path}; make the pattern "
+                "narrower"
             )
         files = {"frames": photo.path}
         files |= {key: _one(key, pattern, photo, root) for key, pattern in read.patterns.items()}

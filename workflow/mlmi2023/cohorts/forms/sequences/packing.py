@@ -99,7 +99,7 @@ def _flow(path: str, shape: tuple[int, ...], spacing: tuple[float, float], size:
     ways, _ = read_planes(path, last=1)
     if ways.shape != (shape[0] - 1, *shape[1:], 2):
         raise InputError(
-            f"{path}: has the shape {ways.shape}; it needs two values for each pixel of all frames but the last"
+            f"{path}: has the shape {ways.shape}; give two values for each pixel of all frames but the last"
         )
     factor = min(shape[1:]) / size
     found = np.zeros((shape[0], 2, size, size), np.float16)

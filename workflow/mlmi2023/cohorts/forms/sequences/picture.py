@@ -10,7 +10,7 @@ COLUMNS = 8
 
 
 def draw(cohort: Sequences, png: Path) -> None:
-    """Draw frames of two sequences of each split, from the first to the last, labels outlined where there are some."""
+    """Draw frames of two sequences of each split, with labels outlined."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,6 +1,6 @@
 """A packed cohort of the form ``sequences``: greyscale sequences of patients, all of one size.
 
-The folder holds ``frames.npy`` (F, S, S) uint8, the frames of all sequences one after the other, ``labels.npy``
+The folder holds ``frames.npy`` (F, S, S) uint8, frames of all sequences one after the other, ``labels.npy``
 (F, S, S) uint8 with 0 for the background, ``flow.npy`` (F, 2, S, S) float16 where motion is known, and
 ``cohort.json``. Nothing in it is fitted.
 """
@@ -33,7 +33,7 @@ class Sequences:
         known: whether all frames have labels, or ED and ES alone.
         frames: (F, S, S) uint8, read-only.
         labels: (F, S, S) uint8, read-only.
-        flow: (F, 2, S, S) float16, read-only, from each frame to the next in pixels along rows and columns: it
+        flow: (F, 2, S, S) float16, read-only, from each frame to the next, pixels along rows and columns: it
             lies on the frame and pulls the next one. Those of last frames are 0. None: not known.
     """
 

@@ -1,4 +1,4 @@
-"""Hearts that beat in two apical views, from end-diastole to end-systole, with every frame's labels and motion.
+"""Hearts that beat in two apical views, from end-diastole to end-systole, with labels and motion.
 
 ======= ===============================================================================
 options the simulator's parameters, their defaults and their check

@@ -1,13 +1,13 @@
 """All patients of a cohort, in parallel processes, and the files that they become.
 
-``splits.csv`` has subject and split. A patient's folder has for each view, ``2CH`` and ``4CH``, what CAMUS has:
-``<patient>_<view>_half_sequence.nii.gz`` (columns, rows, frames) from ED to ES, labels of all frames in
+``splits.csv`` has subject and split. A patient's folder has for each view, ``2CH`` and ``4CH``, what CAMUS
+has: ``<patient>_<view>_half_sequence.nii.gz`` (columns, rows, frames) from ED to ES, labels of all frames in
 ``..._half_sequence_gt.nii.gz``, and ``Info_<view>.cfg`` with the numbers of ED and ES; and beyond it
-``..._flow.nii.gz`` (columns, rows, frames - 1, 2), the way in mm along rows and columns from each frame to the
-next.
+``..._flow.nii.gz`` (columns, rows, frames - 1, 2), mm along rows and columns from each frame to the next.
 """
 
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,8 @@ def make_patient(patient: Patient, options: dict[str, Any], out: Path) -> None:
     for number, view in enumerate(VIEWS):
         scene, frames = scene_of(patient, number, options)
         rng, moments = patient.random(2, number), contraction(frames)
-        images = np.stack([scene.picture(rng, s, shape) for s in moments])
-        labels = np.stack([scene.labels(s, shape) for s in moments])
-        ways = np.stack([scene.way(a, b, shape) for a, b in zip(moments, moments[1:])])
+        images, labels = map(np.stack, zip(*(scene.frame(rng, s, shape) for s in moments)))
+        ways = np.stack([scene.way(a, b, shape) for a, b in pairwise(moments)])
         pixel = scene.machine.sector.pixel(shape)
         affine, stem = np.diag([pixel, pixel, 1.0, 1.0]), out / patient.name / f"{patient.name}_{view}"
         write_volume(f"{stem}_half_sequence.nii.gz", images.transpose(2, 1, 0), affine)

@@ -1,7 +1,7 @@
 """A left ventricle in an apical view, what lies around it, and how all of it moves from ED to ES.
 
-The ventricle is an ellipse with an uneven outline, cut off at its base; its wall is around it. Along the local
-axes, u runs across and v from the apex to the base. A point is known by its elliptic radius, 1 on the
+The ventricle is an ellipse with an uneven outline, cut off at its base; its wall is around it. Along the
+local axes, u runs across and v from the apex to the base. A point is known by its elliptic radius, 1 on the
 endocardium. Towards end-systole the cavity narrows, the wall thickens as tissue that keeps its area, the base
 comes nearer to the apex; what lies farther out moves less and less.
 """
@@ -19,7 +19,7 @@ BASE = 0.7
 #: elliptic radius beyond which motion fades, and how fast, for narrowing and for shortening
 CALM, FADE = 1.5, 0.7
 #: steps of the search for where a point has come from
-STEPS = 24
+STEPS = 14
 
 Places = tuple[np.ndarray, np.ndarray]
 

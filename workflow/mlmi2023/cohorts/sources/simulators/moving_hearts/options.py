@@ -1,7 +1,7 @@
 """The simulator's parameters, their defaults and their check; the cohort's config says why.
 
-Lengths are mm, angles degrees, levels dB. ``[low, high]`` is drawn evenly: of the heart's size and its squeeze
-per patient, of all else per sequence.
+Lengths are mm, angles degrees, levels dB. ``[low, high]`` is drawn evenly: size, squeeze and shortening per
+patient, all else per sequence.
 """
 
 from typing import Any

@@ -18,7 +18,7 @@ from mlmi2023.cohorts.sources.simulators.ultrasound.tissue import labels_in, pat
 from mlmi2023.physics.speckle import Scatterers, scatter
 
 #: side of the image on which labels and strengths are drawn before they are heard, pixels
-DRAWN = 192
+DRAWN = 128
 #: how far beyond the sector there is tissue that may move in, mm
 BEYOND = 12.0
 
@@ -46,33 +46,26 @@ class Scene(NamedTuple):
     loss: np.ndarray
     borders: tuple[float, float, float, float]
 
-    def labels(self, squeezed: float, shape: tuple[int, int]) -> np.ndarray:
-        """Return the labels (H, W) of a moment: cavity 1, myocardium 2, all else 0."""
-        found = self._what(squeezed, shape)
-        return np.where(self.machine.sector.field(shape) & (found <= MUSCLE), found, 0).astype(np.uint8)
-
-    def picture(self, rng: np.random.Generator, squeezed: float, shape: tuple[int, int]) -> np.ndarray:
-        """Return the image (H, W) uint8 of a moment."""
+    def frame(
+        self, rng: np.random.Generator, squeezed: float, shape: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return image and labels of a moment, (H, W) uint8 each: cavity 1, myocardium 2, all else 0."""
         sector = self.machine.sector
-        here = self._what(squeezed, (DRAWN, DRAWN))
+        here = self.heart.what(*self.heart.origin(*sector.pixels((DRAWN, DRAWN)), squeezed))
         inner, outer, thickness, exponent = self.borders
         mirror = walls(sector, here == CAVITY, inner, thickness, exponent)
         mirror += walls(sector, (here == CAVITY) | (here == MUSCLE), outer, thickness, exponent)
         tissue = self.tissue.moved(*self.heart.motion(self.tissue.x, self.tissue.z, squeezed))
         both = Scatterers(*(np.concatenate(pair) for pair in zip(tissue, self.haze)))
         strength = np.concatenate([self.strength, self.haze_strength])
-        return self.machine.picture(rng, both, strength, shape, mirror, self.loss)
+        image = self.machine.picture(rng, both, strength, shape, mirror, self.loss)
+        labels = labels_in(sector, here, shape)
+        return image, np.where(sector.field(shape) & (labels <= MUSCLE), labels, 0).astype(np.uint8)
 
     def way(self, now: float, then: float, shape: tuple[int, int]) -> np.ndarray:
-        """Return how far what each pixel shows moves between two moments, (2, H, W) mm along rows and columns."""
+        """Return how far what a pixel shows moves between two moments, (2, H, W) mm along rows, columns."""
         dx, dz = self.heart.way(*self.machine.sector.pixels(shape), now, then)
         return np.stack([dz, dx])
-
-    def _what(self, squeezed: float, shape: tuple[int, int]) -> np.ndarray:
-        sector = self.machine.sector
-        x, z = sector.pixels((DRAWN, DRAWN))
-        found = self.heart.what(*self.heart.origin(x, z, squeezed))
-        return found if shape == (DRAWN, DRAWN) else labels_in(sector, found, shape)
 
 
 def draw_scene(rng: np.random.Generator, heart: Heart, machine: Machine, options: Mapping[str, Any]) -> Scene:
