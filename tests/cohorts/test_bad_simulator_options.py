@@ -25,6 +25,7 @@ COHORTS = [
     "dermoscopy_2018",
     "fundus_domains",
     "infants",
+    "moving_hearts",
     "pulmonary_ct",
     "t2_tumours",
     "tadpole_like",
