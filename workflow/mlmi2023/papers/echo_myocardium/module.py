@@ -53,18 +53,18 @@ class ClipTraining(pl.LightningModule):
         loss = self.objective(
             clip, labels, marked, answer, (self.current_epoch * epoch_steps + batch_idx) / steps
         )
-        optimisers = self.optimizers()
-        several = optimisers if isinstance(optimisers, list) else [optimisers]
-        for optimiser in several:
+        several = self.optimizers()
+        optimisers = list(several) if isinstance(several, list) else [several]
+        of_critic = optimisers.pop() if self.critic is not None else None
+        for optimiser in optimisers:
             optimiser.zero_grad()
         self.manual_backward(loss)
-        *own, last = several
-        for optimiser in own if self.critic is not None else several:
+        for optimiser in optimisers:
             optimiser.step()
-        if self.critic is not None and answer.distances is not None:
-            last.zero_grad()  # of what the network's loss has left there
+        if of_critic is not None and answer.distances is not None:
+            of_critic.zero_grad()  # of what the network's loss has left there
             self.manual_backward(self.critic_loss(clip, labels, marked, answer.distances.detach()))
-            last.step()
+            of_critic.step()
         schedulers = self.lr_schedulers()
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
             scheduler.step()  # type: ignore[union-attr, call-arg]
