@@ -26,6 +26,7 @@ COHORTS = [
     "fundus_domains",
     "infants",
     "prostate_trus",
+    "moving_hearts",
     "pulmonary_ct",
     "t2_tumours",
     "tadpole_like",
