@@ -15,7 +15,7 @@ from mlmi2023.tasks.runs import Runs
 from mlmi2023.tasks.segmentation import Pair, pairs
 
 TRUE, FOUND = "#00C000", "#FF4030"
-GREY = {"cmap": "gray", "vmin": 0, "vmax": 255}
+GREY: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255}
 #: columns of a sequence, sequences that are shown side by side, and arrows along an image's side
 COLUMNS, HEARTS, ARROWS = 6, 3, 16
 #: side of a heart in the animation, pixels, as far as frames are smaller

@@ -33,7 +33,7 @@ def _unet_plus_plus(
         def forward(self, x: Any) -> Any:
             return super().forward(x)[::-1]
 
-    kind = {"act": "relu", "norm": "batch", "upsample": "deconv"}
+    kind: dict[str, Any] = {"act": "relu", "norm": "batch", "upsample": "deconv"}
     return DeepestFirst(2, channels, classes, tuple(features), deep_supervision=True, **kind)
 
 

@@ -31,5 +31,6 @@ class Read(Options):
     def patterns(self) -> dict[str, str]:
         """Patterns of the files beside a sequence's frames, by what they are."""
         labels = self.labels if isinstance(self.labels, dict) else {"labels": self.labels}
-        others = {"info": self.info, "flow": self.flow}
-        return {**labels, **{key: pattern for key, pattern in others.items() if pattern is not None}}
+        found: dict[str, str | None] = {"info": self.info, "flow": self.flow}
+        found.update({str(key): pattern for key, pattern in labels.items()})
+        return {key: pattern for key, pattern in found.items() if pattern is not None}
