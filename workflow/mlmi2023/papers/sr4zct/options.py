@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from mlmi2023.core.conditions import Amount, Count, Interval, filled
 from mlmi2023.core.options import Options
 from mlmi2023.tasks.options import Truth
-from mlmi2023.training.loop.options import Training
+from mlmi2023.training.loop.options import OptimisedTraining
 
 #: thickness and overlap, mm
 Scans = list[tuple[Amount, Amount]]
@@ -128,7 +128,7 @@ class Task(Options):
     window: Interval
 
 
-class Train(Training):
+class Train(OptimisedTraining):
     """``crop``: rows and columns of a training image; null: whole ones; ``slices``: of a slab."""
 
     crop: Count | None = None

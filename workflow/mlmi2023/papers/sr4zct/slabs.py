@@ -18,7 +18,7 @@ from mlmi2023.papers.sr4zct.rplhr import Tvsrn
 from mlmi2023.papers.sr4zct.saint import Saint
 from mlmi2023.physics.slice_profile import interpolate
 from mlmi2023.tasks.runs import ready
-from mlmi2023.training.loop.optimisers import adam
+from mlmi2023.training.loop.optimisers import build_optimiser
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import Measure
 
@@ -109,8 +109,8 @@ class SlabLearning(pl.LightningModule):
         self.log("watched_loss", self.loss(batch), batch_size=len(batch["corner"]))
 
     def configure_optimizers(self) -> Any:
-        """Adam with a constant rate."""
-        return adam(self.net.parameters(), lr=float(self.settings["learning_rate"]))
+        """Return what the config asks for."""
+        return build_optimiser(self.net.parameters(), self.settings)
 
 
 def thinned(thin: Tensor, net: Any) -> Tensor:

@@ -12,7 +12,7 @@ from mlmi2023.core.jobs import Job
 from mlmi2023.papers.sr4zct.data import Draws, Pairs, build_pairs
 from mlmi2023.papers.sr4zct.members import members
 from mlmi2023.papers.sr4zct.msd import MSDNets
-from mlmi2023.training.loop.optimisers import adam
+from mlmi2023.training.loop.optimisers import build_optimiser
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 
@@ -45,8 +45,8 @@ class Enhancement(pl.LightningModule):
         return losses.sum()
 
     def configure_optimizers(self) -> Any:
-        """Adam with a constant rate."""
-        return adam(self.net.parameters(), lr=float(self.settings["learning_rate"]))
+        """Return what the config asks for."""
+        return build_optimiser(self.net.parameters(), self.settings)
 
 
 def build_net(job: Job, count: int) -> MSDNets:
