@@ -48,10 +48,11 @@ class Server:
     """Serve until standard input ends.
 
     Args:
-        folder: a folder of mode 0700; the socket is made in it, and at the end the folder is removed.
+        folder: a folder of mode 0700, with the socket in it; at the end it is removed.
+        listener: file descriptor of that socket, which listens already.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, listener: int) -> None:
         self.folder = folder
         self.jobs: dict[int, Job] = {}
         # what jobs of a kind have imported while they worked: the next of that kind has it
@@ -63,9 +64,8 @@ class Server:
         for end in (self.wake, wakes):
             end.setblocking(False)
         self.wakes = wakes
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(str(folder / "socket"))
-        self.listener.listen(128)
+        self.listener = socket.socket(fileno=listener)
+        self.listener.set_inheritable(False)
         self.selector = selectors.PollSelector()
         for source in (0, self.wake, self.listener):
             self.selector.register(source, selectors.EVENT_READ)
@@ -227,4 +227,4 @@ def _kill_tree(pid: int) -> None:
 
 
 if __name__ == "__main__":
-    Server(Path(sys.argv[1])).serve()
+    Server(Path(sys.argv[1]), int(sys.argv[2])).serve()

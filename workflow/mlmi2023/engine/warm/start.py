@@ -4,6 +4,7 @@ import atexit
 import inspect
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,10 +34,15 @@ def start() -> str:
     place = tempfile.gettempdir()
     folder = Path(tempfile.mkdtemp(prefix="mlmi2023-", dir=place if len(place) < _LONGEST else "/tmp"))
     log = folder.with_suffix(".log")
-    with open(log, "w") as stream:
+    with open(log, "w") as stream, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        # it listens from here on, so that a job that is quicker than the server waits for it
+        listener.bind(str(folder / "socket"))
+        listener.listen(128)
+        number = listener.fileno()
         server = subprocess.Popen(
             # -P: what lies in the working directory is no module
-            [sys.executable, "-P", "-m", "mlmi2023.engine.warm.server", str(folder)],
+            [sys.executable, "-P", "-m", "mlmi2023.engine.warm.server", str(folder), str(number)],
+            pass_fds=[number],
             stdin=subprocess.PIPE,
             stdout=stream,
             stderr=stream,
