@@ -31,6 +31,11 @@ def _quiet_hints() -> None:
         warnings.filterwarnings("ignore", message=text)
 
 
+def _say(terminal: int, line: str) -> None:
+    """Write a line of its own: Snakemake, which writes there too, may be between a text and its line's end."""
+    os.write(terminal, f"\n{line}\n".encode())
+
+
 @contextmanager
 def logged(snakemake: Any) -> Iterator[Any]:
     """Send all output of the block, that of C libraries too, to the rule's log; yield ``snakemake``.
@@ -63,11 +68,11 @@ def logged(snakemake: Any) -> Iterator[Any]:
             yield snakemake
         except InputError as error:
             print(f"error: {error}", file=stream, flush=True)
-            os.write(terminal, f"error: {error}\n".encode())
+            _say(terminal, f"error: {error}")
             os._exit(1)
         except BaseException as error:
             traceback.print_exc(file=stream)
             stream.flush()
-            os.write(terminal, f"error: {type(error).__name__}: {error} (traceback in {log})\n".encode())
+            _say(terminal, f"error: {type(error).__name__}: {error} (traceback in {log})")
             os._exit(1)
         leave(0)
