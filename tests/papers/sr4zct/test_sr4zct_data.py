@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import default_collate
 
 from mlmi2023.cohorts.forms.ct_stacks.reader import open_stacks
 from mlmi2023.core.errors import InputError
@@ -145,6 +146,21 @@ def test_supervised_learning_never_sees_the_test_volume():
     assert torch.allclose(
         targets[one, 0], images_of(scaled(volume.reference(), TASK), "sag")[0, 4:36], atol=1e-3
     )
+
+
+def test_supervised_learning_is_watched_on_the_same_pairs_and_the_others_by_their_loss():
+    made = plan(job(options=OTHERS))
+    first, second = ([made.val[n] for n in range(len(made.val))] for _ in range(2))
+    assert [p["draw"] for p in first] == [p["draw"] for p in second] and first[0]["draw"] == 0
+    assert first[-1]["draw"] == len(made.module.pairs) - 1
+    found = {}
+    made.module.log = lambda name, value, **kwargs: found.update({name: float(value)})
+    made.module.validation_step(default_collate(first), 0)
+    # an untrained network answers with its input
+    assert made.measure.name == "watched_loss" and made.measure.floor() > 0
+    assert found["watched_loss"] > 0.5 * made.measure.floor()
+    own = plan(job())
+    assert own.val is None and own.measure.name == "train_loss"
 
 
 def test_wrong_assumptions_are_all_but_the_right_one():

@@ -50,6 +50,19 @@ class Draws(Dataset):
         return {"draw": index, "spot": torch.rand(2)}
 
 
+class WatchedPairs(Dataset):
+    """The same pairs at every look, cropped in the middle."""
+
+    def __init__(self, draws: Sequence[int]) -> None:
+        self.draws = draws
+
+    def __len__(self) -> int:
+        return len(self.draws)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"draw": self.draws[index], "spot": torch.full((2,), 0.5)}
+
+
 class Pairs(nn.Module):
     """Pairs of a degraded and a true image for all members at once.
 
