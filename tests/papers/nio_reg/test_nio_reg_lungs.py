@@ -30,7 +30,7 @@ TASK = {
     "near": 1.2,
     "metrics": ["tre", "within", "std_jac", "t_test"],
 }
-TRAIN = {"steps": 4, "epoch_steps": 2, "level_steps": [1, 1], "learning_rate": 0.003}
+TRAIN = {"steps": 4, "epoch_steps": 2, "level_steps": [1, 1], "learning_rate": 0.003, "decay": "cosine"}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,11 @@ def test_a_patient_is_tested_by_a_network_that_has_not_seen_him(data):
     tested = [c.label for group in found for c in group.test]
     assert sorted(tested) == sorted(f"case{p}" for p in cohort.everybody)
     assert groups(cohort, {**TASK, "folds": [1]}) == found[1:2]
+
+
+def test_the_rate_falls_anew_in_each_fold(data):
+    module = plan(job_of(data, task={**TASK, "folds": [0, 1]})).module
+    assert [module.rate_at(step) for step in (0, 2, 4, 6)] == pytest.approx([1, 0.5, 1, 0.5])
 
 
 def test_only_lungs_are_seen(data):

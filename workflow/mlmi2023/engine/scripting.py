@@ -32,7 +32,7 @@ def _quiet_hints() -> None:
 
 
 def _say(terminal: int, line: str) -> None:
-    """Write a line of its own: Snakemake, which writes there too, may be between a text and its line's end."""
+    """Write a line of its own: Snakemake, which writes there too, may be in the middle of one."""
     os.write(terminal, f"\n{line}\n".encode())
 
 

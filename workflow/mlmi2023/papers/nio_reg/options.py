@@ -106,8 +106,12 @@ class Breathing(Options):
 
 
 class Train(Training):
-    """``level_steps``: steps of all levels but the finest; ``freeze_steps``: rest of those before."""
+    """``level_steps``: steps of all levels but the finest; ``freeze_steps``: rest of those before.
 
+    ``decay``: how the rate falls over the steps of each group.
+    """
+
+    decay: Literal["constant", "cosine"] = "constant"
     level_steps: tuple[Count, ...] = ()
     freeze_steps: Number = 0
     monitor: Annotated[str, unset("leave it out: validation pairs decide on the weights of each group")] = ""

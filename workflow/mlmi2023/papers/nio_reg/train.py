@@ -1,11 +1,12 @@
-"""Training of the learned methods on unlabelled pairs, with Adam at a constant rate (Sect. 3).
+"""Training of the learned methods on unlabelled pairs, with Adam (Sect. 3: at a constant rate).
 
 Levels of a pyramid are trained from coarse to fine: first the coarsest alone, then the next on top, whose
 predecessors rest for some steps. The loss is that of the finest level at work (Eq. 3); MPR and ULAE have the
 losses of their own papers. All methods of a dataset see the same pairs in the same order and keep the weights
 that do best on the same validation pairs.
 
-Networks of several groups (chests, leave-one-out) are trained one after the other from the same start.
+Networks of several groups (chests, leave-one-out) are trained one after the other from the same start, each
+with the whole schedule.
 """
 
 import copy
@@ -29,7 +30,7 @@ from mlmi2023.papers.nio_reg.measures import quality
 from mlmi2023.papers.nio_reg.networks import Kept, build_network, level_count
 from mlmi2023.papers.nio_reg.objective import Objective
 from mlmi2023.tasks.registration.pairs import Pair
-from mlmi2023.training.loop.optimisers import adam
+from mlmi2023.training.loop.optimisers import adam, rate_factor
 from mlmi2023.training.loop.plan import Plan, Schedule
 from mlmi2023.training.loop.status import TRAIN_LOSS, Measure
 
@@ -72,6 +73,7 @@ class Training(pl.LightningModule):
         self.start = {name: value.clone() for name, value in self.live.state_dict().items()}
         self.objective = Objective(job.task["loss"])
         self.rate, self.epochs = schedule.learning_rate, schedule.steps // schedule.epoch_steps
+        self.schedule = job.train
         self.epoch_steps = schedule.epoch_steps
         self.levels = level_count(self.live)
         self.begins = phase_starts(job.train, schedule.steps, self.levels)
@@ -152,9 +154,15 @@ class Training(pl.LightningModule):
         """Return whether the finest level has been at work in this epoch."""
         return self._step(self.epoch_steps - 1) >= self.begins[-1]
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam at a constant rate."""
-        return adam(self.live.parameters(), lr=self.rate)
+    def rate_at(self, step: int) -> float:
+        """Return what the rate is multiplied by at a step that is counted over all groups."""
+        return rate_factor(self.schedule, step % (self.epochs * self.epoch_steps))
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Adam, at a constant rate or with what ``train.decay`` says."""
+        optimiser = adam(self.live.parameters(), lr=self.rate)
+        rate = torch.optim.lr_scheduler.LambdaLR(optimiser, self.rate_at)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
 
 
 def phase_starts(train: dict[str, Any], steps: int, levels: int) -> list[int]:
