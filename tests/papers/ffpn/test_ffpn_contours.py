@@ -10,7 +10,7 @@ from mlmi2023.papers.ffpn.efd import decode, encode, extents, in_order
 from mlmi2023.papers.ffpn.evaluate import measure
 from mlmi2023.papers.ffpn.outlines import filled, from_rays, outline_of, rays_of, scaled
 from mlmi2023.papers.ffpn.overlap import box_iou, contour_iou, polar_iou
-from mlmi2023.papers.ffpn.polarmask import rays_to
+from mlmi2023.papers.ffpn.polarmask import rays_to, shared_out
 
 
 def series(seed=0, orders=7):
@@ -128,3 +128,11 @@ def test_scores_of_masks():
     hardly = np.zeros_like(true)
     hardly[19:30, 19:30] = True
     assert measure(hardly, true)["conf"] == -100
+
+
+def test_a_cell_of_polarmask_learns_the_smallest_structure_and_each_structure_has_one():
+    near = torch.tensor([[[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]]).bool()
+    apart = torch.tensor([[1.0, 0, 2, 3, 4], [9, 1, 0, 1, 2], [9, 3, 0, 2, 1], [9, 9, 9, 9, 9]])[None]
+    apart[0, 3] = torch.inf  # not in the image
+    found = shared_out(near, apart, torch.tensor([[8.0, 5.0, 9.0, 1.0]]))
+    assert found[0].int().tolist() == [[1, 0, 0, 0, 0], [0, 1, 1, 1, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]]

@@ -81,11 +81,10 @@ class PolarMask(nn.Module):
         bounds = torch.tensor(self.levels, device=image.device)
         own_level = torch.bucketize(long, bounds)
         stride = torch.tensor(STRIDES, device=image.device, dtype=grid.dtype)[level]
-        near = (grid - mass[:, :, None]).abs().amax(-1) < self.radius * stride
-        learn = near & (level == own_level[..., None]) & truth.there[..., None]
-        # the nearest cell always learns
-        apart = (grid - mass[:, :, None]).square().sum(-1) + 1e9 * (level != own_level[..., None])
-        learn = learn | (F.one_hot(apart.argmin(-1), len(grid)).bool() & truth.there[..., None])
+        apart = grid - mass[:, :, None]
+        fits = (level == own_level[..., None]) & truth.there[..., None]
+        near = fits & (apart.abs().amax(-1) < self.radius * stride)
+        learn = shared_out(near, apart.square().sum(-1).masked_fill(~fits, torch.inf), long)
         count = learn.sum().clamp_min(1)
         loss = focal(logits, learn.transpose(1, 2).to(logits.dtype)).sum() / count
         item, structure, cell = learn.nonzero(as_tuple=True)
@@ -103,6 +102,32 @@ class PolarMask(nn.Module):
         batch = torch.arange(len(best), device=best.device)[:, None]
         ends = directions(self.rays, image.device) * lengths[batch, best][..., None]
         return Found(torch.where(score >= self.cut, score, 0), grid[best][:, :, None] + ends)
+
+
+def shared_out(near: Tensor, apart: Tensor, long: Tensor) -> Tensor:
+    """Return which structure each cell learns: at most one, and of several the smallest.
+
+    Of a structure that gets no cell so, the nearest that is left learns, since one cell has one set of rays.
+
+    Args:
+        near: (B, K, M) bool, cells that may learn a structure.
+        apart: (B, K, M), how far they are from it; inf where they cannot find it at all.
+        long: (B, K), its size.
+
+    Returns:
+        (B, K, M) bool.
+    """
+    learn = torch.zeros_like(near)
+    taken = torch.zeros_like(near[:, 0])
+    batch = torch.arange(len(near), device=near.device)
+    for structure in long.argsort(dim=1).T:
+        own = near[batch, structure] & ~taken
+        left, nearest = apart[batch, structure].masked_fill(taken, torch.inf).min(-1)
+        alone = ~own.any(-1) & left.isfinite()
+        own = own | (F.one_hot(nearest, near.shape[-1]).bool() & alone[:, None])
+        learn[batch, structure] = own
+        taken = taken | own
+    return learn
 
 
 def masses(truth: Truth) -> Tensor:
