@@ -1,5 +1,6 @@
 """Pools, the teacher, what is seen of the target, and scores, on a few tiny eyes."""
 
+import csv
 from dataclasses import replace
 
 import numpy as np
@@ -192,6 +193,19 @@ def test_the_next_step_goes_on_from_the_weights_of_the_last(eyes, tmp_path):
     assert all(torch.equal(first[name], state[name]) for name in first)
     teacher = made.module.teacher.state_dict()
     assert all(torch.equal(first[f"segmenter.{name}"], value) for name, value in teacher.items())
+
+
+def test_what_a_step_has_learned_is_counted_from_the_network_before_all_steps(eyes, tmp_path):
+    weights_of(job(eyes, SOURCE, train={"monitor": "val_dice", "mode": "max"}), tmp_path / "one")
+    curves = {}
+    for name, more in (("alone", {}), ("next", {"previous": tmp_path / "one/weights.safetensors"})):
+        weights_of(job(eyes, FEW, **more), tmp_path / name)
+        with open(tmp_path / name / "curve.csv", newline="") as stream:
+            curves[name] = list(csv.DictReader(stream))
+    first, second = (curves[name][0] for name in ("alone", "next"))
+    assert first["step"] == second["step"] == "0"
+    assert (first["val_loss"], first["val_dice"]) == (second["val_loss"], second["val_dice"])
+    assert curves["alone"][-1]["val_loss"] != curves["next"][-1]["val_loss"]
 
 
 def test_decoders_have_a_rate_of_their_own(eyes):

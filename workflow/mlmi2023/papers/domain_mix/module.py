@@ -31,6 +31,8 @@ class Adapting(Segmentation):
         classes: structures besides the background.
         nested: see :class:`~.options.Task`.
         cases: that validate.
+        untrained: the student before the first step of all; None: ``net`` is that. What has been learned is
+            counted from there, not from where the step before has ended.
     """
 
     net: Student
@@ -38,10 +40,12 @@ class Adapting(Segmentation):
 
     def __init__(
         self, net: Student, loss: StudentLoss, train: Mapping[str, Any], source: Pictures, keys: Learned,
-        classes: int, nested: bool, cases: int,
+        classes: int, nested: bool, cases: int, untrained: nn.Module | None = None,
     ) -> None:  # fmt: skip
         super().__init__(net, loss, train, source, classes, cases)
         self.keys, self.nested = keys, nested
+        # in a tuple, so that it is no part of the module
+        self._untrained = () if untrained is None else (untrained.eval(),)
         pools = [] if keys.mix is None else [*keys.mix.origins, *keys.mix.to]
         follows = keys.labeller == "teacher" and "unlabelled" in pools
         self.teacher: nn.Module | None = average_of(net.segmenter).eval() if follows else None
@@ -99,7 +103,9 @@ class Adapting(Segmentation):
         """Count overlaps of structures as they are judged, on the device."""
         batch = {key: value[0] for key, value in batch.items()}
         image, target = self.source(batch, False)
-        logits = self.infer(self.net, image)
+        before = self._untrained if self.trainer.sanity_checking else ()
+        net = before[0].to(self.device) if before else self.net
+        logits = self.infer(net, image)
         found, classes = decide(logits), self.classes
         if self.nested:  # structure by structure, each with those inside of it
             each = [overlap_counts(found >= k, target >= k, 1) for k in range(1, classes + 1)]

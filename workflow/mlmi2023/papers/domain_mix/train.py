@@ -2,8 +2,10 @@
 
 Step 1 keeps the weights with the highest Dice on held-out patients of the source. All later steps keep their
 last ones, since nothing of the target but the shots has labels; whether they have learned is said by their
-Dice on the shots, which select nothing.
+Dice on the shots, which select nothing, counted from the network before the first step of all.
 """
+
+import copy
 
 from mlmi2023.core.jobs import Job
 from mlmi2023.core.options import options
@@ -30,7 +32,9 @@ def plan(job: Job) -> Plan:
     select = "val" if job.train.get("monitor") else "target_labelled"
     samples = cases.samples(select, job.task.get("augment"))
     net = segmentation.build_network(job, cases)
+    untrained = None
     if job.previous is not None:
+        untrained = copy.deepcopy(net)
         load_weights(net, job.previous)
     module = Adapting(
         net,  # type: ignore[arg-type]
@@ -41,5 +45,6 @@ def plan(job: Job) -> Plan:
         classes=len(cases.classes),
         nested=task.nested,
         cases=samples.held,
+        untrained=untrained,
     )
     return Plan(module, samples.train, samples.val, measure=DICE)
