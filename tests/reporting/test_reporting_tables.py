@@ -96,6 +96,19 @@ def test_a_method_a_hair_above_the_floor_is_at_it_too():
     assert noise.status == "at the floor" and len(noise.reasons) == 2
 
 
+def test_a_network_that_has_not_learned_breaks_nothing_however_far_below_the_floor():
+    deep = frame({**VALUES, "b": [[0.05, 0.06]]})
+    found = [
+        build_table(paper(), "table1", deep, {("d1", "a"): "settled", ("d1", "b"): status})
+        for status in ("not learned", "still rising")
+    ]
+    assert [table.status for table in found] == ["at the floor", "broken"]
+    assert found[0].reasons == ["Dice of B is below the floor: 0.055 against 0.150 of Low"]
+    high = frame({**VALUES, "high": [[0.5, 0.5]]})
+    above = build_table(paper(), "table1", high, {("d1", "a"): "not learned"})
+    assert above.status == "broken", "above the ceiling it is the metric all the same"
+
+
 def test_rows_say_whether_their_networks_have_learned():
     learned = {("d1", "a"): "settled", ("d1", "b"): "not learned", ("d1", "c"): "settled"}
     result = build_table(paper(), "table1", frame(VALUES), learned)

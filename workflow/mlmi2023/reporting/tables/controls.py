@@ -10,12 +10,13 @@ import pandas as pd
 from mlmi2023.reporting.claims.expressions import Selector
 from mlmi2023.reporting.reported import Method, Metric, Reported, Table
 from mlmi2023.reporting.samples import Samples
+from mlmi2023.training.loop.status import NOT_LEARNED
 
 OK, AT_FLOOR, BROKEN, UNCHECKED, NOT_RUN = "ok", "at the floor", "broken", "unchecked", "not run"
 TOLERANCE = 1e-6
 # A method that has learned nothing lies at the floor, by chance a little above or below it. Up to this share
 # of the way from floor to ceiling, on either side, that is a finding about the method; what lies deeper says
-# that the metric may be wrong.
+# that the metric may be wrong, unless its network is known not to have learned.
 NEAR_FLOOR = 0.05
 
 
@@ -76,13 +77,14 @@ def _outside(
     for row in rows[rows["role"] != "control"].to_dict("records"):
         beyond = metric.sign * (row["mean"] - bound) * (1 if ceiling else -1)
         outside = beyond > TOLERANCE * max(1.0, abs(bound))
-        inside = window > 0 and abs(beyond) <= window
-        if not (outside or inside):
+        near = window > 0 and abs(beyond) <= window
+        unlearned = not ceiling and row.get("learned") == NOT_LEARNED
+        if not (outside or near):
             continue
         side = "above the ceiling" if ceiling else "below the floor" if outside else "at the floor"
         where = " ".join(filter(None, [row["setting"], row["label"]]))
         yield (
-            AT_FLOOR if inside else BROKEN,
+            AT_FLOOR if near or unlearned else BROKEN,
             f"{metric.name} of {row['name']}{' under ' + where if where else ''} is {side}: "
             f"{metric.show(row['mean'])} against {metric.show(bound)} of {control.name}",
         )
