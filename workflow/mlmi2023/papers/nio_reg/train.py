@@ -158,7 +158,7 @@ class Training(pl.LightningModule):
         """Return what the rate is multiplied by at a step that is counted over all groups."""
         return rate_factor(self.schedule, step % (self.epochs * self.epoch_steps))
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """Adam, at a constant rate or with what ``train.decay`` says."""
         optimiser = adam(self.live.parameters(), lr=self.rate)
         rate = torch.optim.lr_scheduler.LambdaLR(optimiser, self.rate_at)
