@@ -119,6 +119,8 @@ def begin(place, jobs, *args, **more):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # a shell starts what runs in its background deaf to Ctrl-C, tests as well
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
