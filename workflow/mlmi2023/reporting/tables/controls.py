@@ -78,9 +78,9 @@ def _outside(
         beyond = metric.sign * (row["mean"] - bound) * (1 if ceiling else -1)
         outside = beyond > TOLERANCE * max(1.0, abs(bound))
         near = window > 0 and abs(beyond) <= window
-        unlearned = not ceiling and row.get("learned") == NOT_LEARNED
         if not (outside or near):
             continue
+        unlearned = not ceiling and row.get("learned") == NOT_LEARNED
         side = "above the ceiling" if ceiling else "below the floor" if outside else "at the floor"
         where = " ".join(filter(None, [row["setting"], row["label"]]))
         yield (
