@@ -39,6 +39,9 @@ def configuration(net: Sppnet, side: int) -> SamConfig:
     decoder = SamMaskDecoderConfig(
         hidden_size=net.width, mlp_dim=net.mlp, num_attention_heads=net.heads, iou_head_hidden_dim=net.width
     )
+    for own in (vision, prompts, decoder):
+        # one that is the same on every machine, run after run
+        own._attn_implementation = "eager"
     return SamConfig(vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=decoder)
 
 
