@@ -159,7 +159,7 @@ class Stage(nn.Module):
 
 
 class TinyViT(nn.Module):
-    """The encoder: 6.1 million weights at its published size.
+    """The encoder: 5.7 million weights at its published size.
 
     Args:
         channels: of the image.

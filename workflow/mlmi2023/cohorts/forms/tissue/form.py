@@ -44,7 +44,7 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
         InputError: all kinds of files are there, and they do not fit each other or the splits.
     """
     where, root = "config of the cohort", Path(root)
-    read = read_key(config, where)
+    read = _whole(read_key(config, where), root)
     found = found_files(config, read, root)
     if all(file.exists() for file in found):
         items(where, config, read, root)
@@ -76,6 +76,16 @@ def read_key(config: dict[str, Any], where: str = "config of the cohort") -> Rea
     return read
 
 
+def _whole(given: Read, root: Path) -> Read:
+    """Return how files are read: as given, or in the layout of simulators at the size that is given."""
+    if given.images or given.sources:
+        return given
+    own = own_layout(root)
+    return (
+        Read(**{**vars(own), "size": given.size, "tiles": given.tiles}) if given.size or given.tiles else own
+    )
+
+
 def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     """Write the packed images, whole or not at all.
 
@@ -96,10 +106,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     from mlmi2023.cohorts.forms.tissue.reader import FORM
 
     where, root = f"config of cohort '{name}'", Path(root)
-    given = read_key(config, where)
-    read = given if given.images or given.sources else own_layout(root)
-    if read is not given and (given.size or given.tiles):
-        read = Read(**{**vars(read), "size": given.size, "tiles": given.tiles})
+    read = _whole(read_key(config, where), root)
     used = items(where, config, read, root)
     pixels = Pixels(where, read, used)
     tiles = [tiles_of(item.name, header.shape, read.tiles) for item, header in zip(used, pixels.headers)]
