@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from mlmi2023.cohorts.sources.simulators.histology import layouts, optics
+from mlmi2023.cohorts.sources.simulators.histology import hardness, layouts, optics
 from mlmi2023.cohorts.sources.simulators.histology.cohort import simulate
 from mlmi2023.cohorts.sources.simulators.histology.ground import Glands, noise
 from mlmi2023.cohorts.sources.simulators.histology.nuclei import Stained, shapes
@@ -115,6 +115,31 @@ def test_shapes_have_the_area_that_they_should_and_lie_where_they_should():
         assert centre == pytest.approx((x[n], y[n]), abs=0.3)
     rows, columns = np.nonzero(window.cover[1] > 0.5)
     assert np.ptp(columns) == pytest.approx(2 * np.ptp(rows), rel=0.1), "along its angle, which is 0"
+
+
+def test_hard_tissue_has_pale_nuclei_blue_ground_and_uneven_sections():
+    random = np.random.default_rng(0)
+    off = options()["hard"]
+    looks = looks_of(options()["cells"], 0.0)
+    places = [layouts.Place(20.0 * n, 0.0, 1 + n % 5, 0.0) for n in range(200)]
+    nuclei = settle(random, places, looks, 1.0, 0.85)
+    before = random.bit_generator.state
+    assert hardness.paler(random, nuclei, off) is nuclei and hardness.basophilia(random, 8, 1.0, off) == 0
+    assert random.bit_generator.state == before, "what is off leaves the random numbers of all else"
+    pale = hardness.paler(random, nuclei, {**off, "vesicular": 1.0})
+    large = np.isin(nuclei.kind, (1, 5))
+    ratio = pale.look["absorbs"] / nuclei.look["absorbs"]
+    assert (ratio[~large] == 1).all() and (ratio[large] <= 0.6).all() and (ratio[large] >= 0.3).all()
+    assert pale.look["rim"][large].min() >= 0.5 > pale.look["rim"][~large].max()
+    blue = hardness.basophilia(random, 64, 0.5, {**off, "basophilia": [0.3, 0.3]})
+    assert blue.min() >= 0 and 0.05 < blue.mean() < 0.3 < blue.max()
+    flat = np.full((64, 64), 0.4)
+    stained = Stained(flat, flat, flat, flat, flat)
+    thick = hardness.uneven(random, stained, 0.5, {**off, "thickness": 0.2})
+    assert hardness.uneven(random, stained, 0.5, off) is stained
+    assert thick.hematoxylin.std() == pytest.approx(0.08, abs=0.02)
+    np.testing.assert_allclose(thick.hematoxylin, thick.eosin)
+    assert (thick.pigment == flat).all()
 
 
 def test_crowding_keeps_nuclei_apart():

@@ -7,6 +7,7 @@ layouts   the nine tissues: ground, and where which cells lie
 organs    tiles of an organ, in which several tissues meet
 places    which of the proposed places are taken, and what a nucleus there looks like
 nuclei    nuclei and what mimics them, painted into the two stains; instances
+hardness  pale nuclei, blue ground, uneven sections: what keeps a threshold from finding nuclei
 optics    stains and scanner: absorption to RGB; and the fluorescence of pan-cytokeratin
 cohort    all patients of a cohort, and their files
 ========= ===============================================================================================

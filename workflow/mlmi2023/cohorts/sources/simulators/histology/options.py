@@ -88,6 +88,10 @@ DEFAULTS: dict[str, Any] = {
     "crowding": 0.85,
     # of mimics: blurred stain, brown pigment, red cells
     "mimics": {"density": [0.0, 1.2], "radius": [1.5, 4.0], "absorbs": [0.4, 1.0]},
+    # what keeps a threshold from finding nuclei, by default nothing: the share of large nuclei that are pale
+    # inside their rim, and factors of what these absorb; what blue ground absorbs; and the deviation of the
+    # section's thickness, of it
+    "hard": {"vesicular": 0.0, "veil": [0.3, 0.6], "basophilia": [0.0, 0.0], "thickness": 0.0},
     "organs": {
         "breast": _organ(1.0, 1.0, 0.0, 1.0, 1.0, {"tumour": 3, "stroma": 3, "adipose": 1}),
         "liver": _organ(0.9, 1.25, -0.08, 1.05, 0.8, {"tumour": 4, "normal": 1, "lymphocytes": 1}),
@@ -176,7 +180,7 @@ def _check(options: Mapping[str, Any], where: str) -> None:
             _check(value, f"{where}.{key}")
         elif isinstance(value, list) and not (len(value) == 2 and value[0] <= value[1]):
             raise InputError(f"{where}.{key}: {value} is not a pair of a lower and an upper value")
-        elif key in ("share", "likeness", "reach") and not 0 <= value <= 1:
+        elif key in ("share", "likeness", "reach", "vesicular", "thickness") and not 0 <= value <= 1:
             raise InputError(f"{where}.{key}: {value} is not between 0 and 1")
         elif key in ("density", "radius", "absorbs", "texture", "noise") and _largest(value) > 50:
             raise InputError(f"{where}.{key}: {value} is above 50; see the defaults")

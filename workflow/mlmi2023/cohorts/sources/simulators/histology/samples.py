@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlmi2023.cohorts.sources.simulators.histology.ground import between
+from mlmi2023.cohorts.sources.simulators.histology.hardness import basophilia, paler, uneven
 from mlmi2023.cohorts.sources.simulators.histology.layouts import Layout, View, joined, lay_out, parted
 from mlmi2023.cohorts.sources.simulators.histology.nuclei import paint
 from mlmi2023.cohorts.sources.simulators.histology.optics import fluorescence, photograph
@@ -102,9 +103,10 @@ def _sample(
 ) -> Sample:
     pixel = float(options["pixel"])
     looks = looks_of(options["cells"], float(options["likeness"]))
-    nuclei = settle(rng, layout.places, looks, size, float(options["crowding"]))
-    ground = (layout.hematoxylin, layout.eosin, layout.keratin)
-    stained, kinds = paint(rng, ground, nuclei, layout.mimics, options)
+    nuclei = paler(rng, settle(rng, layout.places, looks, size, float(options["crowding"])), options["hard"])
+    blue = layout.hematoxylin + basophilia(rng, len(layout.eosin), pixel, options["hard"])
+    stained, kinds = paint(rng, (blue, layout.eosin, layout.keratin), nuclei, layout.mimics, options)
+    stained = uneven(rng, stained, pixel, options["hard"])
     image = photograph(rng, stained, stain, options["scanner"], pixel)
     panck = fluorescence(rng, stained, layout.tumour, options["panck"], pixel)
     wrong = rng.uniform(size=len(kinds)) < between(rng, options["errors"])
