@@ -58,7 +58,13 @@ def test_all_nuclei_are_learned_and_one_shape():
 def test_an_encoder_follows_its_teacher_and_nothing_else_learns(tmp_path):
     teacher = {**NET, "encoder": VIT, "block": None}
     save_file(build(teacher, SIZE).state_dict(), tmp_path / "w.safetensors")
-    keys = {"net": {**NET, "block": None}, "model": "distil", "teacher": teacher, "start": "sam_base"}
+    keys = {
+        "net": {**NET, "block": None},
+        "model": "distil",
+        "teacher": teacher,
+        "start": "sam_base",
+        "uses": ["sam_base"],
+    }
     used = {"sam_base": Used(tmp_path, tmp_path / "w.safetensors")}
     module = plan(job(keys, used=used)).module
     assert isinstance(module, Distilling)

@@ -9,7 +9,7 @@ from torch import Tensor
 from mlmi2023.cohorts.forms.tissue.reader import open_tissue
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
-from mlmi2023.core.options import options
+from mlmi2023.core.options import keys_of, options
 from mlmi2023.papers.sppnet.options import Learned, Sppnet, Task
 from mlmi2023.papers.sppnet.source import Drawn, Source
 from mlmi2023.tasks.segmentation import Cases
@@ -67,7 +67,9 @@ class Nuclei(Cases):
 
 def learned(job: Job) -> Learned:
     """Return the keys of a learned method."""
-    return options(Learned, dict(job.method_options), "config", f"methods.{job.method}")
+    # others, such as `uses`, are the workflow's
+    own = {key: value for key, value in job.method_options.items() if key in keys_of(Learned)}
+    return options(Learned, own, "config", f"methods.{job.method}")
 
 
 def point_of(job: Job) -> str | None:
