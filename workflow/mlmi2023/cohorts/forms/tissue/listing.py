@@ -161,7 +161,8 @@ def _splits(
                 continue
             own = [name for name, (_, origin, _) in found.items() if origin is source]
             groups = {name: patients[name] for name in own}
-            splits |= by_counts(where, own, dict(source.split), source.split_seed, groups)
+            counts = {str(split): count for split, count in source.split.items()}
+            splits |= by_counts(where, own, counts, source.split_seed, groups)
         return splits
     column = str(read.table.split if read.table else None)
     for name, (photo, _, row) in found.items():

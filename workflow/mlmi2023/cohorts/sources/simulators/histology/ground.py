@@ -6,7 +6,7 @@ from scipy.spatial import cKDTree
 
 def between(rng: np.random.Generator, pair: list[float]) -> float:
     """Draw from a range."""
-    return float(rng.uniform(*pair))
+    return float(rng.uniform(pair[0], pair[1]))
 
 
 def step(x: np.ndarray) -> np.ndarray:

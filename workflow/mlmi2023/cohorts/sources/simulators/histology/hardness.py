@@ -21,7 +21,7 @@ def paler(rng: np.random.Generator, nuclei: Nuclei, own: Mapping[str, Any]) -> N
         return nuclei
     count = len(nuclei.x)
     chosen = np.isin(nuclei.kind, LARGE) & (rng.uniform(size=count) < own["vesicular"])
-    veil, rim, coarse = (rng.uniform(*pair, count) for pair in (own["veil"], RIM, COARSE))
+    veil, rim, coarse = (rng.uniform(low, high, count) for low, high in (own["veil"], RIM, COARSE))
     look = dict(nuclei.look)
     look["absorbs"] = np.where(chosen, veil, 1.0) * look["absorbs"]
     look["rim"] = np.where(chosen, rim, look["rim"])

@@ -85,9 +85,11 @@ def _layout(
     tumour: bool = False,
 ) -> Layout:
     shape = (view.size, view.size)
-    fields = [np.broadcast_to(np.asarray(f, float), shape).copy() for f in (hematoxylin, eosin, keratin)]
+    blue, pink, bright = (
+        np.broadcast_to(np.asarray(f, float), shape).copy() for f in (hematoxylin, eosin, keratin)
+    )
     order = view.rng.permutation(len(places))
-    return Layout(*fields, np.full(shape, tumour), [places[n] for n in order], mimics)
+    return Layout(blue, pink, bright, np.full(shape, tumour), [places[n] for n in order], mimics)
 
 
 def _anywhere(view: View, kinds: dict[str, float], angle: np.ndarray | None = None) -> list[Place]:
@@ -238,10 +240,10 @@ def joined(layouts: list[Layout], weights: list[np.ndarray], pixel: float) -> La
     """
     share = np.stack(weights)
     largest = share.argmax(axis=0)
-    fields = [
-        sum(w * getattr(layout, name) for w, layout in zip(weights, layouts))
+    blue, pink, bright = (
+        np.asarray(sum(w * getattr(layout, name) for w, layout in zip(weights, layouts)))
         for name in ("hematoxylin", "eosin", "keratin")
-    ]
+    )
     tumour = np.choose(largest, [layout.tumour for layout in layouts])
     places = [
         place
@@ -250,7 +252,7 @@ def joined(layouts: list[Layout], weights: list[np.ndarray], pixel: float) -> La
         if _at(largest == number, place, pixel)
     ]
     mimics = sum(float(w.mean()) * layout.mimics for w, layout in zip(weights, layouts))
-    return Layout(*fields, tumour, places, mimics)
+    return Layout(blue, pink, bright, tumour, places, mimics)
 
 
 def parted(rng: np.random.Generator, view: View, shares: list[float]) -> list[np.ndarray]:

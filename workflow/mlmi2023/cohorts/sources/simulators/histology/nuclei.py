@@ -181,8 +181,7 @@ def _mimics(
     if not count:
         return
     kind = rng.integers(0, 3, count)
-    radius = rng.uniform(*own["radius"], count)
-    absorbs = rng.uniform(*own["absorbs"], count)
+    radius, absorbs = (rng.uniform(own[key][0], own[key][1], count) for key in ("radius", "absorbs"))
     ratio, rough = rng.uniform(1, 1.8, count), rng.uniform(0.08, 0.2, count)
     window = shapes(rng, at[:, 0], at[:, 1], rng.uniform(0, np.pi, count), radius, ratio, rough, pixel)
     blurred = step((1.15 - window.depth) / 0.9)
