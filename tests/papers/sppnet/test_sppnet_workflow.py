@@ -22,7 +22,7 @@ def mean(rows, **fixed):
 
 def test_the_stand_in_goes_to_the_page(tiny_run):
     rows = tiny_run.rows("sppnet")
-    assert mean(rows, method="truth", metric="dsc") > 80 > 5 > mean(rows, method="background", metric="dsc")
+    assert mean(rows, method="truth", metric="dsc") > 75 > 5 > mean(rows, method="background", metric="dsc")
     for method in ("unet", "sppnet", "sam_ft", "sam_base", "mobile_sam"):
         dice, iou = (mean(rows, method=method, metric=metric) for metric in ("dsc", "miou"))
         assert 0 <= iou <= dice <= 100

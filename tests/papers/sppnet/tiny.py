@@ -7,7 +7,7 @@ cohorts:
   nuclei_tiny:
     like: nuclei_organs
     subjects: {train: 4, val: 2, test: 3}
-    options: {size: 64, pixel: 0.8}
+    options: {size: 64, pixel: 0.4}
 overrides:
   sppnet:
     datasets:
