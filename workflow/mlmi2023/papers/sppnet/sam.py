@@ -14,8 +14,8 @@ from mlmi2023.papers.sppnet.options import Sppnet, Vit
 PATCH = 16
 
 
-def configuration(net: Sppnet, side: int) -> SamConfig:
-    """Return SAM's configuration for images of ``side`` x ``side`` pixels."""
+def configuration(net: Sppnet, side: int) -> Any:
+    """Return SAM's configuration (``SamConfig``) for images of ``side`` x ``side`` pixels."""
     vit = (
         net.encoder
         if isinstance(net.encoder, Vit)
@@ -34,7 +34,7 @@ def configuration(net: Sppnet, side: int) -> SamConfig:
         initializer_range=0.02,
     )
     # of SAM's random Fourier features; transformers' default is for loading them alone
-    vision.scale = 1.0
+    vision.scale = 1
     prompts = SamPromptEncoderConfig(hidden_size=net.width, image_size=side, mask_input_channels=16)
     decoder = SamMaskDecoderConfig(
         hidden_size=net.width, mlp_dim=net.mlp, num_attention_heads=net.heads, iou_head_hidden_dim=net.width
@@ -67,14 +67,14 @@ class SamVit(nn.Module):
             return self.vision(image).last_hidden_state
 
 
-def prompt_encoder(config: SamConfig) -> SamPromptEncoder:
+def prompt_encoder(config: Any) -> SamPromptEncoder:
     """Return SAM's prompt encoder; its random Fourier features are no weights that learn."""
     prompts = SamPromptEncoder(config)
     prompts.shared_embedding.positional_embedding.requires_grad_(False)
     return prompts
 
 
-def mask_decoder(config: SamConfig) -> SamMaskDecoder:
+def mask_decoder(config: Any) -> SamMaskDecoder:
     """Return SAM's mask decoder."""
     return SamMaskDecoder(config.mask_decoder_config)
 
