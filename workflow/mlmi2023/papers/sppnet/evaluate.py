@@ -75,13 +75,14 @@ def _answers(cases: Nuclei, net: torch.nn.Module, rows: Sequence[int]) -> Iterat
 
 
 def otsu(cases: Any, rows: Sequence[int]) -> Iterator[np.ndarray]:
-    """Yield what absorbs more hematoxylin than Otsu's threshold of the image."""
+    """Yield what absorbs more hematoxylin than Otsu's threshold, as a network could say it (as the ceiling)."""
     from skimage.color import rgb2hed
     from skimage.filters import threshold_otsu
 
     for row in rows:
         blue = rgb2hed(np.asarray(cases.cohort.images[row]))[..., 0]
-        yield (blue > threshold_otsu(blue)).astype(np.uint8)
+        found = torch.from_numpy(blue > threshold_otsu(blue))[None]
+        yield cases.restored(cases.source.frame.mask(found), row)
 
 
 def overlap(found: np.ndarray, true: np.ndarray) -> dict[str, float]:
