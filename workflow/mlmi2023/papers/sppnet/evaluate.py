@@ -75,7 +75,7 @@ def _answers(cases: Nuclei, net: torch.nn.Module, rows: Sequence[int]) -> Iterat
 
 
 def otsu(cases: Any, rows: Sequence[int]) -> Iterator[np.ndarray]:
-    """Yield what absorbs more hematoxylin than Otsu's threshold, as a network could say it (as the ceiling)."""
+    """Yield what absorbs more hematoxylin than Otsu's threshold, at the resolution of masks."""
     from skimage.color import rgb2hed
     from skimage.filters import threshold_otsu
 
