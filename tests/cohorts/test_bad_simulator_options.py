@@ -25,6 +25,7 @@ COHORTS = [
     "dermoscopy_2018",
     "fundus_domains",
     "infants",
+    "nuclei_organs",
     "prostate_trus",
     "moving_hearts",
     "pulmonary_ct",
@@ -81,6 +82,10 @@ def cohort(name: str, options: Any) -> Settings:
         ("chest_ct", {"nodules": {"count": -4}}, "options.nodules.count: -4 is below 0"),
         ("dermoscopy_2018", {"size": "big"}, "options.size: 'big' is not a number"),
         ("dermoscopy_2018", {"tone": ["a", "b"]}, "options.tone[0]: 'a' is not a number"),
+        ("nuclei_organs", {"likeness": 2}, "options.likeness: 2 is not between 0 and 1"),
+        ("nuclei_organs", {"cells": {"dead": {"radius": [0, 1]}}}, "options.cells.dead.radius"),
+        ("nuclei_organs", {"organs": {"brest": {}}}, "unknown option 'brest'; did you mean 'breast'?"),
+        ("nuclei_organs", {"kind": "tile"}, "options.kind: unknown word 'tile'; did you mean 'tiles'?"),
         ("tadpole_like", {"blocks": 5}, "key 'options.blocks' is 5; give a mapping"),
         (
             "tadpole_like",

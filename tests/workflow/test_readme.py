@@ -32,6 +32,7 @@ FILES = {
     ]
     + ["grades.csv"],
     "outlines": [f"{place}/{n}.png" for n in range(240) for place in ("scans", "outlines")],
+    "tissue": [f"slides/{n}.{end}" for n in range(30) for end in ("tif", "xml")],
     "joined": [],
 }
 
@@ -144,8 +145,8 @@ TOGETHER = {
     ],
     "eyes": ["retina_eyes"],
     "ultrasound": ["breast_ultrasound"],
-    "histology": ["histology_tiles"],
-    "clinic": ["clinic_table"],
+    "histology": ["histology_tiles", "nuclei_points"],
+    "clinic": ["clinic_table", "nuclei_points_dsb"],
     "heads": ["whole_heads"],
 }
 
