@@ -15,6 +15,8 @@ from mlmi2023.papers.histo_kd.options import Augmentation
 
 #: random numbers that a view brings
 DRAWS = 15
+#: seed of the numbers that noise is made of
+GRAIN = 2023
 #: weights of red, green and blue in a grey
 GREY = (0.299, 0.587, 0.114)
 #: of SimCLR's jitter of strength 1: changes of brightness, contrast and saturation; turn of the hue
@@ -35,8 +37,7 @@ def augmented(x: Tensor, draw: Tensor, own: Augmentation, is_map: bool) -> Tenso
     if is_map:
         return x
     if own.noise:
-        dark = (x == 0) & (u[:, 8] < own.noise)[:, None, None, None]
-        x = torch.where(dark, _grain(x, u[:, 9]), x)
+        x = _speckled(x, u[:, 9], u[:, 8] < own.noise)
     if own.solarize:
         x = torch.where((u[:, 10] < own.solarize)[:, None, None, None] & (x >= 0.5), 1 - x, x)
     return _recoloured(x, u[:, 11:15], own.jitter) if own.jitter else x
@@ -64,11 +65,16 @@ def moved(x: Tensor, draw: Tensor, own: Augmentation, mode: str) -> Tensor:
     return F.grid_sample(x, grid, mode=mode, padding_mode="reflection", align_corners=False)
 
 
-def _grain(x: Tensor, seed: Tensor) -> Tensor:
-    """Return noise in [0, 1) of the shape of x, a different one for each number (B,) in [0, 1)."""
-    place = torch.arange(x[0].numel(), device=x.device, dtype=torch.float64).view(1, *x.shape[1:])
-    wave = torch.sin(place * 12.9898 + 1000 * seed.double()[:, None, None, None]) * 43758.5453
-    return (wave - wave.floor()).to(x)
+def _speckled(x: Tensor, seed: Tensor, chosen: Tensor) -> Tensor:
+    """Return views of which those that are chosen, (B,) bool, have noise where they were 0; seed is (B,)."""
+    rows = torch.nonzero(chosen & (x == 0).flatten(1).any(1))[:, 0]
+    if not len(rows):
+        return x
+    own = x[rows]
+    grain = torch.rand(own.shape[1:], generator=torch.Generator().manual_seed(GRAIN)).to(x)
+    # the same numbers stretched by another factor for each view, of which the part behind the point is left
+    noise = torch.frac(grain * (50 + 200 * seed[rows])[:, None, None, None])
+    return x.index_put((rows,), torch.where(own == 0, noise, own))
 
 
 def _recoloured(x: Tensor, u: Tensor, strength: float) -> Tensor:
