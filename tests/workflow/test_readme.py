@@ -144,7 +144,7 @@ TOGETHER = {
     ],
     "eyes": ["retina_eyes"],
     "ultrasound": ["breast_ultrasound"],
-    "histology": ["histology_tiles"],
+    "histology": ["histology_tiles", "nuclei_density"],
     "clinic": ["clinic_table"],
     "heads": ["whole_heads"],
 }

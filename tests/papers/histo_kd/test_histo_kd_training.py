@@ -20,6 +20,7 @@ from mlmi2023.papers.histo_kd.evaluate import layers_of, predict, score
 from mlmi2023.papers.histo_kd.model import JointEmbedding, begin
 from mlmi2023.papers.histo_kd.options import Task
 from mlmi2023.papers.histo_kd.patches import Patches
+from mlmi2023.papers.histo_kd.reading import explained
 from mlmi2023.papers.histo_kd.train import plan
 from mlmi2023.training.loop.weights import save_weights
 
@@ -99,13 +100,34 @@ def test_an_embedding_learns_and_other_starts_see_the_same_samples(packed):
         name for name, value in made.module.net.named_parameters() if not torch.equal(value, before[name])
     ]
     assert any("encoders.0" in name for name in moved) and any("encoders.1" in name for name in moved)
-    assert made.learned_by(None).name == "val_match" and made.learned_by(None).floor == chance(6, 6) == 1 / 6
+    assert made.learned_by(None).name == "val_read" and chance(6, 6) == 1 / 6
     starts = []
     for restart in (0, 1, 1):
         torch.manual_seed(0)
         begin(0, restart)
         starts.append(torch.rand(3))
     assert torch.equal(starts[1], starts[2]) and not torch.equal(starts[0], starts[1])
+
+
+def test_what_is_read_is_what_labels_and_features_share():
+    rng = np.random.default_rng(0)
+    labels = np.eye(3)[np.arange(60) % 3]
+    good, bad = labels @ rng.normal(size=(3, 5)), rng.normal(size=(60, 5))
+    assert explained(good[:40], labels[:40], good[40:], labels[40:]) > 0.9
+    assert explained(bad[:40], labels[:40], bad[40:], labels[40:]) < 0.1
+    shifted = np.roll(labels, 1, axis=1)
+    assert explained(good[:40], labels[:40], good[40:], shifted[40:]) < 0
+
+
+def test_an_embedding_is_judged_by_the_branch_that_is_probed(packed):
+    for probe, branch in (("sparse", 0), ("dense", 1)):
+        module = plan(job(packed, JOINT, "ssl", probe=probe)).module
+        reading, number = module.reading
+        assert number == branch and reading.view == probed_view(module.patches.task)
+        assert set(reading.train) | set(reading.val) <= set(range(18 + 6))
+    # tissues can be told from these colours, whatever the weights
+    assert 0.5 < reading(module.net.eval().encoder(1), torch.device("cpu")) <= 1
+    assert Patches(job(packed, JOINT, kind="pairing", targets=None)).judged_by() == ["tissue"]
 
 
 def test_a_probe_learns_on_features_that_stay(packed, tmp_path):

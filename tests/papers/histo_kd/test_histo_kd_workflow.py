@@ -26,7 +26,7 @@ def test_tables_figures_and_page_are_made(tiny_run):
         "fig_views_pairs",
         "fig_views_down",
         "fig_views_mask",
-        "fig_match",
+        "fig_learning",
     }
     assert "VICReg, asymmetric" in tiny_run.page("histo_kd")
     with open(folder / "claims.csv", newline="") as stream:

@@ -49,7 +49,7 @@ overrides:
     figures:
       fig2: {methods: [vicreg_asym]}
       fig2_masks: {methods: [vicreg_asym, vicreg_asym_shared]}
-      fig_match: {methods: [vicreg_asym, simclr_sym_shared]}
+      fig_learning: {methods: [vicreg_asym, simclr_sym_shared]}
 """
 
 

@@ -13,14 +13,16 @@ from mlmi2023.papers.histo_kd.losses import found_partners, loss_of
 from mlmi2023.papers.histo_kd.model import JointEmbedding
 from mlmi2023.papers.histo_kd.options import Joint, View
 from mlmi2023.papers.histo_kd.patches import Patches
+from mlmi2023.papers.histo_kd.reading import Reading
 from mlmi2023.training.loop.optimisers import build_optimiser
 
 
 class Embedding(pl.LightningModule):
     """Trains both branches on their views (Fig. 1).
 
-    ``val_match`` is the share of validation patches whose second view is nearest to the first, among those of
-    a chunk, all augmented: it is what the objective is about, and needs no label.
+    Validation logs ``val_read``, what can be read from the probed encoder, or where patches have no label
+    ``val_match``, the share of patches whose second view is nearest to the first among those of a chunk, all
+    augmented.
 
     Args:
         net: what is trained.
@@ -28,6 +30,7 @@ class Embedding(pl.LightningModule):
         patches: of the cohort.
         views: of the branches.
         train: the schedule and the optimiser's keys.
+        reading: judges the encoder of a branch, with the number of that; None: no labels.
     """
 
     def __init__(
@@ -37,9 +40,11 @@ class Embedding(pl.LightningModule):
         patches: Patches,
         views: tuple[View, View],
         train: dict[str, Any],
+        reading: tuple[Reading, int] | None = None,
     ) -> None:
         super().__init__()
         self.net, self.own, self.patches, self.views, self.settings = net, own, patches, views, train
+        self.reading = reading
         self.found: list[Tensor] = []
 
     def embeddings(self, row: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,15 +58,20 @@ class Embedding(pl.LightningModule):
         return loss_of(*self.embeddings(batch["row"], batch["draw"]), self.own.loss)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Keep which partners are found."""
-        with torch.no_grad():
-            a, b = self.embeddings(batch["row"][0], batch["draw"][0])
-        self.found.append(found_partners(a, b, self.own.loss))
+        """Keep which partners are found, where that is asked."""
+        if self.reading is None:
+            with torch.no_grad():
+                a, b = self.embeddings(batch["row"][0], batch["draw"][0])
+            self.found.append(found_partners(a, b, self.own.loss))
 
     def on_validation_epoch_end(self) -> None:
-        """Log ``val_match``."""
-        self.log("val_match", torch.cat(self.found).float().mean())
-        self.found = []
+        """Log the measure."""
+        if self.reading is None:
+            self.log("val_match", torch.cat(self.found).float().mean())
+            self.found = []
+            return
+        reading, branch = self.reading
+        self.log("val_read", torch.tensor(reading(self.net.encoder(branch), self.device)))
 
     def configure_optimizers(self) -> Any:
         """Return one optimiser for all weights: Adam treats each on its own."""

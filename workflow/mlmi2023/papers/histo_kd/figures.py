@@ -97,12 +97,12 @@ def _views(runs: Runs) -> Any:
 
 
 def _learning(runs: Runs) -> Any:
-    """Validation curves of the last stage of each method."""
+    """What can be read from validation patches while embeddings learn, or how many partners are found."""
     figure, grid = panels(1, 1, (5.4, 3.4))
     axes = grid[0][0]
     for method in runs.weights:
         curve = runs.curve(method)
-        name = next(key for key in ("val_acc", "val_match", "val_error") if key in curve)
+        name = next(key for key in ("val_acc", "val_read", "val_match", "val_error") if key in curve)
         there = np.isfinite(curve[name])
         axes.plot(curve["step"][there], curve[name][there], marker=".", label=runs.names[method])
     axes.set(xlabel="step", ylabel=f"{name} on validation patches")
@@ -114,5 +114,5 @@ FIGURES = {
     "fig2*": _gradcam,
     "fig3": _cka,
     "fig_views*": _views,
-    "fig_match": _learning,
+    "fig_learning": _learning,
 }

@@ -17,6 +17,9 @@ from mlmi2023.papers.histo_kd.augment import DRAWS, augmented
 from mlmi2023.papers.histo_kd.options import Target, Task, View
 from mlmi2023.papers.histo_kd.views import coarse, cropped
 
+#: the target that embeddings are judged by where a task has none
+TISSUE = "tissue"
+
 
 class Patches:
     """The patches of a job's cohort.
@@ -104,7 +107,8 @@ class Patches:
             InputError: the cohort does not have what the target asks for.
         """
         if target not in self._labels:
-            self._labels[target] = self._found(target, (self.task.targets or {})[target])
+            own = {TISSUE: Target(of="tissue"), **(self.task.targets or {})}
+            self._labels[target] = self._found(target, own[target])
         return self._labels[target]
 
     def _found(self, target: str, own: Target) -> tuple[np.ndarray, list[str]]:
@@ -123,6 +127,12 @@ class Patches:
         if len(np.unique(edges)) < len(edges):
             raise InputError(f"{at}.bins: {own.bins} classes of density have the same bounds; lower it")
         return np.searchsorted(edges, counts, side="right"), [f"density {k + 1}" for k in range(own.bins)]
+
+    def judged_by(self) -> list[str]:
+        """Return by which targets an embedding is judged: the task's, or else tissue; none without labels."""
+        if self.task.targets:
+            return list(self.task.targets)
+        return [TISSUE] if len(self.cohort.tissue_names) > 1 and (self.cohort.labels >= 0).all() else []
 
     def known(self, target: str) -> np.ndarray:
         """Return the class of each patch, (N,), -1 for tested ones: for training and selection."""

@@ -4,12 +4,20 @@ import lightning.pytorch as pl
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
-from mlmi2023.papers.histo_kd.building import branch_views, build, class_counts, method_of, take_over
+from mlmi2023.papers.histo_kd.building import (
+    branch_views,
+    build,
+    class_counts,
+    method_of,
+    probed_branch,
+    take_over,
+)
 from mlmi2023.papers.histo_kd.classifying import Classifying, Probing, settle_norms
 from mlmi2023.papers.histo_kd.embedding import Embedding, Translating, chance, error_of_the_mean
 from mlmi2023.papers.histo_kd.model import JointEmbedding, begin, build_unet
 from mlmi2023.papers.histo_kd.options import Joint, Supervised, Translation, Untrained
 from mlmi2023.papers.histo_kd.patches import Draws, Patches, fixed_draws
+from mlmi2023.papers.histo_kd.reading import Reading
 from mlmi2023.training.data.numbers import Chunks
 from mlmi2023.training.loop.device import pick_device
 from mlmi2023.training.loop.plan import Plan
@@ -33,14 +41,15 @@ def plan(job: Job) -> Plan:
     return _classifiers(job, own, patches)
 
 
-def _chunks(patches: Patches) -> Chunks:
-    return Chunks(fixed_draws(patches.rows("val")), patches.task.val_batch)
-
-
 def _embedding(job: Job, own: Joint, patches: Patches) -> Plan:
     begin(job.seed, own.restart)
     net = JointEmbedding(own.net, own.shared)
-    module = Embedding(net, own, patches, branch_views(patches.task, own), job.train)
+    reading = None
+    if targets := patches.judged_by():
+        reading = Reading(patches, targets), probed_branch(patches.task, own)
+    module = Embedding(net, own, patches, branch_views(patches.task, own), job.train, reading)
+    if reading:
+        return _plan(module, patches, Measure("val_read", "higher", ceiling=1.0, floor=0.0))
     floor = chance(len(patches.rows("val")), patches.task.val_batch)
     return _plan(module, patches, Measure("val_match", "higher", ceiling=1.0, floor=floor))
 
@@ -67,4 +76,5 @@ def _classifiers(job: Job, own: object, patches: Patches) -> Plan:
 
 
 def _plan(module: pl.LightningModule, patches: Patches, measure: Measure) -> Plan:
-    return Plan(module, Draws(patches.rows("train")), _chunks(patches), measure=measure)
+    chunks = Chunks(fixed_draws(patches.rows("val")), patches.task.val_batch)
+    return Plan(module, Draws(patches.rows("train")), chunks, measure=measure)
