@@ -11,7 +11,7 @@ from mlmi2023.core.jobs import Job
 
 SIDE = 32
 KINDS = ("pale", "dark", "red")
-CELLS = ("small", "large")
+CELLS = ("small", "large", "odd")
 NET = {"depths": [1, 1, 1, 1], "width": 4}
 JOINT = {
     "kind": "learned",

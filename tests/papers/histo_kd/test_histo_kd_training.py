@@ -25,7 +25,7 @@ from mlmi2023.papers.histo_kd.train import plan
 from mlmi2023.training.loop.weights import save_weights
 
 TRANSLATION = {"kind": "learned", "model": "translation", "net": {"features": [4, 4, 4, 8, 8, 4]}}
-COUNTS = {"tissue": 3, "cell": 3}
+COUNTS = {"tissue": 3, "cell": 4}
 
 
 @pytest.fixture(scope="module")

@@ -167,8 +167,11 @@ def score(job: Job, predictions: Path) -> Iterator[Value]:
         answers = classification.read_answers(predictions, patches.names)
         names = list(patches.task.targets or {})
         for answer, target in zip(answers, names, strict=True):
-            rows, labels = answer.rows("test"), patches.labels(target)[0]
-            right = accuracy(labels[rows], answer.probabilities("test").argmax(1))
+            labels, classes = patches.labels(target)
+            rows = answer.rows("test")
+            # all targets stand in one table, whose further columns are those of targets with more classes
+            chances = answer.probabilities("test")[:, : len(classes)]
+            right = accuracy(labels[rows], chances.argmax(1))
             for row, value in zip(rows, right, strict=True):
                 yield Value("acc", float(value), patches.names[row], setting=answer.setting)
 
