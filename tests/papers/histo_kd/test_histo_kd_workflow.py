@@ -84,6 +84,8 @@ def test_the_paper_s_scale_has_the_printed_settings():
     assert [own["loss"][key] for key in ("invariance", "variance", "covariance")] == [25, 25, 1]
     assert settings.method("histo_kd", "mask", "simclr_asym")["loss"]["temperature"] == 0.5
     assert settings.dataset("histo_kd", "down")["task"]["down"] == 7
+    # the probes of Table 1 ask nothing of a cohort that NCT does not have
+    assert settings.dataset("histo_kd", "he_if")["task"]["pair"] == ["image", "image"]
     # the H&E branch of asymmetric methods is that of the masks' pairs, symmetric ones see H&E twice
     assert settings.trained_as("histo_kd", "he", "vicreg_asym", "ssl").dataset == "mask"
     assert settings.trained_as("histo_kd", "he", "vicreg_sym", "ssl").dataset == "he"
