@@ -34,7 +34,8 @@ def grams(net: nn.Module, batches: Iterable[Tensor]) -> np.ndarray:
         net: in evaluation mode.
         batches: (n, 3, H, W) each.
     """
-    names, seen = convolutions(net), {}
+    names = convolutions(net)
+    seen: dict[str, Tensor] = {}
     hooks = [
         net.get_submodule(name).register_forward_hook(lambda _, __, out, name=name: seen.update({name: out}))
         for name in names
