@@ -58,7 +58,8 @@ def _gradcam(runs: Runs) -> Any:
             picture(axes_row[1], cells[row] > 0, cmap="gray")
             for axes, stage, own, share in zip(axes_row[2:], STAGES, heat, shares):
                 picture(axes, own[place].cpu().numpy(), cmap="inferno", vmin=0, vmax=1)
-                axes.set_title(f"{stage}, x {share:.2f}", fontsize=6)
+                said = f"x {share:.2f}" if np.isfinite(share) else "no heat"
+                axes.set_title(f"{stage}, {said}", fontsize=6)
     for axes, what in zip(grid[0], ("patch", "nuclei")):
         axes.set_title(what, fontsize=6)
     return figure
