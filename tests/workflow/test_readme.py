@@ -145,7 +145,7 @@ TOGETHER = {
     ],
     "eyes": ["retina_eyes"],
     "ultrasound": ["breast_ultrasound"],
-    "histology": ["histology_tiles", "nuclei_points"],
+    "histology": ["histology_tiles", "nuclei_density", "nuclei_points"],
     "clinic": ["clinic_table", "nuclei_points_dsb"],
     "heads": ["whole_heads"],
 }
