@@ -2,20 +2,20 @@
 
 For papers that learn without labels and need a few to be judged. The key ``read``:
 
-``pool``       pattern of the images without masks, with ``{subject}``, or a list of such. What is an image with a
-               mask as well is no part of the pool, so that nothing is learned on images that are tested
-``images``     pattern of the images with masks, and ``masks``, or instead of both ``sources``: as for the form
-               ``images``. There need be none to train or to validate
+``pool``       pattern of the images without masks, with ``{subject}``, or a list of such. What is an image
+               with a mask as well is no part of the pool, so that nothing is learned on what is tested
+``images``     pattern of the images with masks, and ``masks``, or instead of both ``sources``: as for the
+               form ``images``. There need be none to train or to validate
 ``classes``    name by value of the masks, ``threshold``, ``range`` and ``page``: as for ``images``
 ``size``       [rows, columns] that everything is resized to; needed where sizes differ
-``colour``     of the three channels, the one that is taken: ``red``, ``green``, ``blue``; ``grey``: their light
+``colour``     the channel that is taken: ``red``, ``green`` or ``blue``; ``grey``: the light of all three
 ``invert``     true: structures are dark
-``tophat``     ``{blur: 1, radius: 20}``: a Gaussian blur and a white top-hat by a disc, in pixels of the file, then
-               the value that a share ``white`` of the pixels does not exceed becomes white. What networks see; the
-               images themselves stay for pictures
+``tophat``     ``{blur: 1, radius: 20}``: a Gaussian blur and a white top-hat by a disc, in pixels of the
+               file, then the value that a share ``white`` of the pixels does not exceed becomes white. What
+               networks see; the images themselves stay for pictures
 
-Splits come from ``split``, ``split_seed``, ``split_file`` and ``sources``, as for images; those of the pool are
-``pool``. Without ``read.images`` the layout is that of the simulators: ``pool/{subject}.png``,
+Splits come from ``split``, ``split_seed``, ``split_file`` and ``sources``, as for images; those of the pool
+are ``pool``. Without ``read.images`` the layout is that of the simulators: ``pool/{subject}.png``,
 ``images/{subject}.png``, ``masks/{subject}.png`` and ``splits.csv``.
 """
 

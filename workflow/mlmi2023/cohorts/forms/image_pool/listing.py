@@ -9,9 +9,7 @@ from mlmi2023.cohorts.forms.images.listing import Item
 from mlmi2023.core.errors import InputError
 
 
-def pool_items(
-    where: str, read: Read, root: Path, labelled: Sequence[Item]
-) -> tuple[list[Item], list[str]]:
+def pool_items(where: str, read: Read, root: Path, labelled: Sequence[Item]) -> tuple[list[Item], list[str]]:
     """Return the images of the pool in the order of their names, and patterns that fit no file.
 
     Files that are images with masks are left out.

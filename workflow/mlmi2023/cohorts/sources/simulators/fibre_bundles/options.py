@@ -1,7 +1,7 @@
-"""The simulator's parameters, their defaults and their check; ``config/cohorts/fibre_bundles.yaml`` says why.
+"""The simulator's parameters, their defaults, their check; ``config/cohorts/fibre_bundles.yaml`` says why.
 
-Pairs are ranges, drawn from uniformly; of counts, both ends may come. Lengths are shares of the image's width,
-angles degrees, brightness lies between 0 and 1.
+Pairs are ranges, drawn from uniformly; of counts, both ends may come. Lengths are shares of the image's
+width, angles degrees, brightness lies between 0 and 1.
 """
 
 from collections.abc import Mapping

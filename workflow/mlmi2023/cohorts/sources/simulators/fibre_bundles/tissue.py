@@ -36,4 +36,6 @@ def light(rng: np.random.Generator, size: int, own: dict[str, Any]) -> np.ndarra
 def speckle(rng: np.random.Generator, size: int, own: dict[str, Any]) -> np.ndarray:
     """Return multiplicative speckle of mean 1, (S, S): gamma distributed in so many looks, with a grain."""
     looks = between(rng, own["looks"])
-    return ndimage.gaussian_filter(rng.gamma(looks, 1 / looks, (size, size)), own["grain"] * size, mode="wrap")
+    return ndimage.gaussian_filter(
+        rng.gamma(looks, 1 / looks, (size, size)), own["grain"] * size, mode="wrap"
+    )
