@@ -18,8 +18,8 @@ def dc_repo(score: np.ndarray, truth: np.ndarray) -> float:
     """Return the Dice of the release: of the sigmoid of an answer with the truth, both (H, W).
 
     It is 1 minus the loss of training. A network's answer is its logit, so that the Dice is soft. A method
-    that answers with a mask has it put through the sigmoid as well: 0 becomes 0.5 and 1 becomes 0.73, which counts
-    half of the background as found.
+    that answers with a mask has it put through the sigmoid as well: 0 becomes 0.5 and 1 becomes 0.73, which
+    counts half of the background as found.
 
     Args:
         score: logits, or a mask of 0 and 1.

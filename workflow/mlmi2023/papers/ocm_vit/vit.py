@@ -33,8 +33,8 @@ def config_of(net: Vit, size: Sequence[int]) -> ViTConfig:
     """
     if size[0] != size[1] or size[0] % net.patch:
         raise InputError(
-            f"images have {size[0]} x {size[1]} pixels; an encoder with patches of {net.patch} wants squares whose "
-            "sides divide by that: set task.encoder_size"
+            f"images have {size[0]} x {size[1]} pixels; encoders want squares that patches of {net.patch} "
+            "fill: set task.encoder_size"
         )
     return ViTConfig(
         hidden_size=net.width,

@@ -2,8 +2,9 @@
 
 For papers that learn without labels and need a few to be judged. The key ``read``:
 
-``pool``       pattern of the images without masks, with ``{subject}``, or a list of such. What is an image
-               with a mask as well is no part of the pool, so that nothing is learned on what is tested
+``pool``       pattern of the images without masks, with ``{subject}``, or a list of such. What has the
+               name or is the file of an image with a mask is no part of the pool, so that nothing is
+               learned on what is tested
 ``images``     pattern of the images with masks, and ``masks``, or instead of both ``sources``: as for the
                form ``images``. There need be none to train or to validate
 ``classes``    name by value of the masks, ``threshold``, ``range`` and ``page``: as for ``images``

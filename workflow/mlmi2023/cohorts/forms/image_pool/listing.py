@@ -12,7 +12,7 @@ from mlmi2023.core.errors import InputError
 def pool_items(where: str, read: Read, root: Path, labelled: Sequence[Item]) -> tuple[list[Item], list[str]]:
     """Return the images of the pool in the order of their names, and patterns that fit no file.
 
-    Files that are images with masks are left out.
+    Files that are images with masks are left out, and so are those of the same subject, which may be copies.
 
     Args:
         where: how messages name the configuration.
@@ -24,13 +24,14 @@ def pool_items(where: str, read: Read, root: Path, labelled: Sequence[Item]) -> 
         InputError: two files have one name.
     """
     taken = {Path(item.photo).resolve() for item in labelled}
+    subjects = {item.fields.get("subject", item.image) for item in labelled}
     found = {item.image: Path(item.photo) for item in labelled}
     pool, lost = [], []
     for pattern in pool_of(read):
         matches = list(find(root, pattern, fields_of(pattern)))
         lost += [] if matches else [pattern]
         for match in matches:
-            if Path(match.path).resolve() in taken:
+            if match.subject in subjects or Path(match.path).resolve() in taken:
                 continue
             name = "_".join(match.fields.values()) or match.subject
             if name in found:
