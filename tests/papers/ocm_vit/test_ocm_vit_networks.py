@@ -82,8 +82,9 @@ def released(width=8, layers=2, patch=4, grid=3):
               "norm.bias": (width,), "patch_embed.proj.weight": (width, 3, patch, patch),
               "patch_embed.proj.bias": (width,)}  # fmt: skip
     for n in range(layers):
-        for part, shape in {"norm1": (), "norm2": (), "attn.qkv": (3 * width, width), "attn.proj": (width, width),
-                            "mlp.fc1": (16, width), "mlp.fc2": (width, 16)}.items():  # fmt: skip
+        inner = {"norm1": (), "norm2": (), "attn.qkv": (3 * width, width), "attn.proj": (width, width),
+                 "mlp.fc1": (16, width), "mlp.fc2": (width, 16)}  # fmt: skip
+        for part, shape in inner.items():
             shapes[f"blocks.{n}.{part}.weight"] = shape or (width,)
             shapes[f"blocks.{n}.{part}.bias"] = shape[:1] or (width,)
     return {name: torch.randn(shape) for name, shape in shapes.items()}
@@ -145,7 +146,7 @@ def test_nine_printed_pairs_are_those_of_no_mask():
     table = yaml.safe_load((ROOT / "resources/papers/ocm_vit.yaml").read_text())["tables"][0]
     printed = {row["method"]: row["values"] for row in table["rows"] if row["values"]}
     assert len(printed) == 19
-    # of means of hard masks: J <= D, since it is so for every mask, and D <= 2 J / (1 + J), which is concave in J
+    # of means of hard masks: J <= D, as for every mask, and D <= 2 J / (1 + J), which is concave in J
     above = {m for m, v in printed.items() if v["ji"] > v["dc"]}
     below = {m for m, v in printed.items() if v["dc"] > 2 * v["ji"] / (1 + v["ji"]) + 1e-4}
     assert above == {"unet_20", "unet_10", "ours_semisup", "ours_unsup", "otsu", "kmeans"}

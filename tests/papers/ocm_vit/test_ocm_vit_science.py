@@ -85,7 +85,7 @@ def test_the_loss_is_that_of_the_library():
 
 
 def hand_made():
-    """One block, one head of width 4, which looks at bright patches: b (1, -1, 0, 0) is a patch of brightness b."""
+    """One block, one head of width 4; a patch of brightness b is b (1, -1, 0, 0)."""
     vit = encoder(Vit(name="vit", width=4, layers=1, heads=1, mlp=4, patch=2), (4, 4)).eval()
     with torch.no_grad():
         for p in vit.parameters():
@@ -104,8 +104,8 @@ def test_attention_of_a_transformer_made_by_hand():
     image[:, :, 2:, :2] = 0.5
     found = cls_attention(hand_made(), image)
     assert found.shape == (1, 1, 2, 2)
-    # behind the norm a bright patch is (s, -s, 0, 0) with s the root of 2, a dark one its negative, the class token 0;
-    # the query is (2, 0, 0, 0), the scale one half
+    # behind the norm a bright patch is (s, -s, 0, 0) with s the root of 2, a dark one its negative, the class
+    # token 0; the query is (2, 0, 0, 0), the scale one half
     bright, dark = math.exp(math.sqrt(2)), math.exp(-math.sqrt(2))
     total = 1 + bright + 3 * dark
     expected = torch.tensor([[dark, dark], [bright, dark]]) / total
