@@ -14,8 +14,8 @@ overrides:
     datasets:
       ocm_wm:
         cohort: fibres_tiny
-        methods: [pgt_unet, ours_unsup, ours_semisup, vit_ft, unet_100, unet_10, dino, stego, otsu, ours_blend,
-                  mask50_8, background, truth]
+        methods: [pgt_unet, ours_unsup, ours_semisup, vit_ft, unet_100, unet_10, dino, stego, otsu,
+                  ours_blend, mask50_8, background, truth]
     methods:
       ours_unsup: {train: {steps: 4, epoch_steps: 2, warmup: 0, batch: 4}}
       mask50_8:

@@ -10,9 +10,9 @@ from torch import nn
 from transformers import ViTModel
 
 from mlmi2023.core.jobs import Job
-from mlmi2023.core.options import options
 from mlmi2023.papers.ocm_vit.cases import PoolCases
 from mlmi2023.papers.ocm_vit.dino import DinoNet
+from mlmi2023.papers.ocm_vit.keys import keys_of
 from mlmi2023.papers.ocm_vit.measures import hard_scores
 from mlmi2023.papers.ocm_vit.options import Dino
 from mlmi2023.papers.ocm_vit.vit import cls_attention, encoder, masked_model, sizes_of
@@ -35,7 +35,7 @@ def encoder_of(job: Job, size: tuple[int, int], weights: Path | None) -> tuple[V
     def build() -> nn.Module:
         if job.method_options["model"] == "mim":
             return masked_model(bare, size)
-        own = options(Dino, dict(job.method_options), "config", f"methods.{job.method}")
+        own = keys_of(Dino, job)
         return DinoNet(encoder(bare, size), own)
 
     net, device = ready(job, build, weights)

@@ -77,9 +77,8 @@ class PoolCases(Cases):
         return super().rows(part)
 
     def learned(self, share: float) -> list[int]:
-        """Return the first of the labelled training images, at least one: a share of them, rounded."""
-        rows = self.rows("train")
-        return rows[: max(1, round(share * len(rows)))]
+        """Return the first of the labelled training images: a share of them, rounded down, at least one."""
+        return first_of(self.rows("train"), share)
 
     def shape(self, row: int) -> tuple[int, ...]:
         """Return rows and columns, at which images are judged."""
@@ -129,8 +128,7 @@ class PoolCases(Cases):
         first = folder / f"{self.name(rows[0])}.npz"
         if not first.is_file():
             raise InputError(f"{first}: no such file; set pool: true for the method under 'uses'")
-        share = float(self.job.method_options.get("share", 1.0))
-        some = rows[: max(1, round(share * len(rows)))]
+        some = first_of(rows, float(self.job.method_options.get("share", 1.0)))
         return self.of(some, held, lambda row: read_case(folder, self, row)["labels"], augment)
 
     def of(
@@ -145,6 +143,11 @@ class PoolCases(Cases):
         at_once = int(self.job.train.get("val_batch", 8))
         chunks = RowChunks(range(len(rows), len(used)), at_once, range(len(held)))
         return Samples(source, DrawnRows(range(len(rows))), chunks, len(held))
+
+
+def first_of(rows: list[int], share: float) -> list[int]:
+    """Return the first ``share`` of some rows, rounded down as in the release, at least one."""
+    return rows[: max(1, int(share * len(rows) + 1e-9))]
 
 
 def sized_masks(masks: np.ndarray, size: Sequence[int]) -> np.ndarray:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from transformers import ViTModel
 
 from mlmi2023.core.jobs import Job
-from mlmi2023.core.options import options
 from mlmi2023.papers.ocm_vit.cases import PoolCases
+from mlmi2023.papers.ocm_vit.keys import keys_of
 from mlmi2023.papers.ocm_vit.options import Dino
 from mlmi2023.papers.ocm_vit.unlabelled import Numbered, Pool
 from mlmi2023.papers.ocm_vit.views import CROP, LIGHT, boxes, crops, lit
@@ -34,7 +34,7 @@ LARGE = 2
 
 def plan_dino(job: Job) -> Plan:
     """Return module and samples of DINO on the pool."""
-    keys = options(Dino, dict(job.method_options), "config", f"methods.{job.method}")
+    keys = keys_of(Dino, job)
     cases = PoolCases(job, encoder=True)
     pool = Pool(cases)
     module = Distillation(DinoNet(encoder(keys.net, cases.size), keys), pool, keys, job.train)

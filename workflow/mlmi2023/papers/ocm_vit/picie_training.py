@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from mlmi2023.core.jobs import Job
-from mlmi2023.core.options import options
 from mlmi2023.papers.ocm_vit.cases import PoolCases
+from mlmi2023.papers.ocm_vit.keys import keys_of
 from mlmi2023.papers.ocm_vit.options import Picie
 from mlmi2023.papers.ocm_vit.picie import PicieNet, agreement, clustered, matched, view_losses
 from mlmi2023.papers.ocm_vit.unlabelled import Numbered, Pool
@@ -28,7 +28,7 @@ DRAWS = CROP + 2 * LIGHT
 
 def picie_net(job: Job) -> tuple[PicieNet, Picie]:
     """Return the network of a job, and its keys."""
-    keys = options(Picie, dict(job.method_options), "config", f"methods.{job.method}")
+    keys = keys_of(Picie, job)
     return PicieNet(keys.net, keys.clusters), keys
 
 

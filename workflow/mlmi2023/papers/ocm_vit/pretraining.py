@@ -10,8 +10,8 @@ from torch import Tensor
 from transformers import ViTForMaskedImageModeling
 
 from mlmi2023.core.jobs import Job
-from mlmi2023.core.options import options
 from mlmi2023.papers.ocm_vit.cases import PoolCases
+from mlmi2023.papers.ocm_vit.keys import keys_of
 from mlmi2023.papers.ocm_vit.masking import block_masks, blocks_of, masked_l1, on_pixels
 from mlmi2023.papers.ocm_vit.options import Mim
 from mlmi2023.papers.ocm_vit.stopping import StopRule
@@ -32,7 +32,7 @@ def plan_mim(job: Job) -> Plan:
     Raises:
         InputError: the pool is too small, or patches or blocks do not fill images.
     """
-    keys = options(Mim, dict(job.method_options), "config", f"methods.{job.method}")
+    keys = keys_of(Mim, job)
     cases = PoolCases(job, encoder=True)
     pool, train = Pool(cases), dict(job.train)
     grid = cases.size[0] // keys.net.patch, cases.size[1] // keys.net.patch

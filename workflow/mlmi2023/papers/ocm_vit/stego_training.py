@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mlmi2023.core.jobs import Job
-from mlmi2023.core.options import options
 from mlmi2023.papers.ocm_vit.cases import PoolCases
+from mlmi2023.papers.ocm_vit.keys import keys_of
 from mlmi2023.papers.ocm_vit.options import Stego
 from mlmi2023.papers.ocm_vit.stego import (
     StegoNet,
@@ -41,7 +41,7 @@ def stego_net(job: Job, size: tuple[int, int], pretrained: bool) -> tuple[StegoN
         pretrained: fill its encoder with that of the method under ``uses``, or of ``net.pretrained``; else
             it is about to be filled.
     """
-    keys = options(Stego, dict(job.method_options), "config", f"methods.{job.method}")
+    keys = keys_of(Stego, job)
     given = [used.weights for used in job.used.values() if used.weights is not None]
     vit = encoder(sizes_of(job.method_options["net"], bare=not pretrained or bool(given)), size)
     if pretrained and given:

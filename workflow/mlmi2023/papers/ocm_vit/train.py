@@ -9,9 +9,9 @@ from torch import nn
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
-from mlmi2023.core.options import options
 from mlmi2023.losses.segmentation import build_loss
 from mlmi2023.papers.ocm_vit.cases import PoolCases
+from mlmi2023.papers.ocm_vit.keys import keys_of
 from mlmi2023.papers.ocm_vit.options import VitRow
 from mlmi2023.tasks import segmentation
 from mlmi2023.tasks.segmentation.module import DICE, Segmentation
@@ -88,7 +88,7 @@ def network(job: Job, cases: segmentation.Cases) -> nn.Module:
         return segmentation.build_network(job, cases, outputs=1)
     from mlmi2023.papers.ocm_vit.vit import Probe, encoder, sizes_of
 
-    keys = options(VitRow, dict(job.method_options), "config", f"methods.{job.method}")
+    keys = keys_of(VitRow, job)
     # what it begins with is the weights of another training
     vit = encoder(sizes_of(job.method_options["net"], bare=True), cases.encoder_size)
     return Probe(vit, keys.head, keys.inner, keys.frozen)

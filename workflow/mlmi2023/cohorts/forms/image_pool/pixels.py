@@ -36,8 +36,8 @@ def pixels_of(
     photo, _ = read_photo(own, read.colour == "grey", read.range, read.page)
     check_blank(own, photo, read)  # type: ignore[arg-type]  # it reads the range alone
     grey = photo[..., 0 if read.colour == "grey" else CHANNELS.index(read.colour)]
-    grey = 255 - grey if read.invert else grey
-    seen = preprocessed(grey, read.tophat) if read.tophat else grey
+    bright = 255 - grey if read.invert else grey
+    seen = preprocessed(bright, read.tophat) if read.tophat else bright
     mask = np.zeros(grey.shape, np.uint8)
     for path in map(Path, item.masks):
         check_pair(own, header, path, header_of(path, read.page))
