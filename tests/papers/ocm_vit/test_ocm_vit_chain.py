@@ -14,7 +14,7 @@ from mlmi2023.core.json_files import read_object
 from mlmi2023.core.tidy import read_metrics
 from mlmi2023.papers.ocm_vit.cases import PoolCases, in_size, sized_masks, three
 from mlmi2023.papers.ocm_vit.evaluate import predict, score
-from mlmi2023.papers.ocm_vit.pretraining import unlearned
+from mlmi2023.papers.ocm_vit.pretraining import bounds
 from mlmi2023.papers.ocm_vit.train import plan
 from mlmi2023.tasks import segmentation
 from mlmi2023.tasks.chain import draw, evaluate, train
@@ -78,6 +78,13 @@ def test_curves_say_whether_a_network_has_learned():
     )
     said = read_object(ran("stego")[0] / "main/train.json", {})["learned"]
     assert said["ceiling"] < said["end"] and said["ceiling"] < 0
+
+
+def test_a_masked_model_lies_between_one_grey_and_an_image_without_noise():
+    held = np.full((1, 9, 9), 30, np.uint8)
+    held[0, 4, 4], held[0, :, 7:] = 200, 90
+    floor, ceiling = bounds(np.array([[[10, 30, 90]]], np.uint8), held)
+    assert floor == pytest.approx((170 + 18 * 60) / 81 / 255) and ceiling == pytest.approx(170 / 81 / 255)
 
 
 def test_nothing_is_learned_on_tested_images():

@@ -1,5 +1,6 @@
 """Figures 2 and 3 of the paper, and three of ours: what is hidden, how many labels, and which Dice."""
 
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,9 @@ def _masks(runs: Runs) -> Any:
         line[0].set_ylabel(first[place].case[:14], fontsize=7)
         for axes, method in zip(line[2:], methods):
             pair = tested[method][place]
-            picture(axes, pair.found, runs.names[method] if top else "", cmap="gray", vmin=0, vmax=1)
+            picture(
+                axes, pair.found, fill(runs.names[method], 20) if top else "", cmap="gray", vmin=0, vmax=1
+            )
             axes.title.set_fontsize(6)
             dice = hard_scores(pair.found, pair.truth)["dc"]
             axes.set_xlabel(f"{dice:.3f}", fontsize=7)
