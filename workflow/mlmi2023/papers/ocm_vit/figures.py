@@ -133,7 +133,8 @@ def _labels(runs: Runs) -> Any:
     others = [m for m in runs.jobs if m not in shares]
     for number, method in enumerate(others):
         colour = COLOURS[1 + number % (len(COLOURS) - 1)]
-        style = "--" if number < len(COLOURS) - 1 else ":"
+        # long and short dashes, so that lines that lie on each other are seen
+        style = (number, (4, 2 + number))
         axes.axhline(np.nanmean(dice[method]), color=colour, linestyle=style, label=runs.names[method])
     axes.set_xlabel("labelled images that the U-Net learns from, %")
     axes.set_ylabel("Dice")
@@ -143,7 +144,7 @@ def _labels(runs: Runs) -> Any:
 
 def _two_dices(runs: Runs) -> Any:
     """Jaccard beside both kinds of Dice."""
-    figure, grid = panels(1, 1, (4.6, 3.8))
+    figure, grid = panels(1, 1, (6.4, 3.8))
     axes = grid[0, 0]
     line = np.linspace(0, 1, 101)
     axes.plot(line, line / (2 - line), color="0.4", linewidth=1, label="J = D / (2 - D)")
@@ -159,7 +160,7 @@ def _two_dices(runs: Runs) -> Any:
     axes.set_ylabel("Jaccard")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
-    axes.legend(fontsize=6, loc="upper left")
+    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return figure
 
 
