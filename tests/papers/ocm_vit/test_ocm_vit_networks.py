@@ -8,10 +8,12 @@ import yaml
 from torch.nn import functional as F
 
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.options import options
+from mlmi2023.core.options import options, read
+from mlmi2023.core.values import Mistake
 from mlmi2023.nets import registry
 from mlmi2023.papers.ocm_vit.dino import DinoNet
-from mlmi2023.papers.ocm_vit.options import Dino, Method, Picie, Stock, Vit
+from mlmi2023.papers.ocm_vit.encoder_options import Dino, Stock, Vit
+from mlmi2023.papers.ocm_vit.options import Method, Picie
 from mlmi2023.papers.ocm_vit.picie import PicieNet
 from mlmi2023.papers.ocm_vit.stego import StegoNet
 from mlmi2023.papers.ocm_vit.vit import Probe, cls_attention, encoder, masked_model, patch_features
@@ -139,7 +141,8 @@ def test_what_cannot_be_is_said():
         options(Stock, {"kind": "stock", "net": {"name": "vit"}}, "config", "methods.dino")
     with pytest.raises(InputError, match="encoders want squares"):
         encoder(Vit(name="vit", patch=8), (20, 24))
-    assert Method
+    with pytest.raises(Mistake, match="did you mean 'patches'"):
+        read(Method, {"kind": "learned", "model": "mim", "net": {"name": "vit"}, "mask": {"patch": 2}})
 
 
 def test_nine_printed_pairs_are_those_of_no_mask():

@@ -11,9 +11,9 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.papers.ocm_vit.classical import brighter, by_chan_vese, by_kmeans, by_otsu
 from mlmi2023.papers.ocm_vit.clusters import brightest
 from mlmi2023.papers.ocm_vit.dino import distillation
+from mlmi2023.papers.ocm_vit.encoder_options import Stop, Vit
 from mlmi2023.papers.ocm_vit.masking import block_masks, hidden_blocks, masked_l1, on_pixels
 from mlmi2023.papers.ocm_vit.measures import dc_repo, hard_scores
-from mlmi2023.papers.ocm_vit.options import Stop, Vit
 from mlmi2023.papers.ocm_vit.picie import agreement, balanced, matched, view_losses
 from mlmi2023.papers.ocm_vit.stego import (
     best_loss,

@@ -12,9 +12,9 @@ from transformers import ViTModel
 from mlmi2023.core.jobs import Job
 from mlmi2023.papers.ocm_vit.cases import PoolCases
 from mlmi2023.papers.ocm_vit.dino import DinoNet
+from mlmi2023.papers.ocm_vit.encoder_options import Dino
 from mlmi2023.papers.ocm_vit.keys import keys_of
 from mlmi2023.papers.ocm_vit.measures import hard_scores
-from mlmi2023.papers.ocm_vit.options import Dino
 from mlmi2023.papers.ocm_vit.vit import cls_attention, encoder, masked_model, sizes_of
 from mlmi2023.papers.ocm_vit.weighting import segmented
 from mlmi2023.tasks import segmentation

@@ -15,8 +15,8 @@ from transformers import ViTModel
 
 from mlmi2023.core.jobs import Job
 from mlmi2023.papers.ocm_vit.cases import PoolCases
+from mlmi2023.papers.ocm_vit.encoder_options import Dino
 from mlmi2023.papers.ocm_vit.keys import keys_of
-from mlmi2023.papers.ocm_vit.options import Dino
 from mlmi2023.papers.ocm_vit.unlabelled import Numbered, Pool
 from mlmi2023.papers.ocm_vit.views import CROP, LIGHT, boxes, crops, lit
 from mlmi2023.papers.ocm_vit.vit import encoder, image_features

@@ -12,9 +12,9 @@ from transformers import ViTForMaskedImageModeling
 
 from mlmi2023.core.jobs import Job
 from mlmi2023.papers.ocm_vit.cases import PoolCases
+from mlmi2023.papers.ocm_vit.encoder_options import Mim
 from mlmi2023.papers.ocm_vit.keys import keys_of
 from mlmi2023.papers.ocm_vit.masking import block_masks, blocks_of, masked_l1, on_pixels
-from mlmi2023.papers.ocm_vit.options import Mim
 from mlmi2023.papers.ocm_vit.stopping import StopRule
 from mlmi2023.papers.ocm_vit.unlabelled import Numbered, Pool
 from mlmi2023.papers.ocm_vit.views import CROP, boxes, crops

@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from mlmi2023.papers.ocm_vit.options import Stop
+from mlmi2023.papers.ocm_vit.encoder_options import Stop
 
 
 class StopRule(nn.Module):
     """Look at the loss of each epoch; its state is part of the module that trains, so it survives a kill.
 
     Args:
-        keys: see :class:`~mlmi2023.papers.ocm_vit.options.Stop`; None: it never stops.
+        keys: see :class:`~mlmi2023.papers.ocm_vit.encoder_options.Stop`; None: it never stops.
     """
 
     last: Tensor

@@ -13,7 +13,7 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.options import options
 from mlmi2023.nets.pretrained import load_pretrained
 from mlmi2023.papers.ocm_vit.cases import CHANNELS
-from mlmi2023.papers.ocm_vit.options import Vit
+from mlmi2023.papers.ocm_vit.encoder_options import Vit
 from mlmi2023.training.loop.weights import read_weights
 
 WEIGHTS = "put DINO's weights there, or remove the key 'pretrained' to start from random weights"
