@@ -12,7 +12,7 @@ from image_folders import disc, photo, write
 from mlmi2023.classical.tophat import white_tophat
 from mlmi2023.cohorts.forms.image_pool import form
 from mlmi2023.cohorts.forms.image_pool.options import Tophat
-from mlmi2023.cohorts.forms.image_pool.pixels import preprocessed
+from mlmi2023.cohorts.forms.image_pool.pixels import filled, preprocessed
 from mlmi2023.cohorts.forms.image_pool.reader import open_pool
 from mlmi2023.cohorts.sources.simulators.fibre_bundles.cohort import make_image, simulate
 from mlmi2023.cohorts.sources.simulators.fibre_bundles.options import read_options
@@ -94,6 +94,17 @@ def test_dark_structures_of_one_colour_are_turned_bright(tmp_path):
     assert cohort.images[0, 12, 12] == 55, "pictures stay as they are"
     grey = preprocessed(photo(0, 24), Tophat(blur=0, radius=3, white=0.9))
     assert grey.max() == 255 and grey.dtype == np.uint8
+
+
+def test_what_lies_outside_of_the_field_is_not_seen():
+    grey = np.where(disc(60, 26), 120, 3).astype(np.uint8)
+    grey[28:32] = np.minimum(grey[28:32], 60)  # a dark structure, from edge to edge
+    grey[20, 30] = 0  # a dark spot within the field
+    found = filled(grey, 20)
+    assert found.min() == 0 and found[20, 30] == 0 and (found[0] == 120).all() and found[30, 0] == 60
+    assert np.array_equal(found[disc(60, 20)], grey[disc(60, 20)])
+    assert preprocessed(255 - found, Tophat(blur=0, radius=6))[:, 0].tolist().count(0) > 40
+    assert (filled(np.zeros((5, 5), np.uint8), 20) == 0).all()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from mlmi2023.cohorts.forms.images.options import Colour, Names, Several, Side, Source, masks_of, same_files
 from mlmi2023.cohorts.forms.scans.options import Word
-from mlmi2023.core.conditions import Amount, Count, Interval, Number, Share, filled
+from mlmi2023.core.conditions import Amount, Count, Interval, Number, Share, between, filled
 from mlmi2023.core.options import Options
 
 
@@ -35,6 +35,7 @@ class Read(Options):
     page: Count | None = None
     size: tuple[Side, Side] | None = None
     colour: Literal["grey", "red", "green", "blue"] = "grey"
+    field: Annotated[float, between(0, 255)] | None = None
     invert: bool = False
     tophat: Tophat | None = None
 

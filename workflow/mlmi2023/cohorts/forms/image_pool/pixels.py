@@ -15,6 +15,8 @@ from mlmi2023.cohorts.forms.images.labels import Labels, resized_labels
 from mlmi2023.cohorts.forms.images.listing import Item
 
 CHANNELS = ("red", "green", "blue")
+#: pixels at the edge of a field that are neither in it nor outside
+RIM = 4
 
 
 def pixels_of(
@@ -36,13 +38,28 @@ def pixels_of(
     photo, _ = read_photo(own, read.colour == "grey", read.range, read.page)
     check_blank(own, photo, read)  # type: ignore[arg-type]  # it reads the range alone
     grey = photo[..., 0 if read.colour == "grey" else CHANNELS.index(read.colour)]
-    bright = 255 - grey if read.invert else grey
+    inside = grey if read.field is None else filled(grey, read.field)
+    bright = 255 - inside if read.invert else inside
     seen = preprocessed(bright, read.tophat) if read.tophat else bright
     mask = np.zeros(grey.shape, np.uint8)
     for path in map(Path, item.masks):
         check_pair(own, header, path, header_of(path, read.page))
         mask = np.maximum(mask, labels.read(path) > 0)
     return resized_grey(grey, size), resized_grey(seen, size), resized_labels(mask, size, labels.smooth)
+
+
+def filled(grey: np.ndarray, level: float) -> np.ndarray:
+    """Return an image (H, W) whose surroundings, dark and at its edge, take the nearest values of its field.
+
+    An image that is dark throughout stays as it is.
+    """
+    parts, _ = ndimage.label(grey <= level)
+    edge = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
+    outside = ndimage.binary_dilation(np.isin(parts, edge[edge > 0]), iterations=RIM)
+    if outside.all() or not outside.any():
+        return grey
+    rows, columns = ndimage.distance_transform_edt(outside, return_distances=False, return_indices=True)
+    return grey[rows, columns]
 
 
 def preprocessed(grey: np.ndarray, how: Tophat) -> np.ndarray:
