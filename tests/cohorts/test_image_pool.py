@@ -12,7 +12,7 @@ from image_folders import disc, photo, write
 from mlmi2023.classical.tophat import white_tophat
 from mlmi2023.cohorts.forms.image_pool import form
 from mlmi2023.cohorts.forms.image_pool.options import Tophat
-from mlmi2023.cohorts.forms.image_pool.pixels import filled, preprocessed
+from mlmi2023.cohorts.forms.image_pool.pixels import filled, preprocessed, surroundings
 from mlmi2023.cohorts.forms.image_pool.reader import open_pool
 from mlmi2023.cohorts.sources.simulators.fibre_bundles.cohort import make_image, simulate
 from mlmi2023.cohorts.sources.simulators.fibre_bundles.options import read_options
@@ -100,11 +100,13 @@ def test_what_lies_outside_of_the_field_is_not_seen():
     grey = np.where(disc(60, 26), 120, 3).astype(np.uint8)
     grey[28:32] = np.minimum(grey[28:32], 60)  # a dark structure, from edge to edge
     grey[20, 30] = 0  # a dark spot within the field
-    found = filled(grey, 20)
-    assert found.min() == 0 and found[20, 30] == 0 and (found[0] == 120).all() and found[30, 0] == 60
-    assert np.array_equal(found[disc(60, 20)], grey[disc(60, 20)])
-    assert preprocessed(255 - found, Tophat(blur=0, radius=6))[:, 0].tolist().count(0) > 40
-    assert (filled(np.zeros((5, 5), np.uint8), 20) == 0).all()
+    outside = surroundings(grey, 20)
+    assert outside[0].all() and not outside[disc(60, 20)].any() and not outside[20, 30]
+    found = filled(grey, outside)
+    assert (found[0] == 120).all() and found[30, 0] == 60 and np.array_equal(found[~outside], grey[~outside])
+    seen = preprocessed(255 - found, Tophat(blur=0, radius=6, white=0.99), outside)
+    assert seen[30, 30] > 100 and not seen[outside].any() and not seen[10:18, 24:36].any()
+    assert not surroundings(np.zeros((5, 5), np.uint8), 20).any()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ For papers that learn without labels and need a few to be judged. The key ``read
 ``size``       [rows, columns] that everything is resized to; needed where sizes differ
 ``colour``     the channel that is taken: ``red``, ``green`` or ``blue``; ``grey``: the light of all three
 ``field``      grey value of 0 to 255: what is not brighter and reaches the image's edge lies outside of the
-               field of view. Networks see the nearest pixels of the field there
+               field of view. Networks see black there, and no edge
 ``invert``     true: structures are dark
 ``tophat``     ``{blur: 1, radius: 20}``: a Gaussian blur and a white top-hat by a disc, in pixels of the
                file, then the value that a share ``white`` of the pixels does not exceed becomes white. What

@@ -38,9 +38,12 @@ def pixels_of(
     photo, _ = read_photo(own, read.colour == "grey", read.range, read.page)
     check_blank(own, photo, read)  # type: ignore[arg-type]  # it reads the range alone
     grey = photo[..., 0 if read.colour == "grey" else CHANNELS.index(read.colour)]
-    inside = grey if read.field is None else filled(grey, read.field)
+    outside = np.zeros(grey.shape, bool) if read.field is None else surroundings(grey, read.field)
+    inside = filled(grey, outside)
     bright = 255 - inside if read.invert else inside
-    seen = preprocessed(bright, read.tophat) if read.tophat else bright
+    seen = (
+        preprocessed(bright, read.tophat, outside) if read.tophat else np.where(outside, np.uint8(0), bright)
+    )
     mask = np.zeros(grey.shape, np.uint8)
     for path in map(Path, item.masks):
         check_pair(own, header, path, header_of(path, read.page))
@@ -48,24 +51,37 @@ def pixels_of(
     return resized_grey(grey, size), resized_grey(seen, size), resized_labels(mask, size, labels.smooth)
 
 
-def filled(grey: np.ndarray, level: float) -> np.ndarray:
-    """Return an image (H, W) whose surroundings, dark and at its edge, take the nearest values of its field.
+def surroundings(grey: np.ndarray, level: float) -> np.ndarray:
+    """Return what of an image (H, W) is not brighter than ``level`` and reaches its edge, with a rim, bool.
 
-    An image that is dark throughout stays as it is.
+    An image that is dark throughout has none.
     """
     parts, _ = ndimage.label(grey <= level)
     edge = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
     outside = ndimage.binary_dilation(np.isin(parts, edge[edge > 0]), iterations=RIM)
-    if outside.all() or not outside.any():
+    return np.zeros(grey.shape, bool) if outside.all() else outside
+
+
+def filled(grey: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Return an image (H, W) that has the nearest values of its field outside of it, so that there is no edge."""
+    if not outside.any():
         return grey
     rows, columns = ndimage.distance_transform_edt(outside, return_distances=False, return_indices=True)
     return grey[rows, columns]
 
 
-def preprocessed(grey: np.ndarray, how: Tophat) -> np.ndarray:
-    """Return what a network sees of an image (H, W): blurred, less its background, stretched to 8 bits."""
+def preprocessed(grey: np.ndarray, how: Tophat, outside: np.ndarray | None = None) -> np.ndarray:
+    """Return what a network sees of an image (H, W): blurred, less its background, stretched to 8 bits.
+
+    Args:
+        grey: the image, its structures bright.
+        how: it is done.
+        outside: (H, W) bool, where nothing is to be seen; None: nowhere.
+    """
     blurred = ndimage.gaussian_filter(grey.astype(np.float32), how.blur, mode="reflect")
     bright = white_tophat(blurred, how.radius)
+    if outside is not None:
+        bright = np.where(outside, 0, bright)
     white = max(float(np.quantile(bright, how.white)), 1.0)
     return np.clip(np.rint(bright * (255 / white)), 0, 255).astype(np.uint8)
 
