@@ -63,7 +63,7 @@ def surroundings(grey: np.ndarray, level: float) -> np.ndarray:
 
 
 def filled(grey: np.ndarray, outside: np.ndarray) -> np.ndarray:
-    """Return an image (H, W) that has the nearest values of its field outside of it, so that there is no edge."""
+    """Return an image (H, W) with the nearest values of its field outside of it: there is no edge."""
     if not outside.any():
         return grey
     rows, columns = ndimage.distance_transform_edt(outside, return_distances=False, return_indices=True)
