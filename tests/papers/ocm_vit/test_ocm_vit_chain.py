@@ -1,4 +1,4 @@
-"""From a packed pool to scores and figures; who sees which labels; a killed run; the choice."""
+"""From a packed pool to scores and figures; who sees which labels; when training ends; the choice."""
 
 from dataclasses import replace
 from functools import cache
@@ -130,7 +130,7 @@ def test_stego_learns_on_the_encoder_of_dino():
     assert all(torch.equal(stego[name], dino[name]) for name in stego if name.startswith("vit."))
 
 
-def test_pretraining_ends_early_and_a_killed_run_ends_alike(tmp_path):
+def test_pretraining_ends_early_and_gives_the_same_weights_again(tmp_path):
     stop = {"rule": "change", "change": 10.0, "epochs": 2}
     keys = {"method_options": {**MIM, "stop": stop}, "train": {"steps": 20, "warmup": 2}}
     made = train(job(**keys), tmp_path / "runs", tmp_path / "whole")
