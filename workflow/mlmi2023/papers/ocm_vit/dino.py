@@ -100,7 +100,8 @@ class Distillation(pl.LightningModule):
 
     def __init__(self, net: DinoNet, pool: Pool, keys: Dino, train: Mapping[str, Any]) -> None:
         super().__init__()
-        self.student, self.net = net, average_of(net)
+        self.student = net
+        self.net: Any = average_of(net)
         self.pool, self.keys, self.settings = pool, keys, dict(train)
         self.register_buffer("centre", torch.zeros(keys.prototypes))
         self._features: list[Tensor] = []

@@ -85,8 +85,9 @@ def load_encoder(vit: ViTModel, weights: Path) -> None:
     vit.load_state_dict({name: state[name] for name in wanted})
 
 
-def grid_of(image: Tensor, patch: int) -> tuple[int, int]:
-    """Return rows and columns of patches of images (B, C, H, W)."""
+def grid_of(image: Tensor, vit: Any) -> tuple[int, int]:
+    """Return rows and columns of an encoder's patches in images (B, C, H, W)."""
+    patch = int(vit.config.patch_size)
     return image.shape[2] // patch, image.shape[3] // patch
 
 
@@ -99,8 +100,7 @@ def patch_features(vit: ViTModel, image: Tensor, hidden: Tensor | None = None) -
         hidden: (B, h * w) bool, patches whose place the mask token takes.
     """
     found = vit(image, bool_masked_pos=hidden, interpolate_pos_encoding=True).last_hidden_state
-    grid = grid_of(image, int(vit.config.patch_size))
-    return found[:, 1:].transpose(1, 2).unflatten(2, grid)  # type: ignore[no-any-return]
+    return found[:, 1:].transpose(1, 2).unflatten(2, grid_of(image, vit))  # type: ignore[no-any-return]
 
 
 def image_features(vit: ViTModel, image: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def cls_attention(vit: ViTModel, image: Tensor) -> Tensor:
     the library would return, are gigabytes for an image of 384 x 384.
     """
     seen: list[Tensor] = []
-    block = vit.layers[-1]
+    block: Any = vit.layers[-1]
     hook = block.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     try:
         vit(image, interpolate_pos_encoding=True)
@@ -125,7 +125,7 @@ def cls_attention(vit: ViTModel, image: Tensor) -> Tensor:
     query = own.q_proj(x[:, :1]).unflatten(-1, (own.num_attention_heads, -1)).transpose(1, 2)
     key = own.k_proj(x).unflatten(-1, (own.num_attention_heads, -1)).transpose(1, 2)
     chance = (query @ key.transpose(2, 3) * own.scaling).float().softmax(-1)
-    return chance[:, :, 0, 1:].unflatten(2, grid_of(image, int(vit.config.patch_size)))
+    return chance[:, :, 0, 1:].unflatten(2, grid_of(image, vit))  # type: ignore[no-any-return]
 
 
 def from_dino(state: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -184,7 +184,8 @@ class Probe(nn.Module):
     def __init__(self, vit: ViTModel, head: str = "linear", inner: int = 256, frozen: bool = False) -> None:
         super().__init__()
         self.vit, self.frozen = vit.requires_grad_(not frozen), frozen
-        width, patch = int(vit.config.hidden_size), int(vit.config.patch_size)
+        config: Any = vit.config
+        width, patch = int(config.hidden_size), int(config.patch_size)
         before: list[nn.Module] = []
         if head == "two":
             before = [nn.Conv2d(width, inner, 3, padding=1), nn.BatchNorm2d(inner), nn.ReLU()]

@@ -48,7 +48,7 @@ def otsu(values: np.ndarray) -> np.ndarray:
     return (values > threshold_otsu(values)).astype(np.uint8)
 
 
-def segmented(image: np.ndarray, attention: Tensor, how: str) -> np.ndarray:
+def segmented(image: np.ndarray, attention: np.ndarray | Tensor, how: str) -> np.ndarray:
     """Return the mask (H, W) uint8 of an image (H, W) uint8 by the heads' attention (heads, h, w)."""
     maps = upsampled(torch.as_tensor(attention)[None], image.shape)[0].numpy()
     return otsu(weighted(image, maps, how))

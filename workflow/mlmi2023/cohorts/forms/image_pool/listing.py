@@ -26,7 +26,8 @@ def pool_items(where: str, read: Read, root: Path, labelled: Sequence[Item]) -> 
     taken = {Path(item.photo).resolve() for item in labelled}
     subjects = {item.fields.get("subject", item.image) for item in labelled}
     found = {item.image: Path(item.photo) for item in labelled}
-    pool, lost = [], []
+    pool: list[Item] = []
+    lost: list[str] = []
     for pattern in pool_of(read):
         matches = list(find(root, pattern, fields_of(pattern)))
         lost += [] if matches else [pattern]
