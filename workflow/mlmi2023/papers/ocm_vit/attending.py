@@ -29,8 +29,8 @@ def encoder_of(job: Job, size: tuple[int, int], weights: Path | None) -> tuple[V
         device = start(job)
         torch.manual_seed(job.seed)
         keys = sizes_of(job.method_options["net"]) if kind == "stock" else bare
-        vit = encoder(keys, size).to(device).eval()
-        return vit, device, sum(p.numel() for p in vit.parameters())
+        net: Any = encoder(keys, size)  # whose method 'to' the library wraps
+        return net.to(device).eval(), device, sum(p.numel() for p in net.parameters())
 
     def build() -> nn.Module:
         if job.method_options["model"] == "mim":
@@ -39,7 +39,7 @@ def encoder_of(job: Job, size: tuple[int, int], weights: Path | None) -> tuple[V
         return DinoNet(encoder(bare, size), own)
 
     net, device = ready(job, build, weights)
-    return net.vit, device, sum(p.numel() for p in net.parameters())  # type: ignore[return-value]
+    return net.vit, device, sum(p.numel() for p in net.parameters())
 
 
 @torch.inference_mode()
