@@ -23,6 +23,7 @@ COHORTS = [
     "chest_ct",
     "colonoscopy_centres",
     "dermoscopy_2018",
+    "fibre_bundles",
     "fundus_domains",
     "infants",
     "nuclei_organs",

@@ -1,0 +1,1 @@
+"""Form ``image_pool``: grey images of one size, some with masks, many without."""
