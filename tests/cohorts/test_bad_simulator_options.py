@@ -27,6 +27,8 @@ COHORTS = [
     "infants",
     "prostate_trus",
     "moving_hearts",
+    "oct_dme",
+    "oct_mcnv",
     "pulmonary_ct",
     "t2_tumours",
     "tadpole_like",

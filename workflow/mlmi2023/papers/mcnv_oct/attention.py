@@ -69,9 +69,7 @@ class SuperTokenAttention(nn.Module):
         ValueError: an unknown reach.
     """
 
-    def __init__(
-        self, width: int, heads: int, grid: int, iterations: int = 1, reach: str = "all"
-    ) -> None:
+    def __init__(self, width: int, heads: int, grid: int, iterations: int = 1, reach: str = "all") -> None:
         super().__init__()
         if reach not in ("all", "near"):
             raise ValueError(f"reach is '{reach}'; choose all or near")

@@ -30,7 +30,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
 
 
 def groups(job: Job, predictions: Path) -> dict[str, list[Pair]]:
-    """Return the tested images by setting: one without a name, or ``tested=copies`` and ``tested=patients``."""
+    """Return the tested images by setting: one that has no name, or those of the factor ``tested``."""
     cases = opened(job)
     pairs = list(segmentation.pairs(predictions, cases))
     if not isinstance(cases, Copies):
@@ -49,8 +49,8 @@ def counts(pairs: list[Pair]) -> dict[str, Counts]:
 def score(job: Job, predictions: Path) -> Iterator[Value]:
     """Yield the values of a method on the test images.
 
-    ``dice``, ``iou``, ``acc``, ``sp`` and ``se`` pool the pixels of all test images; those with ``_image`` are of
-    each image alone. ``gap`` and ``gap_image`` are how far IoU lies above the smallest that Dice leaves
+    ``dice``, ``iou``, ``acc``, ``sp`` and ``se`` pool the pixels of all test images; those with ``_image`` are
+    of each image alone. ``gap`` and ``gap_image`` are how far IoU lies above the smallest that Dice leaves
     (:mod:`mlmi2023.papers.mcnv_oct.pairs`), for pooled pixels and for means of images.
     """
     for setting, pairs in groups(job, predictions).items():

@@ -43,7 +43,9 @@ def _masks(runs: Runs) -> Any:
     order = order[[bool(first[place].truth.any()) for place in order]]
     shown = order[np.linspace(0, len(order) - 1, min(SHOWN, len(order)) + 2).astype(int)[1:-1]]
     size = (1.5 * (2 + len(tested)), 1.6 * len(shown) + 0.3)
-    figure, grid = plt.subplots(len(shown), 2 + len(tested), figsize=size, squeeze=False, layout="constrained")
+    figure, grid = plt.subplots(
+        len(shown), 2 + len(tested), figsize=size, squeeze=False, layout="constrained"
+    )
     for axes_row, place in zip(grid, shown):
         pair = first[place]
         image = images.images[pair.row]
@@ -58,7 +60,9 @@ def _masks(runs: Runs) -> Any:
                 wide = MARGIN * len(found)
                 corner = (box[1] - wide - 0.5, box[0] - wide - 0.5)
                 axes.add_patch(
-                    Rectangle(corner, box[3] + 2 * wide, box[2] + 2 * wide, fill=False, edgecolor=RED, linewidth=1)
+                    Rectangle(
+                        corner, box[3] + 2 * wide, box[2] + 2 * wide, fill=False, edgecolor=RED, linewidth=1
+                    )
                 )
         for axes in axes_row:
             axes.set_xticks([])
@@ -79,23 +83,34 @@ def _pairs(runs: Runs) -> Any:
         1, 2, figsize=(9.5, 3.6), layout="constrained", width_ratios=[1.0, 1.4]
     )
     line = np.linspace(0, 100, 201)
-    left.plot(line, [least_iou(value) for value in line], color="black", linewidth=1, label="IoU = D / (2 − D)")
+    left.plot(
+        line, [least_iou(value) for value in line], color="black", linewidth=1, label="IoU = D / (2 − D)"
+    )
     below = [impossible(row.dice, row.iou) for row in rows]
     for wrong, colour, label in ((False, BLUE, "printed"), (True, RED, "printed, impossible")):
         some = [row for row, own in zip(rows, below) if own == wrong]
-        left.scatter([row.dice for row in some], [row.iou for row in some], s=16, color=colour, label=label, zorder=3)
+        left.scatter(
+            [row.dice for row in some], [row.iou for row in some], s=16, color=colour, label=label, zorder=3
+        )
     for number, method in enumerate(runs.jobs):
         own = counts(groups(runs.jobs[method], runs.predictions[method])[""]).values()
         whole, alone = pooled(own), [rates(image) for image in own]
         mean = [float(np.nanmean([image[rate] for image in alone])) for rate in ("dice", "iou")]
-        for marker, (dice, iou), label in (("s", (whole["dice"], whole["iou"]), "ours, pooled"), ("^", mean, "ours, mean")):
+        for marker, (dice, iou), label in (
+            ("s", (whole["dice"], whole["iou"]), "ours, pooled"),
+            ("^", mean, "ours, mean"),
+        ):
             shown = label if number == 0 else None
-            left.scatter(100 * dice, 100 * iou, s=14, marker=marker, facecolor="none", edgecolor=GREY, label=shown)
+            left.scatter(
+                100 * dice, 100 * iou, s=14, marker=marker, facecolor="none", edgecolor=GREY, label=shown
+            )
     left.set_xlabel("Dice, %")
     left.set_ylabel("IoU, %")
     left.legend(fontsize=6)
     places = np.arange(len(rows))[::-1]
-    right.barh(places, [gap(row.dice, row.iou) for row in rows], color=[RED if own else BLUE for own in below])
+    right.barh(
+        places, [gap(row.dice, row.iou) for row in rows], color=[RED if own else BLUE for own in below]
+    )
     right.set_yticks(places, [f"{names[row.method][:34]}, {row.table}" for row in rows], fontsize=5)
     right.axvline(0, color="black", linewidth=0.8)
     right.set_xlabel("printed IoU − D / (2 − D), points; below 0 no averaging can give it", fontsize=7)
@@ -115,7 +130,9 @@ def _protocol(runs: Runs) -> Any:
     figure, axes = plt.subplots(figsize=(1.3 * len(found) + 1.5, 3.2), layout="constrained")
     for number, (label, colour) in enumerate((("pooled pixels", BLUE), ("mean of images", ORANGE))):
         places = np.arange(len(found)) + 0.38 * (number - 0.5)
-        drawn = axes.bar(places, [values[number] for values in found.values()], 0.36, color=colour, label=label)
+        drawn = axes.bar(
+            places, [values[number] for values in found.values()], 0.36, color=colour, label=label
+        )
         axes.bar_label(drawn, fmt="%.1f", fontsize=7)
     labels = [f"{runs.names[method][:22]}\n{TESTED[setting]}" for method, setting in found]
     axes.set_xticks(range(len(found)), labels, fontsize=6)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class SpatialAttention(nn.Module):
-    """CBAM's: weigh the places of a map by a 7 x 7 convolution over the mean and the largest of its channels."""
+    """CBAM's: weigh places by a 7 x 7 convolution over the mean and the largest of the channels."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """UTNet (Gao et al. 2021) and its variant on a ResNet-50, written from their description.
 
-A U-shaped network whose coarse levels have attention on both ways. Keys and values are brought to a small grid
-first, so that its cost is linear in the number of pixels, and what a query adds to each key depends on how far
-apart they are on that grid. On the way up, queries come of the skip connection, keys and values from below.
+A U-shaped network whose coarse levels have attention on both ways. Keys and values are brought to a small
+grid first, so that its cost is linear in the number of pixels, and what a query adds to each key depends on how
+far apart they are on that grid. On the way up, queries come of the skip connection, keys and values from below.
 """
 
 import itertools
@@ -17,7 +17,8 @@ from mlmi2023.nets.blocks.resnet import ResNet
 
 def _separable(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False), nn.Conv2d(inputs, outputs, 1, bias=False)
+        nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False),
+        nn.Conv2d(inputs, outputs, 1, bias=False),
     )
 
 
@@ -97,8 +98,9 @@ class UpLayer(nn.Module):
         from monai.networks.blocks import ResidualUnit
 
         self.narrow = nn.Conv2d(below, skip, 1, bias=False)
-        self.norms = nn.ModuleList([nn.BatchNorm2d(skip), nn.BatchNorm2d(below)])
         self.attention = EfficientAttention(skip, below, heads, reduced) if heads else None
+        asked = [skip, below] if heads else []
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in asked)
         self.join = ResidualUnit(2, 2 * skip, width, subunits=2, act="relu", norm="batch")
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:

@@ -90,7 +90,7 @@ class SuperTokenBlock(nn.Module):
 
 
 class SuperTokenViT(nn.Module):
-    """The STViT module: stem, patch embedding, four blocks with strided convolutions between, 1 x 1 convolution.
+    """The STViT module: stem, patch embedding, four blocks with strided convolutions between, 1 x 1 at the end.
 
     Args:
         channels: of the image.
@@ -125,8 +125,8 @@ class SuperTokenViT(nn.Module):
         for number, grid in enumerate(grids):
             if any(side % (stem * 2**number * grid) for side in size):
                 raise ValueError(
-                    f"an image of {size[0]} x {size[1]} shrinks by {stem * 2**number} before block {number + 1}, "
-                    f"whose super tokens are {grid} x {grid}"
+                    f"an image of {size[0]} x {size[1]} shrinks by {stem * 2**number} before block "
+                    f"{number + 1}, whose super tokens are {grid} x {grid}"
                 )
         self.stem, self.embed = Stem(channels, widths[0], stem), nn.Conv2d(widths[0], widths[0], 1)
         self.blocks = nn.ModuleList(

@@ -1,4 +1,4 @@
-"""Cohorts of the form ``bscans``: a MATLAB file a patient, with a stack of B-scans of which some are annotated.
+"""Cohorts of the form ``bscans``: a MATLAB file a patient, with a stack of B-scans, some of them annotated.
 
 They are packed, and read, as ``images`` (:mod:`mlmi2023.cohorts.forms.images.reader`), grey and with one
 structure; all B-scans of a patient share a part of the split. The key ``read``:
@@ -11,8 +11,8 @@ structure; all B-scans of a patient share a part of the split. The key ``read``:
 ``name``     of the structure
 ``size``     [rows, columns] that everything is resized to
 
-A public dataset brings these keys (``variant`` chooses one). Splits come from ``split``, counts of patients, or
-``split_file``.
+A public dataset brings these keys (``variant`` chooses one). Splits come from ``split``, counts of patients,
+or ``split_file``.
 """
 
 from pathlib import Path

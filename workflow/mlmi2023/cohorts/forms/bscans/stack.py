@@ -16,7 +16,7 @@ class Stack(NamedTuple):
     """What a file holds.
 
     Attributes:
-        scans: of each annotated B-scan its number, from 1, the image (H, W) uint8 and the mask (H, W) of 0 and 1.
+        scans: of each annotated B-scan its number, from 1, the image (H, W) uint8 and the mask (H, W) uint8.
         count: of all B-scans.
         shape: rows and columns in the file.
     """
@@ -30,8 +30,8 @@ def annotated(file: Path, read: Read) -> Stack:
     """Return the annotated B-scans of a file, resized.
 
     Raises:
-        InputError: the file cannot be read, its variables do not fit each other, its values do not lie between
-            0 and 255, or nothing in it is annotated.
+        InputError: the file cannot be read, its variables do not fit each other, its values do not lie
+            between 0 and 255, or nothing in it is annotated.
     """
     names = list(dict.fromkeys([read.images, read.masks, *([read.drawn] if read.drawn else [])]))
     arrays = read_mat(file, names)
@@ -54,7 +54,9 @@ def annotated(file: Path, read: Read) -> Stack:
     there = np.flatnonzero(said)
     if not there.size:
         where = read.drawn or read.masks
-        raise InputError(f"{file}: '{where}' is NaN throughout: no B-scan is annotated; leave the patient out")
+        raise InputError(
+            f"{file}: '{where}' is NaN throughout: no B-scan is annotated; leave the patient out"
+        )
     scans = []
     for number in there:
         image = np.rint(np.nan_to_num(images[..., number].astype(float))).astype(np.uint8)[..., None]

@@ -1,4 +1,4 @@
-"""Stand-in optical coherence tomography: B-scans of curved retinas, with lesions that their place tells apart.
+"""Stand-in optical coherence tomography: B-scans of curved retinas with lesions that their place tells.
 
 A patient has one retina and one set of lesions, of which several neighbouring B-scans are taken; they look
 alike. Lesions lie under the pigment epithelium and touch it, or are pockets inside the retina. Distractors of

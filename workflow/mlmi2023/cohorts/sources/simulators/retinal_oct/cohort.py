@@ -11,7 +11,13 @@ from mlmi2023.cohorts.formats.photographs import write_png
 from mlmi2023.cohorts.sources.simulators.kit.files import write_about, write_table
 from mlmi2023.cohorts.sources.simulators.kit.patients import Patient, plan
 from mlmi2023.cohorts.sources.simulators.kit.work import run
-from mlmi2023.cohorts.sources.simulators.retinal_oct.lesions import Shape, Spot, apart, draw_shapes, paint_shape
+from mlmi2023.cohorts.sources.simulators.retinal_oct.lesions import (
+    Shape,
+    Spot,
+    apart,
+    draw_shapes,
+    paint_shape,
+)
 from mlmi2023.cohorts.sources.simulators.retinal_oct.options import read_options
 from mlmi2023.cohorts.sources.simulators.retinal_oct.retina import (
     Retina,
@@ -49,7 +55,7 @@ class Scan(NamedTuple):
 
 
 def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
-    """Write a stand-in cohort: ``images/p001_01.png`` with ``masks/p001_01.png``, and ``splits.csv`` by patient.
+    """Write a stand-in cohort: ``images/p001_01.png``, ``masks/p001_01.png``, and ``splits.csv`` by patient.
 
     ``truth.csv`` beside them says of each B-scan what is in it.
 

@@ -45,7 +45,7 @@ class Shape:
     level: float
 
     def at(self, rng: np.random.Generator, scan: float, least: float) -> "Shape":
-        """Return its outline in the B-scan at ``scan``, 0 to 1: of another area, shifted and bent a little."""
+        """Return its outline in the B-scan at ``scan``, 0 to 1: of another area, moved and bent a little."""
         factor = max(1 - (1 - SMALLEST) * (2 * (scan - self.middle)) ** 2, SMALLEST)
         bent = self.waves + np.array([[0.0], [1.2]]) * (scan - self.middle) + rng.normal(0, 0.1, (2, 1))
         column = self.column + float(rng.normal(0, 0.006))
@@ -91,9 +91,7 @@ def draw_shapes(
     ]
 
 
-def paint_shape(
-    shape: Shape, own: Surfaces, x: np.ndarray, y: np.ndarray, edge: float, floor: float
-) -> Spot:
+def paint_shape(shape: Shape, own: Surfaces, x: np.ndarray, y: np.ndarray, edge: float, floor: float) -> Spot:
     """Return a shape in a B-scan; its mask has the shape's area up to a pixel where its place has room.
 
     Args:
@@ -113,7 +111,9 @@ def paint_shape(
     u = np.broadcast_to((x - shape.column) / np.sqrt(shape.aspect), v.shape)
     distance, angle = np.hypot(u, v), np.arctan2(v, u)
     heights = shape.waves[0] / np.sqrt(WAVES)
-    wave = (heights[:, None, None] * np.cos(WAVES[:, None, None] * angle + shape.waves[1, :, None, None])).sum(0)
+    wave = (
+        heights[:, None, None] * np.cos(WAVES[:, None, None] * angle + shape.waves[1, :, None, None])
+    ).sum(0)
     relative = np.where(allowed, distance / np.maximum(1 + shape.rough * wave, 0.35), np.inf)
     pixels = min(max(1, round(shape.area * relative.size)), int(allowed.sum()))
     if pixels == 0:
@@ -147,7 +147,7 @@ def _room(
 def apart(
     rng: np.random.Generator, shapes: list[Shape], taken: np.ndarray, draw: Any, pixel: float
 ) -> list[Spot]:
-    """Return spots that keep apart from what is taken and from each other; those without a place are left out.
+    """Return spots that keep apart from what is taken and from each other; some may find no place.
 
     Args:
         rng: of the B-scan, for new columns.

@@ -83,7 +83,9 @@ def read_options(config: Mapping[str, Any]) -> dict[str, Any]:
         if place not in PLACES:
             raise InputError(f"options.{key}: '{place}' is none of {', '.join(PLACES)}")
     if lesions["place"] in others["places"]:
-        raise InputError(f"options.distractors.places: lesions lie '{lesions['place']}', so no distractor may")
+        raise InputError(
+            f"options.distractors.places: lesions lie '{lesions['place']}', so no distractor may"
+        )
     if lesions["count"][0] < 1:
         raise InputError("options.lesions.count: starts below 1; 'share' says how many scans have none")
     for where, own in (("lesions", lesions), ("distractors", others)):
@@ -93,6 +95,8 @@ def read_options(config: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(f"options.{where}.area: give shares of the image above 0, up to 0.1")
     if lesions["aspect"][0] < 1:
         raise InputError("options.lesions.aspect: starts below 1; it is the ratio of width to height")
+    if lesions["edge"] <= 0 or options["shadows"]["width"][0] <= 0:
+        raise InputError("options.lesions.edge and options.shadows.width: give lengths above 0")
     if options["scanner"]["looks"][0] < 1 or options["scanner"]["range"] <= 0:
         raise InputError("options.scanner: looks start at 1, range is above 0")
     return options

@@ -36,8 +36,8 @@ def picture(rng: np.random.Generator, level: np.ndarray, own: dict[str, Any], ga
     Args:
         rng: of the B-scan.
         level: of scattering, (H, W) dB below white.
-        own: options ``scanner``: ``looks``, the point spread ``axial`` and ``lateral`` (standard deviations of
-            amplitude, shares of the width), ``range`` of the display and ``noise`` of the detector, dB.
+        own: options ``scanner``: ``looks``, the point spread ``axial`` and ``lateral`` (standard deviations
+            of amplitude, shares of the width), ``range`` of the display and ``noise`` of the detector, dB.
         gain: dB.
     """
     low, high = own["looks"]
