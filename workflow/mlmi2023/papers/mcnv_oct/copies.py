@@ -1,9 +1,9 @@
 """Augmentation before the split (Sect. 3.1, as its text reads): copies of one image on all sides.
 
-A square image has eight copies by mirrors and quarter turns, itself among them: 110 images become 880, as in
-the paper. Their split by chance, 8 : 1 : 1, leaves hardly an image of which training has not seen a copy. The
-tested patients of the honest split stay out of it: so one network is judged twice, on left-out copies of images
-that it knows, as printed numbers may have been, and on patients whom it does not.
+A square image has eight copies by mirrors and quarter turns, itself among them: 110 images become 880, as
+in the paper. Their split by chance, 8 : 1 : 1, leaves hardly an image of which training has not seen a
+copy. The tested patients of the honest split stay out of it: so one network is judged twice, on left-out
+copies of images that it knows, as printed numbers may have been, and on patients whom it does not.
 """
 
 import numpy as np

@@ -49,7 +49,7 @@ def counts(pairs: list[Pair]) -> dict[str, Counts]:
 def score(job: Job, predictions: Path) -> Iterator[Value]:
     """Yield the values of a method on the test images.
 
-    ``dice``, ``iou``, ``acc``, ``sp`` and ``se`` pool the pixels of all test images; those with ``_image`` are
+    ``dice``, ``iou``, ``acc``, ``sp`` and ``se`` pool the pixels of all test images; with ``_image`` they are
     of each image alone. ``gap`` and ``gap_image`` are how far IoU lies above the smallest that Dice leaves
     (:mod:`mlmi2023.papers.mcnv_oct.pairs`), for pooled pixels and for means of images.
     """

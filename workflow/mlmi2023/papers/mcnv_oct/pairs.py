@@ -1,8 +1,8 @@
 """Which printed pairs of Dice and IoU cannot be.
 
-Of one mask, and of pixels pooled over all images, IoU = D / (2 - D) for the Dice D. That is a convex function,
-so that the mean IoU of several images is at least that of their mean Dice (Jensen). A printed IoU below it, by
-more than rounding explains, is of no averaging of one set of masks.
+Of one mask, and of pixels pooled over all images, IoU = D / (2 - D) for the Dice D. That is a convex
+function, so that the mean IoU of several images is at least that of their mean Dice (Jensen). A printed IoU
+below it, by more than rounding explains, is of no averaging of one set of masks.
 """
 
 from typing import Any, NamedTuple

@@ -1,8 +1,9 @@
 """UTNet (Gao et al. 2021) and its variant on a ResNet-50, written from their description.
 
 A U-shaped network whose coarse levels have attention on both ways. Keys and values are brought to a small
-grid first, so that its cost is linear in the number of pixels, and what a query adds to each key depends on how
-far apart they are on that grid. On the way up, queries come of the skip connection, keys and values from below.
+grid first, so that its cost is linear in the number of pixels, and what a query adds to each key depends on
+how far apart they are on that grid. On the way up, queries come of the skip connection, keys and values
+from below.
 """
 
 import itertools

@@ -90,7 +90,7 @@ class SuperTokenBlock(nn.Module):
 
 
 class SuperTokenViT(nn.Module):
-    """The STViT module: stem, patch embedding, four blocks with strided convolutions between, 1 x 1 at the end.
+    """The STViT module: stem, patch embedding, four blocks with strided convolutions between, 1 x 1.
 
     Args:
         channels: of the image.
