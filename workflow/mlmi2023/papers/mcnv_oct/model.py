@@ -41,7 +41,7 @@ class CnnBranch(nn.Module):
             ResNetBlock, [*depths, 1], [*features, features[-1]], spatial_dims=2, n_input_channels=channels,
             conv1_t_size=7, conv1_t_stride=2, feed_forward=False, bias_downsample=False,
         )  # fmt: skip
-        self.net.layer4 = nn.Identity()
+        self.net.layer4 = nn.Sequential()
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return the maps n at 1/4, 1/8 and 1/16 of (B, C, H, W)."""

@@ -109,7 +109,7 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
             images.append(image)
             masks.append(mask)
             shapes.append(stack.shape)
-        print(f"{name}: {subject}: {len(stack.scans)} of {stack.count} B-scans are annotated", flush=True)
+        print(f"{name}: {subject}: {len(stack.scans)} of {stack.total} B-scans are annotated", flush=True)
     if not any(mask.any() for mask in masks):
         raise InputError(f"{where}: no B-scan shows {read.name}; name another variable in 'read.masks'")
     said = [("patients", str(len(splits))), ("resized", resizing(shapes, read.size) or "nothing")]

@@ -17,12 +17,12 @@ class Stack(NamedTuple):
 
     Attributes:
         scans: of each annotated B-scan its number, from 1, the image (H, W) uint8 and the mask (H, W) uint8.
-        count: of all B-scans.
+        total: number of all B-scans.
         shape: rows and columns in the file.
     """
 
     scans: list[tuple[int, np.ndarray, np.ndarray]]
-    count: int
+    total: int
     shape: tuple[int, int]
 
 

@@ -23,7 +23,7 @@ def shadows(
     low, high = own["count"]
     count = int(rng.integers(int(low), int(high) + 1))
     columns = rng.uniform(0, 1, count)
-    widths, losses = (rng.uniform(*own[key], count)[:, None, None] for key in ("width", "loss"))
+    widths, losses = (rng.uniform(a, b, count)[:, None, None] for a, b in (own["width"], own["loss"]))
     across = np.exp(-(((x - columns[:, None, None]) / widths) ** 2))
     top = np.interp(columns, x, surfaces.bounds[1])[:, None, None]
     below = np.clip((y[:, None] - top) / 0.01, 0, 1)
