@@ -15,7 +15,7 @@ Sect. 2, attention gates, upsampling  ``model.Decoder``
 Sect. 3.1, data                       forms ``images`` and ``bscans``; stand-in: simulator ``retinal_oct``
 Sect. 3.1, augment, then split        ``copies.Copies``, rows ``..._leaky``
 Tables 1 and 2, metrics               ``evaluate.score``; ``pairs`` says which printed ones cannot be
-Table 1, baselines                    ``utnet``, ``nets.segmentation.builders``, another paper's TMUNet
+Table 1, baselines                    ``utnet``, ``tmunet``, ``nets.segmentation.builders``
 Fig. 4                                ``figures.FIGURES``
 ====================================  ==================================================================
 

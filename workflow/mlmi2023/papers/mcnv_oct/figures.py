@@ -1,6 +1,7 @@
 """Figure 4 of the paper, and two of ours: pairs of Dice and IoU, and what copies on all sides do."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,7 @@ def _pairs(runs: Runs) -> Any:
     right.barh(
         places, [gap(row.dice, row.iou) for row in rows], color=[RED if own else BLUE for own in below]
     )
-    right.set_yticks(places, [f"{names[row.method][:34]}, {row.table}" for row in rows], fontsize=5)
+    right.set_yticks(places, [f"{names[row.method]}, {row.dataset}" for row in rows], fontsize=6)
     right.axvline(0, color="black", linewidth=0.8)
     right.set_xlabel("printed IoU − D / (2 − D), points; below 0 no averaging can give it", fontsize=7)
     return figure
@@ -134,11 +135,11 @@ def _protocol(runs: Runs) -> Any:
             places, [values[number] for values in found.values()], 0.36, color=colour, label=label
         )
         axes.bar_label(drawn, fmt="%.1f", fontsize=7)
-    labels = [f"{runs.names[method][:22]}\n{TESTED[setting]}" for method, setting in found]
+    labels = [f"{fill(runs.names[method], 20)}\n{TESTED[setting]}" for method, setting in found]
     axes.set_xticks(range(len(found)), labels, fontsize=6)
     axes.set_ylabel("Dice, %")
-    axes.set_ylim(0, 100)
-    axes.legend(fontsize=7, loc="lower right")
+    axes.set_ylim(0, 115)
+    axes.legend(fontsize=7, loc="upper left", ncols=2)
     return figure
 
 

@@ -7,5 +7,4 @@ HERE = "mlmi2023.papers.mcnv_oct"
 network_at("parallel_net", 2, f"{HERE}.model:ParallelNet", encoder="cnn.net")
 network_at("utnet", 2, f"{HERE}.utnet:UTNet")
 network_at("res_utnet", 2, f"{HERE}.utnet:ResUTNet", encoder="encoder")
-# another paper has it too; names are each paper's own, since several papers are loaded at once
-network_at("tmunet", 2, "mlmi2023.papers.fine_grained_wavelet.tmu_net:TMUNet", encoder="encoder")
+network_at("tmunet", 2, f"{HERE}.tmunet:TMUNet", encoder="encoder")

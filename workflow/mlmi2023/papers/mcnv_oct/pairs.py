@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 
 class Printed(NamedTuple):
-    """A row of a paper's table: Dice and IoU, %."""
+    """A row that a paper prints of a dataset: Dice and IoU, %."""
 
-    table: str
+    dataset: str
     method: str
     dice: float
     iou: float
@@ -39,10 +39,12 @@ def impossible(dice: float, iou: float, half: float = 0.005) -> bool:
 
 
 def printed(reported: dict[str, Any]) -> list[Printed]:
-    """Return the pairs of a paper's file, ``resources/papers/<slug>.yaml`` as it is read."""
-    return [
-        Printed(table["id"], row["method"], row["values"]["dice"], row["values"]["iou"])
-        for table in reported["tables"]
-        for row in table["rows"]
-        if {"dice", "iou"} <= set(row["values"])
-    ]
+    """Return the pairs of a paper's file, ``resources/papers/<slug>.yaml`` as it is read, each once."""
+    found: dict[tuple[str, float, float], Printed] = {}
+    for table in reported["tables"]:
+        for row in table["rows"]:
+            values, dataset = row["values"], table["dataset"]
+            if {"dice", "iou"} <= set(values):
+                key = dataset, values["dice"], values["iou"]
+                found.setdefault(key, Printed(dataset, row["method"], values["dice"], values["iou"]))
+    return list(found.values())
