@@ -29,6 +29,8 @@ COHORTS = [
     "nuclei_organs",
     "prostate_trus",
     "moving_hearts",
+    "oct_dme",
+    "oct_mcnv",
     "pulmonary_ct",
     "t2_tumours",
     "tadpole_like",

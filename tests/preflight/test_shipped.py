@@ -17,7 +17,11 @@ from preflight_root import ROOT, load
 SLUGS = sorted(file.stem for file in (ROOT / "config/papers").glob("*.yaml"))
 EXAMPLES = sorted((ROOT / "config/examples").glob("*.yaml"))
 #: an example that is laid on another
-ON_TOP = {"fundus_vessels_fet": "fundus_vessels", "nuclei_fet": "nuclei"}
+ON_TOP = {
+    "fundus_vessels_fet": "fundus_vessels",
+    "fundus_vessels_mcnv": "fundus_vessels",
+    "nuclei_fet": "nuclei",
+}
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -169,6 +173,17 @@ TAKEN = {
         "papers.implicit_reg.solvers:ImplicitSolver",
         "",
         "kind sigma",
+    ),
+    "papers.mcnv_oct.options:ParallelNet": (
+        "papers.mcnv_oct.model:ParallelNet",
+        "channels classes size",
+        "name pretrained",
+    ),
+    "papers.mcnv_oct.options:UtNet": ("papers.mcnv_oct.utnet:UTNet", "channels classes size", "name"),
+    "papers.mcnv_oct.options:ResUtNet": (
+        "papers.mcnv_oct.utnet:ResUTNet",
+        "channels classes size",
+        "name pretrained",
     ),
     "papers.nio_reg.options:Mpr": ("papers.nio_reg.mpr:MPR", "", "kind"),
     "papers.nio_reg.options:Ulae": ("papers.nio_reg.ulae:ULAE", "", "kind"),

@@ -31,6 +31,7 @@ FILES = {
         f"clinic_{c}/{n}_{eye}.jpg" for c in "ab" for n in range(9) for eye in ("left", "right")
     ]
     + ["grades.csv"],
+    "bscans": [f"Subject_{n:02d}.mat" for n in range(1, 11)],
     "outlines": [f"{place}/{n}.png" for n in range(240) for place in ("scans", "outlines")],
     "tissue": [f"slides/{n}.{end}" for n in range(30) for end in ("tif", "xml")],
     "joined": [],
@@ -122,6 +123,7 @@ TOGETHER = {
     "fundus": [
         "fundus_vessels",
         "fundus_vessels_fet",
+        "fundus_vessels_mcnv",
         "brain_slabs",
         "body_ct",
         "sklearn_tables",

@@ -101,8 +101,7 @@ def score(job: Job, predictions: Path) -> Iterator[Value]:
     """Yield IoU and Dice of each tested image, what a network costs, and how far redraws differ.
 
     ``params`` are millions and ``flops`` thousand millions of multiplications, at the paper's size; with
-               ``_run``
-    of what runs here. ``fps`` is of single images.
+    ``_run`` they are of what runs here. ``fps`` is of single images.
     """
     cases = Nuclei(job)
     found = list(segmentation.pairs(predictions, cases))
