@@ -34,6 +34,10 @@ FILES = {
     "bscans": [f"Subject_{n:02d}.mat" for n in range(1, 11)],
     "outlines": [f"{place}/{n}.png" for n in range(240) for place in ("scans", "outlines")],
     "tissue": [f"slides/{n}.{end}" for n in range(30) for end in ("tif", "xml")],
+    "image_pool": [
+        *(f"all/{n}.tif" for n in range(60)),
+        *(f"{place}/{n}.{end}" for n in range(40) for place, end in (("labelled", "tif"), ("masks", "png"))),
+    ],
     "joined": [],
 }
 
@@ -124,6 +128,7 @@ TOGETHER = {
         "fundus_vessels",
         "fundus_vessels_fet",
         "fundus_vessels_mcnv",
+        "fundus_bundles",
         "brain_slabs",
         "body_ct",
         "sklearn_tables",

@@ -9,7 +9,7 @@ Sect. 2.3, Fig. 3, architecture         ``model.SPPNet``; Tiny-ViT: ``tiny_vit``
                                         decoder and ViT: transformers, by ``sam``
 Sect. 2.3, post-processing              ``frame.Frame.restored``
 Sect. 3.1, loss, augmentation           ``config/papers/sppnet.yaml``, ``augment``
-Sect. 3.1, pre-trained checkpoints      ``networks.start_from``; of stand-ins: ``shapes``, ``module.Distilling``
+Sect. 3.1, pre-trained checkpoints      ``networks.start_from``; of stand-ins: ``shapes``, ``module``
 Sect. 3.2, IoU, Dice, costs             ``evaluate.score``, ``costs``
 Tables 1 to 3, baselines                ``mlmi2023.nets.segmentation`` and ``networks``
 Sect. 3.5, Fig. 4 (right), stability    ``redraws``
