@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
 
 from mlmi2023.cohorts.about import data_hash
 from mlmi2023.cohorts.seal import seal
@@ -14,6 +15,7 @@ from mlmi2023.core.files import write_json
 from mlmi2023.core.tidy import write_metrics
 from mlmi2023.reporting.claims.results import evaluate_claims, write_claims
 from mlmi2023.reporting.claims.verdicts import RULE
+from mlmi2023.reporting.figures import plots
 from mlmi2023.reporting.figures.plots import draw_claims, draw_table
 from mlmi2023.reporting.pages.cohorts import Cohort, describe_cohort, read_scores
 from mlmi2023.reporting.pages.overview import OverviewItem, build_overview
@@ -219,6 +221,26 @@ def test_figures_are_the_same_each_time(site, tmp_path):
         again = (tmp_path / f"table1.{kind}").read_bytes()
         assert again == (site / f"toy/figures/table1.{kind}").read_bytes()
     assert b"dc:date" not in (tmp_path / "table1.svg").read_bytes()
+
+
+def test_right_or_wrong_cases_are_drawn_as_their_share(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(plots, "save_figure", lambda figure, stem: drawn.update({stem: figure}))
+    rng = np.random.default_rng(0)
+    for right in (1, 100):
+        values = {name: right * (rng.random((3, 40)) < share) for name, share in (("a", 0.8), ("b", 0.3))}
+        draw_table(paper(), "table1", frame(values), f"right {right}")
+        # a share, and three seeds, of either method; no points of cases
+        points = _points(drawn[f"right {right}"])
+        assert [len(own) for own in points] == [1, 3, 1, 3]
+        shares = sorted(float(own[0][0]) for own in points[::2])
+        assert shares == pytest.approx([values["b"].mean(), values["a"].mean()])
+    draw_table(paper(), "table1", frame(VALUES), "cases")
+    assert max(len(own) for own in _points(drawn["cases"])) == np.shape(VALUES["a"])[-1]
+
+
+def _points(figure):
+    return [one.get_offsets() for one in figure.axes[0].collections if isinstance(one, PathCollection)]
 
 
 def test_figures_of_nothing_can_be_drawn(tmp_path):

@@ -38,7 +38,8 @@ PANELS = 3
 def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: str | Path) -> None:
     """Draw the main metric (first column) of a table: a point per case, a box, and the reported mean and sd.
 
-    A table of methods by settings or labels has a panel for each of these.
+    A metric that says right or wrong of each case has the share of cases instead, with its interval and a
+    point per seed. A table of methods by settings or labels has a panel for each of these.
 
     Args:
         reported: the paper.
@@ -57,7 +58,15 @@ def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: s
     size = (6.6, 0.9 + 0.36 * len(grid.rows))  # inches
     if len(shown) > 1:
         size = (1.7 + 2.3 * across, 0.4 + down * (0.75 + 0.27 * len(grid.rows)))
-    rng, samples = np.random.default_rng(0), Samples(metrics)
+    samples = Samples(metrics)
+    rows = [
+        (panel, y, line, samples.get(row_selector(result.table, line, metric.id)))
+        for panel, place in enumerate(shown)
+        for y, line in enumerate(row.cells[place] for row in grid.rows)
+        if line is not None
+    ]
+    right = _yes_or_no([sample for *_, sample in rows if sample is not None])
+    rng = np.random.default_rng(0)
     with styled():
         figure, panels = plt.subplots(down, across, figsize=size, squeeze=False, layout="constrained")
         for panel, axes in enumerate(panels.flat):
@@ -65,16 +74,23 @@ def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: s
                 axes.set_visible(False)
                 continue
             column = grid.columns[shown[panel]]
-            for y, row in enumerate(grid.rows):
-                line = row.cells[shown[panel]]
-                if line is not None:
-                    _draw_row(axes, y, line, samples.get(row_selector(result.table, line, metric.id)), rng)
+            for own, y, line, sample in rows:
+                if own == panel and sample is not None:
+                    colour = ROLE_COLOURS[line["role"]]
+                    if right:
+                        _draw_share(axes, y, colour, sample, right)
+                    else:
+                        _draw_cases(axes, y, colour, sample, rng)
+                if own == panel:
+                    _draw_reported(axes, y, line)
             axes.set_title(", ".join(filter(None, [column.outer, column.inner])), fontsize=9, loc="left")
             _name_rows(axes, grid, named=panel % across == 0)
         better = {1: "higher is better", -1: "lower is better", 0: ""}[metric.sign]
         details = ", ".join(filter(None, [metric.unit, better]))
         figure.supxlabel(f"{metric.name} ({details})" if details else metric.name, fontsize=9)
         one = {"marker": "o", "ls": "", "color": ROLE_COLOURS["proposed"], "label": "ours, one case"}
+        if right:
+            one = {**one, "ls": "-", "label": "ours, share of cases with 95 % interval, and each seed's"}
         printed = {"marker": "D", "ls": "-", "color": INK, "lw": 0.8, "label": "reported mean ± sd"}
         marks = (one,) if result.table.own else (one, printed)
         handles = [plt.Line2D([], [], ms=4, **own) for own in marks]
@@ -82,27 +98,54 @@ def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: s
         save_figure(figure, stem)
 
 
-def _draw_row(
-    axes: Any, y: int, line: dict[str, Any], sample: Sample | None, rng: np.random.Generator
-) -> None:
-    """Draw one method's cases, and beneath them what the paper prints."""
-    colour = ROLE_COLOURS[line["role"]]
-    if sample is not None:
-        values = sample.per_case
-        axes.boxplot(
-            values,
-            positions=[y],
-            orientation="horizontal",
-            widths=0.55,
-            showfliers=False,
-            patch_artist=True,
-            boxprops={"facecolor": colour, "alpha": 0.18, "edgecolor": "none"},
-            medianprops={"color": colour, "linewidth": 1.6},
-            whiskerprops={"color": colour, "linewidth": 0.8},
-            capprops={"linewidth": 0},
+def _yes_or_no(samples: Sequence[Sample]) -> float:
+    """Return the value of a case that is right, 1 or 100, where a metric is that or 0 for each; else 0."""
+    values = np.unique(np.concatenate([sample.values.ravel() for sample in samples] or [np.zeros(0)]))
+    runs = any(sample.runs for sample in samples)
+    found = not runs and len(values) == 2 and values[0] == 0 and values[1] in (1, 100)
+    return float(values[1]) if found else 0.0
+
+
+def _draw_cases(axes: Any, y: int, colour: str, sample: Sample, rng: np.random.Generator) -> None:
+    """Draw one method's cases, and a box."""
+    values = sample.per_case
+    axes.boxplot(
+        values,
+        positions=[y],
+        orientation="horizontal",
+        widths=0.55,
+        showfliers=False,
+        patch_artist=True,
+        boxprops={"facecolor": colour, "alpha": 0.18, "edgecolor": "none"},
+        medianprops={"color": colour, "linewidth": 1.6},
+        whiskerprops={"color": colour, "linewidth": 0.8},
+        capprops={"linewidth": 0},
+    )
+    jitter = rng.uniform(-0.2, 0.2, len(values))
+    axes.scatter(values, y + jitter, s=9, color=colour, alpha=0.7, linewidths=0, zorder=3)
+
+
+def _draw_share(axes: Any, y: int, colour: str, sample: Sample, right: float) -> None:
+    """Draw of how many of its cases one method is right, with Wilson's interval over cases, and each seed."""
+    from scipy.stats import binomtest
+
+    share, cases = sample.values.mean(), sample.values.shape[1]
+    interval = binomtest(round(share / right * cases), cases).proportion_ci(method="wilson")
+    axes.hlines(y, right * interval.low, right * interval.high, color=colour, lw=5, alpha=0.25)
+    axes.scatter([share], [y], s=26, color=colour, linewidths=0, zorder=3)
+    if len(sample.seeds) > 1:
+        axes.scatter(
+            sample.values.mean(1),
+            [y] * len(sample.seeds),
+            s=14,
+            facecolor="white",
+            edgecolor=colour,
+            zorder=4,
         )
-        jitter = rng.uniform(-0.2, 0.2, len(values))
-        axes.scatter(values, y + jitter, s=9, color=colour, alpha=0.7, linewidths=0, zorder=3)
+
+
+def _draw_reported(axes: Any, y: int, line: dict[str, Any]) -> None:
+    """Draw what the paper prints, beneath a method's own values."""
     if isfinite(line["reported_mean"]):
         sd = line["reported_sd"]
         axes.errorbar(
