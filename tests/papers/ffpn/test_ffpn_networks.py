@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from mlmi2023.nets import registry
+from mlmi2023.nets.blocks.feature_pyramid import Trunk, cells, read_at
 from mlmi2023.papers.ffpn.costs import costs
 from mlmi2023.papers.ffpn.efd import decode
 from mlmi2023.papers.ffpn.losses import class_loss, regression_loss
 from mlmi2023.papers.ffpn.model import FFPN
 from mlmi2023.papers.ffpn.networks import DETECTORS
 from mlmi2023.papers.ffpn.refinement import Refinement
-from mlmi2023.papers.ffpn.trunk import Trunk, cells, read_at
 from mlmi2023.papers.ffpn.truth import Truth
 
 OWN = "mlmi2023.papers.ffpn.networks"

@@ -4,7 +4,7 @@
 In the paper                          Here
 ====================================  ==================================================================
 Eq. 1, elliptic Fourier description   ``efd``; from and to masks: ``outlines``
-Sect. 2.1, Fig. 3, pyramid and heads  ``trunk``, ``model.FFPN``
+Sect. 2.1, Fig. 3, pyramid and heads  ``mlmi2023.nets.blocks.feature_pyramid``, ``model.FFPN``
 Eq. 2, objectives                     ``efd.extents``, ``losses.regression_loss``
 Eq. 3, losses                         ``losses``
 PolarIoU * BoxIoU                     ``overlap``

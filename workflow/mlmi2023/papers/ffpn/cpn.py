@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.nets.blocks.feature_pyramid import STRIDES, Head, Trunk, cells, check_size, read_at
 from mlmi2023.papers.ffpn.efd import decode
-from mlmi2023.papers.ffpn.trunk import STRIDES, Head, Trunk, cells, check_size, read_at
 from mlmi2023.papers.ffpn.truth import Found, Truth
 
 #: points of contours in training and of an answer

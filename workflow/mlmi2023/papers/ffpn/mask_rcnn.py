@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.papers.ffpn.trunk import STRIDES, Head, Trunk, cells, check_size, fused, read_at
+from mlmi2023.nets.blocks.boxes import pairwise_iou
+from mlmi2023.nets.blocks.feature_pyramid import STRIDES, Head, Trunk, cells, check_size, fused, read_at
 from mlmi2023.papers.ffpn.truth import Found, Truth
 
 #: bins along a side that the box head and the mask head read
@@ -204,12 +205,3 @@ class MaskRCNN(nn.Module):
         grid = (2 * share - 1).flatten(0, 1)[:, None]
         found = F.grid_sample(masks.flatten(0, 1)[:, None], grid, align_corners=False, padding_mode="zeros")
         return found.view(*boxes.shape[:2], *self.size)
-
-
-def pairwise_iou(first: Tensor, second: Tensor) -> Tensor:
-    """Return the overlap (B, K, M) of boxes (B, K, 4) with (B or 1, M, 4)."""
-    one, other = first[:, :, None], second[:, None]
-    low, high = torch.maximum(one[..., :2], other[..., :2]), torch.minimum(one[..., 2:], other[..., 2:])
-    inner = (high - low).clamp_min(0).prod(-1)
-    areas = [(box[..., 2:] - box[..., :2]).clamp_min(0).prod(-1) for box in (one, other)]
-    return inner / (areas[0] + areas[1] - inner).clamp_min(1e-6)

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.nets.blocks.feature_pyramid import STRIDES, Head, Trunk, cells, check_size, fused
 from mlmi2023.papers.ffpn.efd import decode, extents
 from mlmi2023.papers.ffpn.losses import COMPARED, class_loss, regression_loss
 from mlmi2023.papers.ffpn.overlap import Polar, contour_iou
 from mlmi2023.papers.ffpn.refinement import Refinement
-from mlmi2023.papers.ffpn.trunk import STRIDES, Head, Trunk, cells, check_size, fused
 from mlmi2023.papers.ffpn.truth import Found, Truth
 
 #: points of an answer

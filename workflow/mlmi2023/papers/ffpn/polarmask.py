@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.papers.ffpn.trunk import STRIDES, Head, Trunk, cells, check_size
+from mlmi2023.nets.blocks.feature_pyramid import STRIDES, Head, Trunk, cells, check_size
 from mlmi2023.papers.ffpn.truth import Found, Truth
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mlmi2023.nets.blocks.feature_pyramid import read_at
 from mlmi2023.papers.ffpn.efd import decode, extents
 from mlmi2023.papers.ffpn.losses import COMPARED, regression_loss
 from mlmi2023.papers.ffpn.overlap import Polar, contour_iou
-from mlmi2023.papers.ffpn.trunk import read_at
 from mlmi2023.papers.ffpn.truth import Truth
 
 

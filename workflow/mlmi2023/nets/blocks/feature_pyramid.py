@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mlmi2023.nets.blocks.resnet import ResNet
 
-#: distance of the cells of the pyramid's levels, fine to coarse: P3, P2, P1 of the paper
+#: distance of the cells of the pyramid's levels, fine to coarse
 STRIDES = (8, 16, 32)
 
 
@@ -45,7 +45,7 @@ def fused(maps: Sequence[Tensor]) -> list[Tensor]:
 
 
 class Head(nn.Sequential):
-    """Three 3x3 convolutions with batch normalisation and ReLU, and a 3x3 convolution (Sect. 2.1)."""
+    """Three 3x3 convolutions with batch normalisation and ReLU, and a 3x3 convolution."""
 
     def __init__(self, width: int, outputs: int, depth: int = 3) -> None:
         layers: list[nn.Module] = []
