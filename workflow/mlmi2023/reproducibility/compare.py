@@ -9,7 +9,7 @@ from mlmi2023.core.files import read_json
 from mlmi2023.reporting.reported import Reported
 
 # what is measured with a clock or a memory counter never comes out twice
-MEASURED_UNITS = {"s", "ms", "min", "h", "s/case", "ms/case", "MB", "MiB", "GB", "GiB"}
+MEASURED_UNITS = {"s", "ms", "min", "h", "1/s", "s/case", "ms/case", "MB", "MiB", "GB", "GiB"}
 
 
 @dataclass(frozen=True)
