@@ -1,7 +1,7 @@
 """LoRA instruction tuning of a language model for radiology (Liu et al., MLMI 2023): paper to code.
 
-A language model that follows instructions learns, by low-rank updates, to write a report's impression from its
-findings. It is compared with general models that have not seen the domain.
+A language model that follows instructions learns, by low-rank updates, to write a report's impression from
+its findings. It is compared with general models that have not seen the domain.
 
 ==================================  ==================================================================
 In the paper                        Here

@@ -1,7 +1,6 @@
 """Impressions of tested reports by every kind of method."""
 
 import csv
-from pathlib import Path
 
 from mlmi2023.cohorts.forms.reports.reader import Reports
 from mlmi2023.core.config import expand
@@ -43,12 +42,12 @@ def from_file(job: Job, path: str, cohort: Reports, rows: list[int]) -> list[str
             given = {row.get("subject"): row.get("impression") for row in csv.DictReader(stream)}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"{file}: cannot be read ({type(error).__name__}); put the answers of method '{job.method}' there, "
-            "with the columns subject and impression"
+            f"{file}: cannot be read ({type(error).__name__}); put the answers of method "
+            f"'{job.method}' there, with the columns subject and impression"
         ) from None
     lost = [cohort.subjects[row] for row in rows if given.get(cohort.subjects[row]) is None]
     if lost:
         raise InputError(
-            f"{file}: has no impression of report {lost[0]} ({len(lost)} of {len(rows)} are missing); add them"
+            f"{file}: has no impression of report {lost[0]} ({len(lost)} of {len(rows)} lack one); add them"
         )
     return [str(given[cohort.subjects[row]]) for row in rows]

@@ -1,8 +1,9 @@
 """Predictions and scores of every row of Fig. 2.
 
-A method's ``kind`` is ``learned``, ``published`` (weights as they are), ``verbose`` (ChatGPT's place), ``answers``
-(from a file), ``copy`` (the findings), ``constant``, ``silent``, the floor, or ``truth``, the ceiling. Scores of all
-tested reports have no setting; those under ``normal``, ``abnormal`` and ``panel`` are of a part of them.
+A method's ``kind`` is ``learned``, ``published`` (weights as they are), ``verbose`` (ChatGPT's place),
+``answers`` (from a file), ``copy`` (the findings), ``constant``, ``silent``, the floor, or ``truth``, the
+ceiling. Scores of all tested reports have no setting; those under ``normal``, ``abnormal`` and ``panel`` are
+of a part of them.
 """
 
 from collections.abc import Iterator

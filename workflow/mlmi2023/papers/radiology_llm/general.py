@@ -1,8 +1,8 @@
 """The stand-in for general language: documents, and instructions with answers, none of them a report's.
 
-A model that has read the web knows medical words, and that an infiltrate is a consolidation, and has never been
-taught to write an impression. So documents explain the words of both institutions and say what findings mean;
-instructions ask to repeat, to list, to answer and to sum up texts about houses and things.
+A model that has read the web knows medical words, and that an infiltrate is a consolidation, and has never
+been taught to write an impression. So documents explain the words of both institutions and say what findings
+mean; instructions ask to repeat, to list, to answer and to sum up texts about houses and things.
 """
 
 import re

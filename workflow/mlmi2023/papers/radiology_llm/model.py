@@ -18,8 +18,8 @@ VOCABULARY = "vocabulary"
 class LanguageModel(nn.Module):
     """A causal language model with its words.
 
-    A vocabulary of our own lies among the weights. Of published weights that stay as they are, nothing is kept:
-    its state are the updates alone.
+    A vocabulary of our own lies among the weights. Of published weights that stay as they are nothing is
+    kept: its state are the updates alone.
 
     Args:
         model: of ``transformers``, tokens to logits.
@@ -69,7 +69,8 @@ class LanguageModel(nn.Module):
             tokens[row, longest - len(prompt) :] = torch.tensor(prompt, device=device)
             there[row, longest - len(prompt) :] = 1
         found = self.model.generate(
-            input_ids=tokens, attention_mask=there, max_new_tokens=new_tokens, num_beams=beams, do_sample=False,
+            input_ids=tokens, attention_mask=there, max_new_tokens=new_tokens, num_beams=beams,
+            do_sample=False,
             pad_token_id=self.words.pad, eos_token_id=self.words.end,
         )  # fmt: skip
         return [self._until_end(row) for row in found[:, longest:].tolist()]
@@ -122,7 +123,7 @@ def with_lora(model: Any, lora: Lora) -> Any:
         return get_peft_model(model, keys)
     except ValueError as error:
         raise InputError(
-            f"config key lora.targets: the model has none of the layers {', '.join(lora.targets)}; name its own"
+            f"config key lora.targets: the model has no layer {' or '.join(lora.targets)}; name its own"
         ) from error
 
 

@@ -18,7 +18,7 @@ from mlmi2023.training.loop.optimisers import build_optimiser
 class Tuning(pl.LightningModule):
     """Next tokens are learned, those of the response alone or all; the mean is over the batch's tokens.
 
-    A batch is cut into pieces of ``micro`` sequences, whose gradients add up, and each piece packed into rows.
+    A batch is cut into pieces of ``micro`` sequences, whose gradients add up, each packed into rows.
 
     Args:
         net: the language model.
@@ -85,7 +85,7 @@ class Tuning(pl.LightningModule):
         self._sums += torch.stack([value.double() for value in sums])
 
     def on_validation_epoch_end(self) -> None:
-        """Log ``val_loss``, per token, and ``val_tokens``, the share of next tokens that are the likeliest."""
+        """Log ``val_loss``, per token, and ``val_tokens``, the share of next tokens that are likeliest."""
         loss, hits, count = self._sums.tolist()
         self.log_dict({"val_loss": loss / max(count, 1), "val_tokens": hits / max(count, 1)})
 

@@ -46,7 +46,7 @@ class Lora(Options):
 
 
 class Published(Options):
-    """A local folder as published: config, weights, tokenizer; ``bits`` of its weights, 4 and 8 on a GPU alone."""
+    """A local folder: config, weights, tokenizer; ``bits`` of its weights, 4 and 8 on a GPU alone."""
 
     path: Annotated[str, filled]
     bits: Literal[4, 8, 16, 32] = 16
@@ -149,7 +149,7 @@ class Task(Options):
 
 
 class Train(OptimisedTraining):
-    """``pack``: tokens of a row that several sequences share, 0: each has its own; ``micro``: sequences at once."""
+    """``pack``: tokens of a row that sequences share, 0: each has its own; ``micro``: sequences at once."""
 
     pack: Number = 0
     micro: Number = 0

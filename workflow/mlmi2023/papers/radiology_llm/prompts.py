@@ -25,8 +25,8 @@ def prompt_tokens(words: Words, task: Task, instruction: str, text: str, room: i
     left = task.length - room - len(before) - len(after)
     if left < 1:
         raise InputError(
-            f"config key task.length is {task.length}; the prompt alone takes {len(before) + len(after)} tokens "
-            f"and its answer {room}; raise it"
+            f"config key task.length is {task.length}; the prompt alone takes "
+            f"{len(before) + len(after)} tokens and its answer {room}; raise it"
         )
     return before + words.encode(text)[:left] + after
 

@@ -26,8 +26,8 @@ def load_folder(keys: Published) -> Any:
     folder = place_of(keys)
     if not (folder / "config.json").is_file():
         raise InputError(
-            f"{folder}: has no config.json; put the published model there (config, weights, tokenizer), or set "
-            "the key 'pretrained.path' to where it is"
+            f"{folder}: has no config.json; put the published model there (config, weights, tokenizer), or "
+            "set the key 'pretrained.path' to where it is"
         )
     more: dict[str, Any] = {"dtype": {16: torch.bfloat16, 32: torch.float32}.get(keys.bits, torch.bfloat16)}
     if keys.bits < 16:
@@ -55,8 +55,8 @@ def _few_bits(bits: int) -> Any:
 
     if not torch.cuda.is_available() or importlib.util.find_spec("bitsandbytes") is None:
         raise InputError(
-            f"config key pretrained.bits is {bits}, which needs a CUDA GPU and the package bitsandbytes; install "
-            "it, or set 16"
+            f"config key pretrained.bits is {bits}, which needs a CUDA GPU and the package bitsandbytes; "
+            "install it, or set 16"
         )
     if bits == 8:
         return BitsAndBytesConfig(load_in_8bit=True)

@@ -1,7 +1,7 @@
-"""Simulated raters: the five criteria of Sect. 3, from facts that rules read; no radiologist has seen anything.
+"""Simulated raters: the five criteria of Sect. 3, on facts that rules read; no radiologist takes part.
 
-Two raters weigh alike things differently, and each rating has noise that depends on the rater, the criterion and
-the two texts alone: raters do not know whose answer they read. All weights were written down before any
+Two raters weigh alike things differently, and each rating has noise that depends on the rater, the criterion
+and the two texts alone: raters do not know whose answer they read. All weights were written down before any
 method was compared.
 """
 

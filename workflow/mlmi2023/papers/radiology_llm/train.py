@@ -54,7 +54,7 @@ def method_of(given: dict[str, Any]) -> Model:
 
 
 def vocabulary(cohort: Reports, keys: Model) -> OwnWords:
-    """Learn a vocabulary from the training reports and general documents; no report of val or test is read."""
+    """Learn a vocabulary from training reports and general documents; no report of val or test is read."""
     rng = np.random.default_rng(READ_SEED)
     read = [document(rng) for _ in range(READ)]
     lessons = chain.from_iterable(lesson(rng) for _ in range(READ))

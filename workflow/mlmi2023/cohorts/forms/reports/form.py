@@ -2,22 +2,22 @@
 
 The key ``read`` says how the raw files lie below the root. Either
 
-``table``       a CSV file with a row for each report; ``subject``, ``findings``, ``impression`` and, where there
-                are such, ``patient`` and ``split`` name its columns
+``table``       a CSV file with a row for each report; ``subject``, ``findings``, ``impression`` and, where
+                there are such, ``patient`` and ``split`` name its columns
 
 or
 
-``texts``       pattern of text files, with ``{subject}``, the report, and if wanted ``{patient}``; their sections
-                begin with ``FINDINGS:`` and ``IMPRESSION:`` at the start of a line
-``splits``      a table of splits as the dataset brings it, plain or gzipped: ``file``, its columns ``subject``
-                and ``split``, and ``names``, what train, val and test are called in it
+``texts``       pattern of text files, with ``{subject}``, the report, and if wanted ``{patient}``; their
+                sections begin with ``FINDINGS:`` and ``IMPRESSION:`` at the start of a line
+``splits``      a table of splits as the dataset brings it, plain or gzipped: ``file``, its columns
+                ``subject`` and ``split``, and ``names``, what train, val and test are called in it
 
 ``show``        whether pictures and figures may hold texts (false); logs and messages never do
 ``least``       words that findings and impression must have (10 and 2); other reports are left out
 
-Splits come from the cohort's ``split`` (counts of patients, or ``rest``), ``split_seed`` or ``split_file``; else
-from the table's column or from ``splits``. A patient's reports stay together. Blanks of de-identification
-(``___``, ``XXXX``) are taken out.
+Splits come from the cohort's ``split`` (counts of patients, or ``rest``), ``split_seed`` or ``split_file``;
+else from the table's column or from ``splits``. A patient's reports stay together. Blanks of
+de-identification (``___``, ``XXXX``) are taken out.
 """
 
 from pathlib import Path

@@ -121,7 +121,7 @@ def _texts(where: str, read: Read, root: Path) -> Iterator[Report]:
 
 
 def _given(file: Path, about: SplitTable) -> dict[str, str]:
-    called = {theirs: ours for ours, theirs in about.names.items()}
+    called = {theirs: ours for ours, theirs in (about.names or {}).items()}
     return {
         row[about.subject].strip(): called.get(row[about.split].strip(), row[about.split].strip())
         for row in _table(file, [about.subject, about.split])

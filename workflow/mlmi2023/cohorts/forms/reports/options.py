@@ -22,7 +22,7 @@ class SplitTable(Options):
     file: Column
     subject: Column
     split: Column
-    names: dict[str, str] = {}
+    names: dict[str, str] | None = None
 
 
 class Read(Options):

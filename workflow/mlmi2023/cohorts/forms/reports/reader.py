@@ -1,7 +1,7 @@
 """A packed cohort of the form ``reports``.
 
-The folder holds ``reports.json``, findings and impression of each report, and ``cohort.json``. Nothing in it is
-fitted.
+The folder holds ``reports.json``, findings and impression of each report, and ``cohort.json``. Nothing in
+it is fitted.
 """
 
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Reports of chest X-rays from one institution: a table of findings and impressions, some patients several times."""
+"""Reports of chest X-rays from one institution: a table of findings and impressions."""
