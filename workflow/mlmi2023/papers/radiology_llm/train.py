@@ -35,7 +35,7 @@ def plan(job: Job) -> Plan:
     task, cohort = options(Task, job.task, "config", "task"), open_reports(job.data)
     keys = method_of(job.method_options)
     fresh = keys.pretrained is None and job.previous is None
-    net = build(keys, vocabulary(cohort, keys) if fresh else None, job.stage, job.previous)
+    net = build(keys, vocabulary(cohort, keys, task) if fresh else None, job.stage, job.previous)
     train, held = sequences_of(job.stage, cohort, net.words, task, job.seed)
     module = Tuning(net, train, held, options(Train, job.train, "config", "train"), job.train)
     return Plan(
@@ -53,14 +53,15 @@ def method_of(given: dict[str, Any]) -> Model:
     )
 
 
-def vocabulary(cohort: Reports, keys: Model) -> OwnWords:
+def vocabulary(cohort: Reports, keys: Model, task: Task) -> OwnWords:
     """Learn a vocabulary from training reports and general documents; no report of val or test is read."""
     rng = np.random.default_rng(READ_SEED)
     read = [document(rng) for _ in range(READ)]
     lessons = chain.from_iterable(lesson(rng) for _ in range(READ))
     rows = cohort.rows("train")
     texts = [text for row in rows for text in (cohort.findings[row], cohort.impressions[row])]
-    whole = [*read, *lessons, *textbook(), " ".join(medical_words()), *texts]
+    prompt = task.template.replace("{instruction}", task.instruction)
+    whole = [prompt, *read, *lessons, *textbook(), " ".join(medical_words()), *texts]
     return OwnWords.learned(whole, keys.net.vocabulary)
 
 
