@@ -25,8 +25,8 @@ from mlmi2023.papers.radiology_llm.raters import (
 from mlmi2023.papers.radiology_llm.verbose import summary
 
 FINDINGS = (
-    "There is patchy consolidation in the right lower lobe. There is a small left pleural effusion. A calcified "
-    "granuloma is noted in the left upper lobe. No pneumothorax. The heart size is normal."
+    "There is patchy consolidation in the right lower lobe. There is a small left pleural effusion. "
+    "A calcified granuloma is noted in the left upper lobe. No pneumothorax. The heart size is normal."
 )
 REFERENCE = (
     "Patchy right lower lobe consolidation, likely pneumonia. Repeat radiograph is recommended. Small left "
