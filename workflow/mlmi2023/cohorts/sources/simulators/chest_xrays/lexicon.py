@@ -120,6 +120,7 @@ FOLLOW_UPS: dict[str, str] = {
 }
 #: an impression without anything acute
 NOTHING_ACUTE = re.compile(
-    r"\bno (?:evidence of |radiographic evidence of )?(?:acute|active)[^.]{0,40}?"
-    r"(?:process|disease|abnormalit|finding)|\bnormal chest|\bno acute disease"
+    r"\b(?:no|without|negative)(?: for| evidence of| radiographic evidence of| visible)* (?:acute|active)"
+    r"(?: (?:or|and) (?:acute|active))?[^.]{0,50}?(?:process|disease|abnormalit|finding)"
+    r"|\bnormal (?:chest|examination|exam)\b"
 )
