@@ -87,7 +87,7 @@ def test_a_batch_in_pieces_steps_like_a_whole_one():
         torch.manual_seed(3)
         module = plan(own).module
         module.optimizers = lambda module=module: torch.optim.SGD(module.net.parameters(), 0.1)
-        module.lr_schedulers = lambda: torch.optim.lr_scheduler.LRScheduler.__new__(Still)
+        module.lr_schedulers = Still
         module.manual_backward = lambda loss: loss.backward()
         loss = module.training_step(torch.tensor([0, 1, 2, 3]), 0)["loss"]
         found.append((float(loss), module.net.model.lm_head.weight.detach().clone()))
