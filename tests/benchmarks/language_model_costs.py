@@ -3,8 +3,8 @@
     packed=results/demo/cohorts/reports_ward/packed
     python tests/benchmarks/language_model_costs.py --data $packed --width 256 --layers 6
 
-Tokens are those of the reports; padding does not count. Rows are packed, or have one sequence each, padded to the
-longest of the batch.
+Tokens are those of the reports; padding does not count. Rows are packed, or have one sequence each, padded to
+the longest of the batch.
 """
 
 import argparse

@@ -15,7 +15,7 @@ from mlmi2023.core.files import read_json
 from mlmi2023.core.jobs import Job
 from mlmi2023.core.options import options
 from mlmi2023.core.tidy import read_metrics
-from mlmi2023.papers.radiology_llm.evaluate import panel, predict, tested
+from mlmi2023.papers.radiology_llm.evaluate import held_out, panel, predict
 from mlmi2023.papers.radiology_llm.module import Tuning
 from mlmi2023.papers.radiology_llm.options import Task
 from mlmi2023.papers.radiology_llm.packing import IGNORED
@@ -126,7 +126,7 @@ def test_every_method_is_scored(method):
     found = read_metrics(ran(method) / "scores.csv")
     found["setting"] = found["setting"].fillna("")
     cohort = open_reports(packed())
-    count = len(tested(cohort))
+    count = len(held_out(cohort))
     whole = found[(found["setting"] == "") & (found["metric"] == "fact_f1")]
     assert (
         len(whole)
@@ -154,19 +154,19 @@ def test_tuned_networks_answer_another_cohort_with_their_own_words(tmp_path):
     predict(own, main_weights(), tmp_path / "out")
     given = read_json(tmp_path / "out/answers.json")
     assert [*given["answers"]] == [
-        open_reports(packed("clinic")).subjects[r] for r in tested(open_reports(packed("clinic")))
+        open_reports(packed("clinic")).subjects[r] for r in held_out(open_reports(packed("clinic")))
     ]
     assert given["costs"] == {"trained": 2 * 2 * 2 * 16}
 
 
 def test_the_panel_is_the_same_for_all_and_part_of_the_tested():
     cohort, keys = open_reports(packed()), options(Task, {**TASK, "panel": 3}, "task")
-    assert panel(cohort, keys) == panel(cohort, keys) <= {*tested(cohort)} and len(panel(cohort, keys)) == 3
+    assert panel(cohort, keys) == panel(cohort, keys) <= {*held_out(cohort)} and len(panel(cohort, keys)) == 3
 
 
 def test_answers_of_a_file_are_scored_and_a_lost_one_is_one_line(tmp_path):
     cohort = open_reports(packed())
-    names = [cohort.subjects[row] for row in tested(cohort)]
+    names = [cohort.subjects[row] for row in held_out(cohort)]
     file = tmp_path / "answers.csv"
 
     def write(rows):

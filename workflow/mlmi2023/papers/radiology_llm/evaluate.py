@@ -41,7 +41,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
         InputError: an unknown kind, missing weights, or a cohort that does not serve.
     """
     kind, cohort = kind_of(job, KINDS), open_reports(job.data)
-    rows, task = tested(cohort), options(Task, job.task, "config", "task")
+    rows, task = held_out(cohort), options(Task, job.task, "config", "task")
     findings = [cohort.findings[row] for row in rows]
     costs: dict[str, float] = {}
     if kind in ("learned", "published"):
@@ -81,7 +81,7 @@ def _rate(cohort: Reports, words: Any, task: Task, weights: Path) -> dict[str, f
     }
 
 
-def tested(cohort: Reports) -> list[int]:
+def held_out(cohort: Reports) -> list[int]:
     """Return the reports that are tested.
 
     Raises:
@@ -95,7 +95,7 @@ def tested(cohort: Reports) -> list[int]:
 
 def panel(cohort: Reports, task: Task) -> set[int]:
     """Return the reports that the paper's two raters would see."""
-    rows = tested(cohort)
+    rows = held_out(cohort)
     order = np.random.default_rng(PANEL_SEED).permutation(len(rows))
     return {rows[place] for place in order[: task.panel]}
 
@@ -107,7 +107,7 @@ def answers_of(predictions: Path, cohort: Reports) -> list[str]:
         InputError: they are missing or of other reports.
     """
     given = read_json(predictions / ANSWERS, AGAIN)["answers"]
-    names = [cohort.subjects[row] for row in tested(cohort)]
+    names = [cohort.subjects[row] for row in held_out(cohort)]
     if lost := [name for name in names if name not in given]:
         raise InputError(f"{predictions / ANSWERS}: has no answer to {lost[0]}; {AGAIN}")
     return [given[name] for name in names]
@@ -116,7 +116,7 @@ def answers_of(predictions: Path, cohort: Reports) -> list[str]:
 def score(job: Job, predictions: Path) -> Iterator[Value]:
     """Yield ratings of simulated raters, facts, ROUGE-L, lengths and leaks by report, and costs."""
     cohort, task = open_reports(job.data), options(Task, job.task, "config", "task")
-    rows, answers = tested(cohort), answers_of(predictions, cohort)
+    rows, answers = held_out(cohort), answers_of(predictions, cohort)
     seen = panel(cohort, task)
     for row, answer in zip(rows, answers, strict=True):
         name, reference = cohort.subjects[row], cohort.impressions[row]

@@ -8,7 +8,7 @@ import numpy as np
 from mlmi2023.cohorts.forms.reports.reader import Reports, open_reports
 from mlmi2023.core.options import options
 from mlmi2023.drawing.panels import panels
-from mlmi2023.papers.radiology_llm.evaluate import answers_of, panel, score, tested
+from mlmi2023.papers.radiology_llm.evaluate import answers_of, held_out, panel, score
 from mlmi2023.papers.radiology_llm.options import Task
 from mlmi2023.papers.radiology_llm.raters import CRITERIA
 from mlmi2023.tasks.runs import Runs
@@ -34,14 +34,14 @@ def _texts(rows: list[list[tuple[str, str]]]) -> Any:
 
 def _shown(cohort: Reports, task: Task) -> list[int]:
     """Return some reports of the panel, those with findings first."""
-    rows = sorted(panel(cohort, task) or tested(cohort)[:SHOWN])
+    rows = sorted(panel(cohort, task) or held_out(cohort)[:SHOWN])
     return sorted(rows, key=lambda row: cohort.impressions[row].lower().startswith("no "))[:SHOWN]
 
 
 def _tuning(runs: Runs) -> Any:
     """Fig. 1: a training report as instruction, input and output."""
     cohort, task = open_reports(runs.job.data), options(Task, runs.job.task, "config", "task")
-    row = next(iter(cohort.rows("train") or tested(cohort)))
+    row = next(iter(cohort.rows("train") or held_out(cohort)))
     pair = (cohort.findings[row], cohort.impressions[row]) if cohort.shown else (HIDDEN, HIDDEN)
     return _texts([[("Instruction", task.instruction), ("Input", pair[0]), ("Output", pair[1])]])
 
@@ -73,7 +73,7 @@ def _examples(runs: Runs) -> Any:
     cohort, task = open_reports(runs.job.data), options(Task, runs.job.task, "config", "task")
     if not cohort.shown:
         return _texts([[("Answers", HIDDEN)]])
-    places = {row: place for place, row in enumerate(tested(cohort))}
+    places = {row: place for place, row in enumerate(held_out(cohort))}
     answers = {method: answers_of(folder, cohort) for method, folder in runs.predictions.items()}
     rows = []
     for row in _shown(cohort, task):

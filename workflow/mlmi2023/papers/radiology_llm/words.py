@@ -1,5 +1,6 @@
 """Texts as tokens: a small vocabulary that is learned here, or the tokenizer beside published weights."""
 
+import string
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,6 +10,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 
 from mlmi2023.core.errors import InputError
 
+#: known even where no text has them
+LETTERS = string.ascii_lowercase + string.digits + string.punctuation
 PAD, START, END, UNKNOWN = SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 
 
@@ -49,7 +52,9 @@ class OwnWords:
             ]
         )
         tokenizer.decoder = decoders.Metaspace(prepend_scheme="never")
-        trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=[*SPECIAL], show_progress=False)
+        trainer = trainers.BpeTrainer(
+            vocab_size=size, special_tokens=[*SPECIAL], initial_alphabet=[*LETTERS], show_progress=False
+        )
         tokenizer.train_from_iterator(texts, trainer)
         return cls(tokenizer)
 

@@ -22,7 +22,7 @@ MENTIONS: dict[str, str] = {
     r"(?: is| appears| remains)?(?: not)?(?: \w+ly)? (?:enlarged|large)\b"
     r"|(?:enlarged|enlargement of the) (?:heart|cardiac silhouette)|cardiac enlargement",
     "wide mediastinum": r"mediastin\w+(?: is| appears)?(?: not)? widen\w*"
-    r"|widen\w+ (?:of the )?(?:superior )?mediastin\w+",
+    r"|wide(?:n\w+)? (?:of the )?(?:superior )?mediastin\w+",
     "hilar enlargement": rf"hil(?:um|a|ar)(?: is| are)?(?: \w+ly)? (?:enlarge|promin|full|adenopathy)\w*"
     rf"|(?:fullness|enlarge\w+|prominen\w+)(?: of)?(?: the)?{SIDE} hil(?:um|a|ar)",
     "aortic calcification": r"aort\w+(?: knob| arch)?(?: is)? calcifi\w+|calcifi\w+(?: of| in)?(?: the)?"
