@@ -25,6 +25,7 @@ TASK = {
 }  # fmt: skip
 TRAIN = {
     "steps": 4, "epoch_steps": 2, "batch": 4, "learning_rate": 0.01, "optimiser": "adamw", "pack": 200,
+    "clip_norm": 1.0,
     "monitor": "val_loss", "mode": "min",
 }  # fmt: skip
 OPTIONS = {

@@ -10,20 +10,24 @@ import pytest
 import torch
 
 from bad_inputs import said
+from mlmi2023.cohorts.forms.reports import form
 from mlmi2023.cohorts.forms.reports.reader import open_reports
+from mlmi2023.cohorts.sources.simulators.radiology_reports.cohort import simulate
 from mlmi2023.core.files import read_json
 from mlmi2023.core.jobs import Job
 from mlmi2023.core.options import options
 from mlmi2023.core.tidy import read_metrics
 from mlmi2023.papers.radiology_llm.evaluate import held_out, panel, predict
+from mlmi2023.papers.radiology_llm.figures import FIGURES
 from mlmi2023.papers.radiology_llm.module import Tuning
 from mlmi2023.papers.radiology_llm.options import Task
 from mlmi2023.papers.radiology_llm.packing import IGNORED
 from mlmi2023.papers.radiology_llm.train import method_of, plan, vocabulary
 from mlmi2023.papers.radiology_llm.words import OwnWords
 from mlmi2023.tasks.chain import draw, evaluate, train
+from mlmi2023.tasks.runs import Runs
 from mlmi2023.training.loop.weights import read_weights
-from radiology_llm_data import OPTIONS, TASK, TRAIN, job, packed
+from radiology_llm_data import CONFIG, OPTIONS, TASK, TRAIN, job, packed
 
 
 @cache
@@ -183,7 +187,7 @@ def test_answers_of_a_file_are_scored_and_a_lost_one_is_one_line(tmp_path):
     said(lambda: predict(own, None, tmp_path / "other"), "answers.csv", "impression")
 
 
-def test_figures_are_drawn_and_hide_what_may_not_be_shown(tmp_path):
+def test_figures_are_drawn(tmp_path):
     names = {method: method for method in OPTIONS}
     for figure, methods in {
         "fig1": ["ours"], "fig2_mimic_cxr": ["ours", "chatgpt"], "fig3": ["chatgpt"],
@@ -199,6 +203,21 @@ def test_figures_are_drawn_and_hide_what_may_not_be_shown(tmp_path):
             tmp_path / figure,
         )
         assert (tmp_path / f"{figure}.png").stat().st_size > 2000
+
+
+@pytest.mark.parametrize("show", [True, False])
+def test_texts_are_in_figures_only_where_they_may_be_shown(tmp_path, show):
+    config = {**CONFIG, "subjects": {"train": 3, "test": 4}, "read": {"show": show}}
+    simulate(config, tmp_path / "raw")
+    form.pack(config, tmp_path / "raw", tmp_path / "packed", "mine")
+    own = job("truth", data=tmp_path / "packed")
+    predict(own, None, tmp_path / "out")
+    runs = Runs({"truth": own}, {}, {"truth": tmp_path / "out"}, {"truth": "the truth"})
+    cohort = open_reports(tmp_path / "packed")
+    words = {word for text in cohort.findings for word in text.split() if len(word) > 9}
+    for name in ("fig1", "fig3*", "fig4*"):
+        texts = " ".join(text.get_text() for axes in FIGURES[name](runs).axes for text in axes.texts)
+        assert any(word in texts for word in words) == show, name
 
 
 def test_labels_of_a_sequence_are_its_own():

@@ -57,8 +57,8 @@ class Tuning(pl.LightningModule):
             loss = next_token_loss(self.net(piece.tokens, piece.places, piece.mask), piece.labels) / count
             self.manual_backward(loss)
             total += loss.detach()
-        if clip := float(self.settings.get("clip", 0)):
-            self.clip_gradients(optimiser, gradient_clip_val=clip, gradient_clip_algorithm="norm")
+        if self.keys.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.keys.clip_norm)
         optimiser.step()
         schedule: Any = self.lr_schedulers()
         schedule.step()

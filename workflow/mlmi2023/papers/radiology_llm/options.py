@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from mlmi2023.core.conditions import Count, Number, Positive, Share, at_least, filled
+from mlmi2023.core.conditions import Amount, Count, Number, Positive, Share, at_least, filled, unset
 from mlmi2023.core.options import Options
 from mlmi2023.tasks.options import Truth
 from mlmi2023.training.loop.options import OptimisedTraining
@@ -149,10 +149,18 @@ class Task(Options):
 
 
 class Train(OptimisedTraining):
-    """``pack``: tokens of a row that sequences share, 0: each has its own; ``micro``: sequences at once."""
+    """How batches are made.
 
+    Attributes:
+        pack: tokens of a row that sequences share; 0: each has its own.
+        micro: sequences at once, whose gradients add up to those of a batch; 0: all.
+        clip_norm: largest norm of a step's gradient; 0: any.
+    """
+
+    clip: Annotated[float, unset("pieces of a batch add up first; use clip_norm")] = 0.0
     pack: Number = 0
     micro: Number = 0
+    clip_norm: Amount = 0.0
 
 
 Method = Model | Verbose | Answers | CopyFindings | Constant | Silent | Truth
