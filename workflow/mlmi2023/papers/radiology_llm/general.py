@@ -1,8 +1,9 @@
 """The stand-in for general language: documents, and instructions with answers, none of them a report's.
 
-A model that has read the web knows medical words, and that an infiltrate is a consolidation, and has never
-been taught to write an impression. So documents explain the words of both institutions and say what findings
-mean; instructions ask to repeat, to list, to answer and to sum up texts about houses and things.
+A model that has read the web knows medical words and phrases, and that an infiltrate is a consolidation, and
+has never been taught to write an impression. So documents explain the words of both institutions, say what
+findings mean, and hold phrases of radiology in any order; instructions ask to repeat, to list, to answer and to
+sum up texts about houses and things.
 """
 
 import re
@@ -13,7 +14,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from mlmi2023.cohorts.sources.simulators.chest_xrays import phrases
-from mlmi2023.cohorts.sources.simulators.chest_xrays.vocabulary import KINDS, SIDES
+from mlmi2023.cohorts.sources.simulators.chest_xrays.vocabulary import KINDS, SIDES, ZONES
 
 NAMES = ("Anna", "Ben", "Clara", "David", "Emma", "Felix", "Greta", "Hugo", "Ida", "Jonas")
 THINGS = (
@@ -101,13 +102,8 @@ def textbook() -> tuple[str, ...]:
 
 def document(rng: np.random.Generator) -> str:
     """Draw a document of the web."""
-    kind = rng.random()
-    if kind < 0.35:
-        text = " ".join(_fact(rng)[0] for _ in range(int(rng.integers(2, 5))))
-    elif kind < 0.7:
-        text = " ".join(_pick(rng, textbook()) for _ in range(int(rng.integers(2, 4))))
-    else:
-        text = _word_list(rng)
+    makers: tuple[Callable[[np.random.Generator], str], ...] = (_facts, _reading, _phrases, _word_list)
+    text = _pick(rng, makers)(rng)
     return f"{text} {text}" if rng.random() < TWICE else text
 
 
@@ -131,13 +127,42 @@ def _fact(rng: np.random.Generator) -> tuple[str, str, str]:
     return sentence, thing, place
 
 
+def _facts(rng: np.random.Generator) -> str:
+    return " ".join(_fact(rng)[0] for _ in range(int(rng.integers(2, 5))))
+
+
+def _reading(rng: np.random.Generator) -> str:
+    return " ".join(_pick(rng, textbook()) for _ in range(int(rng.integers(2, 4))))
+
+
+def _phrases(rng: np.random.Generator) -> str:
+    """Single phrases of radiology, as they stand in texts of all kinds; which go together is left to chance."""
+    found = []
+    for _ in range(int(rng.integers(2, 5))):
+        style = _pick(rng, ("ward", "clinic"))
+        endings = [text.strip(" ,") for own in phrases.MEANING[style].values() for text in own]
+        advice = [text for own in phrases.ADVISED[style].values() for text in own]
+        noun = _pick(rng, (*phrases.NOUNS.values(),))
+        text = noun.format(
+            g=_pick(rng, ("mild", "small", "patchy", "moderate", "dense", "large", "severe", "faint")),
+            side=_pick(rng, SIDES),
+            place=_pick(rng, phrases.PLACES[style][_pick(rng, ZONES)]).format(side=_pick(rng, SIDES)),
+        )
+        text = _pick(
+            rng, (text, text, _pick(rng, endings), _pick(rng, advice), _pick(rng, phrases.NORMAL[style]))
+        )
+        found.append(f"{text[0].upper()}{text[1:]}.")
+    return " ".join(found)
+
+
 def _word_list(rng: np.random.Generator) -> str:
     words = [_pick(rng, medical_words()) for _ in range(int(rng.integers(*LISTED)))]
     return f"{' '.join(words)}."
 
 
 def _repeat(rng: np.random.Generator) -> Lesson:
-    text = _pick(rng, (_word_list, lambda r: " ".join(_pick(r, textbook()) for _ in range(2))))(rng)
+    makers: tuple[Callable[[np.random.Generator], str], ...] = (_word_list, _reading, _phrases)
+    text = _pick(rng, makers)(rng)
     return Lesson(_pick(rng, ("Repeat the text", "Copy the text word for word")), text, text)
 
 
