@@ -46,7 +46,8 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     costs: dict[str, float] = {}
     if kind in ("learned", "published"):
         net: Any = network(job, weights)
-        costs = {"trained": float(net.trained)} if kind == "learned" else {}
+        tuned = list(job.method_options.get("stages") or {"main": {}})[-1] == "main"
+        costs = {"trained": float(net.trained)} if kind == "learned" and tuned else {}
         if kind == "learned":
             net, _ = ready(job, net, weights)
         else:

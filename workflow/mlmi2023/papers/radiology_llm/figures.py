@@ -64,7 +64,7 @@ def _ratings(runs: Runs) -> Any:
                 axes.plot(at, means, "o", color="white", markeredgecolor="black", markersize=3)
     axes.set_xticks(range(len(CRITERIA)), [name.replace("_", " ") for name in CRITERIA], fontsize=8)
     axes.set(ylabel="simulated rating, 1 to 5", ylim=(1, 5.05))
-    axes.legend(fontsize=6, ncols=3, loc="lower left")
+    figure.legend(fontsize=7, ncols=3, loc="outside upper center")
     return figure
 
 

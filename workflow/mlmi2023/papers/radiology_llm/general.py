@@ -1,9 +1,9 @@
 """The stand-in for general language: documents, and instructions with answers, none of them a report's.
 
-A model that has read the web knows medical words and phrases, and that an infiltrate is a consolidation, and
+A model that has read the web knows medical words and phrases, and that an infiltrate is a consolidation; it
 has never been taught to write an impression. So documents explain the words of both institutions, say what
-findings mean, and hold phrases of radiology in any order; instructions ask to repeat, to list, to answer and to
-sum up texts about houses and things.
+findings mean, and hold phrases of radiology in any order; instructions ask to repeat, to list, to answer and
+to sum up texts about houses and things.
 """
 
 import re
@@ -136,7 +136,7 @@ def _reading(rng: np.random.Generator) -> str:
 
 
 def _phrases(rng: np.random.Generator) -> str:
-    """Single phrases of radiology, as they stand in texts of all kinds; which go together is left to chance."""
+    """Single phrases of radiology, as texts of all kinds have them; which go together is left to chance."""
     found = []
     for _ in range(int(rng.integers(2, 5))):
         style = _pick(rng, ("ward", "clinic"))
