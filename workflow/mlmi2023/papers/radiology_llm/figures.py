@@ -13,23 +13,30 @@ from mlmi2023.papers.radiology_llm.options import Task
 from mlmi2023.papers.radiology_llm.raters import CRITERIA
 from mlmi2023.tasks.runs import Runs
 
-#: letters of a line, lines of a text, reports shown
-WIDTH, MOST, SHOWN = 78, 7, 3
+#: letters of a line, lines of a text, reports shown, height of a line in inches
+WIDTH, MOST, SHOWN, LINE = 78, 9, 3, 0.11
 HIDDEN = "(texts of this cohort are not shown; its key read.show says so)"
 
 
 def _texts(rows: list[list[tuple[str, str]]]) -> Any:
-    """Return a figure of texts with their headings, column by column in rows."""
-    figure, grid = panels(len(rows), 1, (6.2, 0.25 + 0.95 * sum(map(len, rows))))
-    for [axes], texts in zip(grid, rows):
+    """Return a figure of texts with their headings, one row below the other."""
+    blocks = [_block(texts) for texts in rows]
+    heights = [block.count("\n") + 2 for block in blocks]
+    size = (5.2, LINE * sum(heights))
+    figure, grid = panels(len(rows), 1, size, gridspec_kw={"height_ratios": heights})
+    for [axes], block in zip(grid, blocks):
         axes.axis("off")
-        lines: list[str] = []
-        for heading, text in texts:
-            own = textwrap.wrap(text, WIDTH) or ["(nothing)"]
-            lines += [f"{heading}:", *(f"   {line}" for line in own[:MOST])]
-            lines += ["   ..."] if len(own) > MOST else []
-        axes.text(0, 1, "\n".join(lines), va="top", fontsize=6, family="monospace", transform=axes.transAxes)
+        axes.text(0, 1, block, va="top", fontsize=6, family="monospace", transform=axes.transAxes)
     return figure
+
+
+def _block(texts: list[tuple[str, str]]) -> str:
+    lines: list[str] = []
+    for heading, text in texts:
+        own = textwrap.wrap(text, WIDTH) or ["(nothing)"]
+        lines += [f"{heading}:", *(f"   {line}" for line in own[:MOST])]
+        lines += ["   ..."] if len(own) > MOST else []
+    return "\n".join(lines)
 
 
 def _shown(cohort: Reports, task: Task) -> list[int]:
