@@ -109,6 +109,14 @@ class Still:
         """Stay."""
 
 
+def test_a_network_that_says_the_same_of_all_has_not_learned():
+    check = plan(job(stage="main", previous=main_weights("stablelm"))).module.check
+    wanted = [open_reports(packed()).impressions[row] for row in open_reports(packed()).rows("val")]
+    assert check.score(wanted) == 1 and check.score([""] * len(wanted)) == 0
+    normal = [text for text in wanted if text.startswith("No ")]
+    assert check.constant() == pytest.approx(len(normal) / len(wanted)) and len(normal) < len(wanted)
+
+
 def test_a_killed_run_ends_like_an_unbroken_one(tmp_path, monkeypatch):
     step, seen = Tuning.training_step, []
 
@@ -150,7 +158,8 @@ def test_every_method_is_scored(method):
     if OPTIONS[method]["kind"] == "learned":
         last = main_weights(method).parent
         report = read_json(last / "train.json")
-        assert report["learned"]["measure"] == "val_tokens" and report["selected_by"] == "val_loss"
+        assert report["learned"]["measure"] == ("val_facts" if method == "ours" else "val_tokens")
+        assert report["selected_by"] == "val_loss"
         assert mean["leaks"] == 0
         assert ("tokens_per_second" in mean) == (method == "ours"), "of those tuned on reports"
 

@@ -21,7 +21,7 @@ from mlmi2023.metrics.rouge import rouge_l
 from mlmi2023.papers.radiology_llm.answers import from_file, written
 from mlmi2023.papers.radiology_llm.facts import agreement, facts_of
 from mlmi2023.papers.radiology_llm.leaks import leaked
-from mlmi2023.papers.radiology_llm.options import Task
+from mlmi2023.papers.radiology_llm.options import CONSTANT, Task
 from mlmi2023.papers.radiology_llm.raters import ratings
 from mlmi2023.papers.radiology_llm.train import network, reports
 from mlmi2023.papers.radiology_llm.verbose import summary
@@ -59,7 +59,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     elif kind == "truth":
         found = [cohort.impressions[row] for row in rows]
     else:
-        constant = job.method_options.get("text", "No acute process.") if kind == "constant" else ""
+        constant = job.method_options.get("text", CONSTANT) if kind == "constant" else ""
         found = [{"verbose": summary, "copy": str}.get(kind, lambda _: constant)(text) for text in findings]
     names = [cohort.subjects[row] for row in rows]
     with atomic(out) as part:

@@ -11,6 +11,7 @@ from mlmi2023.drawing.panels import panels
 from mlmi2023.papers.radiology_llm.evaluate import answers_of, held_out, panel, score
 from mlmi2023.papers.radiology_llm.options import Task
 from mlmi2023.papers.radiology_llm.raters import CRITERIA
+from mlmi2023.papers.radiology_llm.train import Check
 from mlmi2023.tasks.runs import Runs
 
 #: letters of a line, lines of a text, reports shown, height of a line in inches
@@ -90,16 +91,16 @@ def _examples(runs: Runs) -> Any:
 
 
 def _learning(runs: Runs) -> Any:
-    """Share of the next tokens of validation reports that are the likeliest, while networks learn."""
+    """Facts of validation reports while networks learn; dashed, what the same answer to all gives."""
     figure, grid = panels(1, 1, (5.2, 3.2))
     axes = grid[0][0]
     for method in runs.predictions:
         curve = runs.curve(method)
-        there = np.isfinite(curve["val_tokens"])
-        axes.plot(
-            curve["step"][there], 100 * curve["val_tokens"][there], marker=".", label=runs.names[method]
-        )
-    axes.set(xlabel="step", ylabel="next tokens of validation impressions [%]")
+        there = np.isfinite(curve["val_facts"])
+        axes.plot(curve["step"][there], 100 * curve["val_facts"][there], marker=".", label=runs.names[method])
+    check = Check(open_reports(runs.job.data), options(Task, runs.job.task, "config", "task"))
+    axes.axhline(100 * check.constant(), color="grey", linestyle="--", linewidth=0.8)
+    axes.set(xlabel="step", ylabel="F1 of facts, validation reports [%]")
     axes.legend(fontsize=7)
     return figure
 

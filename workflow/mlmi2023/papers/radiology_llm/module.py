@@ -1,6 +1,6 @@
 """The module that trains every language model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -26,6 +26,7 @@ class Tuning(pl.LightningModule):
         held: that validate.
         keys: ``pack`` and ``micro``.
         train: the ``train`` slice of the config.
+        check: what is logged as ``val_facts``, of the network in evaluation mode; None: nothing.
     """
 
     def __init__(
@@ -35,11 +36,12 @@ class Tuning(pl.LightningModule):
         held: list[Sequence],
         keys: Train,
         train: Mapping[str, Any],
+        check: Callable[[LanguageModel], float] | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.net, self.sequences, self.held = net, sequences, held
-        self.keys, self.settings = keys, dict(train)
+        self.keys, self.settings, self.check = keys, dict(train), check
         self._sums = torch.zeros(3)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
@@ -88,6 +90,8 @@ class Tuning(pl.LightningModule):
         """Log ``val_loss``, per token, and ``val_tokens``, the share of next tokens that are likeliest."""
         loss, hits, count = self._sums.tolist()
         self.log_dict({"val_loss": loss / max(count, 1), "val_tokens": hits / max(count, 1)})
+        if self.check is not None:
+            self.log("val_facts", self.check(self.net))
 
     def configure_optimizers(self) -> Any:
         """What is frozen stays as it is."""

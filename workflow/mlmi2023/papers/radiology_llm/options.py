@@ -10,6 +10,8 @@ from mlmi2023.training.loop.options import OptimisedTraining
 #: general language, general instructions, then what the paper trains
 STAGES = ("base", "instruct", "main")
 PLACES = ("{instruction}", "{input}")
+#: right for normal studies
+CONSTANT = "No acute process."
 
 
 class Sizes(Options):
@@ -98,7 +100,7 @@ class Constant(Options):
     """The same text for every report."""
 
     kind: Literal["constant"]
-    text: Annotated[str, filled] = "No acute process."
+    text: Annotated[str, filled] = CONSTANT
 
 
 class Silent(Options):
@@ -131,6 +133,7 @@ class Task(Options):
         beams: of the search; 1 is greedy.
         batch: prompts that are answered at once, and sequences of a validation batch.
         leak: words in a row of one training patient's report that must not come in an answer.
+        checked: validation reports that a network answers when it validates, to see whether it has learned.
         panel: reports of each dataset that the two raters of the paper would see.
         general: sizes of the stand-in for general language.
     """
@@ -144,6 +147,7 @@ class Task(Options):
     beams: Count = 1
     batch: Count = 16
     leak: Count = 20
+    checked: Count = 32
     panel: Number = 5
     general: General = General()
 

@@ -10,10 +10,12 @@ from mlmi2023.cohorts.forms.reports.reader import Reports, open_reports
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.core.options import options
+from mlmi2023.papers.radiology_llm.answers import written
+from mlmi2023.papers.radiology_llm.facts import agreement, facts_of
 from mlmi2023.papers.radiology_llm.general import document, lesson, medical_words, textbook
 from mlmi2023.papers.radiology_llm.model import LanguageModel, build
 from mlmi2023.papers.radiology_llm.module import Tuning
-from mlmi2023.papers.radiology_llm.options import STAGES, Model, Task, Train
+from mlmi2023.papers.radiology_llm.options import CONSTANT, STAGES, Model, Task, Train
 from mlmi2023.papers.radiology_llm.prompts import Sequence, plain, taught
 from mlmi2023.papers.radiology_llm.words import OwnWords, Words
 from mlmi2023.training.data.numbers import Chunks, Counted
@@ -37,13 +39,43 @@ def plan(job: Job) -> Plan:
     fresh = keys.pretrained is None and job.previous is None
     net = build(keys, vocabulary(cohort, keys, task) if fresh else None, job.stage, job.previous)
     train, held = sequences_of(job.stage, cohort, net.words, task, job.seed)
-    module = Tuning(net, train, held, options(Train, job.train, "config", "train"), job.train)
+    check = Check(cohort, task) if job.stage == "main" else None
+    module = Tuning(net, train, held, options(Train, job.train, "config", "train"), job.train, check)
     return Plan(
         module,
         Counted(len(train)),
         Chunks({"row": np.arange(len(held))}, task.batch),
-        measure=Measure("val_tokens", "higher", ceiling=1.0),
+        measure=Measure("val_facts", "higher", 1.0, check.constant) if check else Measure("val_tokens"),
     )
+
+
+class Check:
+    """How well facts of validation reports are answered: a network that says the same of all has not learned.
+
+    Args:
+        cohort: its first reports of the split val are answered.
+        task: how many, and how.
+    """
+
+    def __init__(self, cohort: Reports, task: Task) -> None:
+        rows = cohort.rows("val")[: task.checked]
+        self.task = task
+        self.findings = [cohort.findings[row] for row in rows]
+        self.wanted = [facts_of(cohort.impressions[row]) for row in rows]
+
+    def __call__(self, net: LanguageModel) -> float:
+        """Return the mean F1 of facts, in [0, 1], of a network in evaluation mode."""
+        return self.score(written(net, self.task, self.findings))
+
+    def constant(self) -> float:
+        """Return the F1 of the answer that nothing acute is seen, whatever the findings."""
+        return self.score([CONSTANT] * len(self.findings))
+
+    def score(self, answers: list[str]) -> float:
+        """Return the mean F1 over reports whose impression states something; 0 where none does."""
+        values = [agreement(own, facts_of(text))[2] for own, text in zip(self.wanted, answers, strict=True)]
+        known = [value for value in values if value == value]
+        return float(np.mean(known)) if known else 0.0
 
 
 def method_of(given: dict[str, Any]) -> Model:
