@@ -241,6 +241,10 @@ def test_labels_of_a_sequence_are_its_own():
                 assert rows.owner[row, at] == rows.owner[row, at + 1]
 
 
+def test_a_learned_method_without_weights_is_one_line(tmp_path):
+    said(lambda: predict(job(), None, tmp_path / "out"), "ours", "weights")
+
+
 def test_a_job_without_reports_to_train_on_is_one_line():
     own: Job = job(data=packed("clinic"), stage="main")
     said(lambda: plan(own), "split train")

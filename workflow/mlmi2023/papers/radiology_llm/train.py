@@ -140,12 +140,17 @@ def network(job: Job, weights: Path | None) -> LanguageModel:
     Args:
         job: of a method with a network.
         weights: of a learned one, which hold its vocabulary.
+
+    Raises:
+        InputError: they are missing or broken.
     """
     from mlmi2023.papers.radiology_llm.model import words_of
     from mlmi2023.training.loop.weights import read_weights
 
     keys = method_of(job.method_options)
-    if keys.pretrained is not None or weights is None:
+    if keys.pretrained is not None:
         return build(keys, None, "main")
+    if weights is None:
+        raise InputError(f"method '{job.method}' is learned: give the weights that training wrote")
     stages = list(job.method_options.get("stages") or {"main": {}})
     return build(keys, words_of(read_weights(weights), weights), stages[-1])
