@@ -97,10 +97,11 @@ def test_rules_restate_all_and_are_longer_and_less_useful_than_the_reference():
         findings, reference = findings_text(scene, rng), impression_text(scene, rng)
         answer = summary(findings)
         assert facts_of(answer).kinds == facts_of(findings).kinds
-        seen.append(scores(findings, reference, answer, RATERS[0])["relevance"])
+        if facts_of(reference).kinds:  # else there is nothing acute, which the rules do not always say
+            seen.append(scores(findings, reference, answer, RATERS[0])["relevance"])
         words.append(len(answer.split()) - len(reference.split()))
         useful.append(scores(findings, reference, answer, RATERS[0])["clinical_utility"])
-    assert np.mean(seen) > 0.95 and np.mean(words) > 15 and 0.2 < np.mean(useful) < 0.9
+    assert len(seen) > 20 and min(seen) == 1 and np.mean(words) > 15 and 0.2 < np.mean(useful) < 0.9
 
 
 def test_a_run_of_one_training_patient_is_a_leak():
