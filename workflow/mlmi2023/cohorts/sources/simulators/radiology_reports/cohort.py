@@ -44,7 +44,7 @@ def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
 def reports_of(patient: Patient, options: dict[str, Any]) -> list[tuple[str, ...]]:
     """Return a patient's rows of the table."""
     low, high = options["studies"]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for study in range(int(patient.random(0).integers(int(low), int(high) + 1))):
         rng = patient.random(1, study)
         scene = draw_scene(rng, options["style"])
