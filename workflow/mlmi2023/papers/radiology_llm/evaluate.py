@@ -6,7 +6,7 @@ ceiling. Scores of all tested reports have no setting; those under ``normal``, `
 of a part of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,9 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     elif kind == "truth":
         found = [cohort.impressions[row] for row in rows]
     else:
-        constant = job.method_options.get("text", CONSTANT) if kind == "constant" else ""
-        found = [{"verbose": summary, "copy": str}.get(kind, lambda _: constant)(text) for text in findings]
+        constant = str(job.method_options.get("text", CONSTANT)) if kind == "constant" else ""
+        by_kind: dict[str, Callable[[str], str]] = {"verbose": summary, "copy": str}
+        found = [by_kind.get(kind, lambda _: constant)(text) for text in findings]
     names = [cohort.subjects[row] for row in rows]
     with atomic(out) as part:
         part.mkdir()

@@ -32,8 +32,9 @@ def load_folder(keys: Published) -> Any:
     more: dict[str, Any] = {"dtype": {16: torch.bfloat16, 32: torch.float32}.get(keys.bits, torch.bfloat16)}
     if keys.bits < 16:
         more["quantization_config"] = _few_bits(keys.bits)
+    loader: Any = AutoModelForCausalLM
     try:
-        model, said = AutoModelForCausalLM.from_pretrained(
+        model, said = loader.from_pretrained(
             str(folder), local_files_only=True, output_loading_info=True, **more
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:

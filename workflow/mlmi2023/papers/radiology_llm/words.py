@@ -37,7 +37,15 @@ class OwnWords:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
-        self.pad, self.start, self.end = (tokenizer.token_to_id(name) for name in (PAD, START, END))
+        self.pad: int = self._number(PAD)
+        self.start: int = self._number(START)
+        self.end: int = self._number(END)
+
+    def _number(self, name: str) -> int:
+        number = self.tokenizer.token_to_id(name)
+        if number is None:
+            raise InputError(f"the vocabulary has no {name}; train the network again")
+        return int(number)
 
     @classmethod
     def learned(cls, texts: Iterable[str], size: int) -> "OwnWords":
