@@ -38,6 +38,7 @@ FILES = {
         *(f"all/{n}.tif" for n in range(60)),
         *(f"{place}/{n}.{end}" for n in range(40) for place, end in (("labelled", "tif"), ("masks", "png"))),
     ],
+    "reports": ["reports.csv"],
     "joined": [],
 }
 
@@ -90,7 +91,7 @@ def test_a_block_of_the_readme_is_planned_word_for_word(block, here, tmp_path):
 
 #: of the examples: files below MLMI_REAL_DATA, and below the checkout
 REAL = [f"brain_t1_slabs/{what}list{n}.nii.gz" for n in range(1, 31) for what in "is"]
-REAL += ["body_ct/example_ct_sm.nii.gz", "clinic/visits.csv"]
+REAL += ["body_ct/example_ct_sm.nii.gz", "clinic/visits.csv", "chest_xray_reports/indiana_reports.csv"]
 REAL += [f"nuclei_he/{place}/TCGA-{n}.png" for n in range(8) for place in ("images", "masks")]
 REAL += [f"lung_mri/ProtonImages/{n}H1.nii.gz" for n in range(5)]
 REAL += [f"lung_mri/ProtonLobeMasks/{n}Lobes.nii.gz" for n in range(5)]
@@ -153,7 +154,7 @@ TOGETHER = {
     "eyes": ["retina_eyes"],
     "ultrasound": ["breast_ultrasound"],
     "histology": ["histology_tiles", "nuclei_density", "nuclei_points"],
-    "clinic": ["clinic_table", "nuclei_points_dsb"],
+    "clinic": ["clinic_table", "nuclei_points_dsb", "chest_reports"],
     "heads": ["whole_heads"],
 }
 
