@@ -1,0 +1,95 @@
+"""CheXbert (Smit et al. 2020): BERT with a head for each of 14 findings, from its released weights.
+
+Heads have four answers: not mentioned, present, absent, uncertain; that for "No Finding" has two.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mlmi2023.core.config import expand
+from mlmi2023.core.errors import InputError
+from mlmi2023.nets.pretrained import load_pretrained
+from mlmi2023.papers.cxr_tokens.options import CheXbert
+from mlmi2023.training.loop.device import pick_device
+
+KINDS = (
+    "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema", "Consolidation",
+    "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other", "Fracture",
+    "Support Devices", "No Finding",
+)  # fmt: skip
+ANSWERS = 4
+#: word pieces, at most
+LONGEST = 512
+
+
+class Heads(nn.Module):
+    """BERT and its heads, with the names of the release.
+
+    Args:
+        own: sizes.
+        words: of the vocabulary.
+    """
+
+    def __init__(self, own: CheXbert, words: int) -> None:
+        super().__init__()
+        from transformers import BertConfig, BertModel
+
+        config = BertConfig(
+            vocab_size=words,
+            hidden_size=own.hidden,
+            num_hidden_layers=own.layers,
+            num_attention_heads=own.heads,
+            intermediate_size=own.inner,
+        )
+        self.bert = BertModel(config)
+        sizes = [ANSWERS] * (len(KINDS) - 1) + [2]
+        self.linear_heads = nn.ModuleList(nn.Linear(own.hidden, size) for size in sizes)
+
+    def forward(self, words: Tensor, mask: Tensor) -> Tensor:
+        """Return the answer of each head, (B, 14)."""
+        first = self.bert(words, attention_mask=mask).last_hidden_state[:, 0]
+        return torch.stack([head(first).argmax(-1) for head in self.linear_heads], 1)
+
+
+class CheXbertLabeller:
+    """Reads 14 findings off reports.
+
+    Args:
+        own: where its files lie, and sizes.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        InputError: a file is missing or does not fit.
+    """
+
+    kinds = KINDS
+
+    def __init__(self, own: CheXbert, device: str) -> None:
+        from transformers import BertTokenizer
+
+        vocabulary = expand(own.vocabulary)
+        if not vocabulary.is_file():
+            raise InputError(f"{vocabulary}: no such file; put BERT's vocab.txt there (task.labeller.vocabulary)")
+        self.tokenizer = BertTokenizer(str(vocabulary))
+        self.batch, self.device = own.batch, pick_device(device)
+        net = Heads(own, len(self.tokenizer))
+        load_pretrained(
+            net,
+            {"path": own.path, "sha256": own.sha256},
+            absent="put CheXbert's weights there (task.labeller.path), or choose the labeller 'rules'",
+        )
+        self.net = net.to(self.device).eval()
+
+    def states(self, texts: Sequence[str]) -> np.ndarray:
+        """Return what reports say of each finding, (n, 14): 0 nothing, 1 present, 2 absent, 3 uncertain."""
+        found = []
+        for start in range(0, len(texts), self.batch):
+            own = [" ".join(text.split()) for text in texts[start : start + self.batch]]
+            given = self.tokenizer(own, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt")
+            with torch.inference_mode():
+                answers = self.net(given["input_ids"].to(self.device), given["attention_mask"].to(self.device))
+            found.append(answers.cpu().numpy())
+        return np.concatenate(found) if found else np.zeros((0, len(KINDS)), int)
