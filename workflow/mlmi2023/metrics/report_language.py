@@ -32,7 +32,8 @@ def bleu(found: Sequence[str], truth: Sequence[str]) -> dict[int, float]:
 def _bleu(corpus_bleu: Any, references: Any, texts: Any, weights: tuple[float, ...]) -> float:
     order = len(weights)
     matched = any(
-        set(_runs(text, order)) & set(_runs(own[0], order)) for text, own in zip(texts, references, strict=True)
+        set(_runs(text, order)) & set(_runs(own[0], order))
+        for text, own in zip(texts, references, strict=True)
     )
     return float(corpus_bleu(references, texts, weights)) if matched else 0.0
 

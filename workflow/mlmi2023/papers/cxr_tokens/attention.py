@@ -11,7 +11,7 @@ Pair = tuple[Tensor, Tensor]
 
 
 class Attention(nn.Module):
-    """Multi-head attention; with ``slots`` learned keys and values are always open to it (Cornia et al. 2020).
+    """Multi-head attention; learned pairs of key and value are always open to it (Cornia et al. 2020).
 
     Args:
         width: W.
@@ -92,7 +92,11 @@ class Perceptron(nn.Sequential):
 
     def __init__(self, width: int, inner: int, dropout: float) -> None:
         super().__init__(
-            nn.Linear(width, inner), nn.ReLU(), nn.Dropout(dropout), nn.Linear(inner, width), nn.Dropout(dropout)
+            nn.Linear(width, inner),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(inner, width),
+            nn.Dropout(dropout),
         )
 
 

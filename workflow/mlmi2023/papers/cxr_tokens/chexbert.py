@@ -72,7 +72,9 @@ class CheXbertLabeller:
 
         vocabulary = expand(own.vocabulary)
         if not vocabulary.is_file():
-            raise InputError(f"{vocabulary}: no such file; put BERT's vocab.txt there (task.labeller.vocabulary)")
+            raise InputError(
+                f"{vocabulary}: no such file; put BERT's vocab.txt there (task.labeller.vocabulary)"
+            )
         self.tokenizer = BertTokenizer(str(vocabulary))
         self.batch, self.device = own.batch, pick_device(device)
         net = Heads(own, len(self.tokenizer))
@@ -88,8 +90,12 @@ class CheXbertLabeller:
         found = []
         for start in range(0, len(texts), self.batch):
             own = [" ".join(text.split()) for text in texts[start : start + self.batch]]
-            given = self.tokenizer(own, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt")
+            given = self.tokenizer(
+                own, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt"
+            )
             with torch.inference_mode():
-                answers = self.net(given["input_ids"].to(self.device), given["attention_mask"].to(self.device))
+                answers = self.net(
+                    given["input_ids"].to(self.device), given["attention_mask"].to(self.device)
+                )
             found.append(answers.cpu().numpy())
         return np.concatenate(found) if found else np.zeros((0, len(KINDS)), int)

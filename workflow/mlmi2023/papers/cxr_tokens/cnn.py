@@ -47,9 +47,7 @@ class FindingClassifier(nn.Module):
         return self.head(self.places(image).mean(1))
 
 
-def finding_loss(
-    logits: Tensor, truth: Tensor, weight: Tensor, negatives: bool = True
-) -> Tensor:
+def finding_loss(logits: Tensor, truth: Tensor, weight: Tensor, negatives: bool = True) -> Tensor:
     """Return the weighted binary cross-entropy of Eq. 2, a mean over vectors and findings.
 
     Args:

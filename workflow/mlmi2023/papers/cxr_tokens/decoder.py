@@ -76,7 +76,7 @@ class Decoder(nn.Module):
         return x if self.shared is None else self.shared(x)
 
     def sources(self, source: Source) -> list[list[Pair]]:
-        """Return keys and values of the encoder's levels for each layer; the last level alone where one does."""
+        """Return keys and values for each layer, of all levels of the encoder where it looks at them."""
         levels = [source.levels if layer.gates else source.levels[-1:] for layer in self.layers]  # type: ignore[union-attr]
         return [[layer.cross.keys(x) for x in own] for layer, own in zip(self.layers, levels, strict=True)]  # type: ignore[union-attr, operator]
 

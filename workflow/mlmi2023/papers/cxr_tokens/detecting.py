@@ -56,7 +56,7 @@ def total_loss(found: Learned, own: Detector, weight: Tensor) -> Tensor:
 def mean_overlap(tokens: np.ndarray, score: np.ndarray, truth: np.ndarray) -> float:
     """Return the mean overlap over regions that are there; one that is not found counts 0."""
     there = np.isfinite(truth).all(-1)
-    return float(np.where(score > 0, overlap(tokens, truth), 0.0)[there].mean())
+    return float(np.where(score > 0, np.nan_to_num(overlap(tokens, truth)), 0.0)[there].mean())
 
 
 class Detecting(pl.LightningModule):

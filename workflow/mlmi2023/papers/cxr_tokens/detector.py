@@ -84,7 +84,10 @@ class CompactDetector(nn.Module):
         self.shapes = [(side * r**0.5, side / r**0.5) for side in own.sides for r in own.ratios]
         self.propose = Head(own.pyramid, 5 * len(self.shapes), 1)
         self.read = nn.Sequential(
-            nn.Linear(own.bins**2 * own.pyramid, own.hidden), nn.ReLU(), nn.Linear(own.hidden, own.hidden), nn.ReLU()
+            nn.Linear(own.bins**2 * own.pyramid, own.hidden),
+            nn.ReLU(),
+            nn.Linear(own.hidden, own.hidden),
+            nn.ReLU(),
         )
         self.anatomy = nn.Linear(own.hidden, 1 + regions)
         self.delta = nn.Linear(own.hidden, 4 * regions)
@@ -120,7 +123,7 @@ class CompactDetector(nn.Module):
         return torch.cat([found[..., :2], torch.maximum(found[..., 2:], found[..., :2] + 1)], -1)
 
     def looked(self, maps: Sequence[Tensor], boxes: Tensor) -> Tensor:
-        """Return the vectors l_k, (B, K, D), of boxes (B, K, 4): features aligned to bins, of all levels' sum."""
+        """Return the vectors l_k, (B, K, D), of boxes (B, K, 4): features in bins, of all levels' sum."""
         bins = self.own.bins
         ticks = (torch.arange(bins, device=boxes.device) + 0.5) / bins
         share = torch.stack(torch.meshgrid(ticks, ticks, indexing="ij")[::-1], -1).flatten(0, 1)

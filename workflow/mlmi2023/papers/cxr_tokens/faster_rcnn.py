@@ -1,7 +1,7 @@
 """The paper's detector: torchvision's Faster R-CNN with a findings' head, where torchvision works.
 
-torchvision is no dependency of this package: its builds want a torch of the same kind. Parts are used by their
-public names (``backbone``, ``rpn``, ``roi_heads``), so that the vector l_k is at hand.
+torchvision is no dependency of this package: its builds want a torch of the same kind. Its parts are used one
+by one (``backbone``, ``rpn``, ``roi_heads``), so that the vector l_k is at hand.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def torchvision() -> Any:
     except (ImportError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise InputError(
-            f"net.name is 'faster_rcnn' and torchvision cannot be imported ({first[:100]}); install the build "
+            f"net.name is 'faster_rcnn' and torchvision cannot be imported ({first[:99]}); install the build "
             "that fits torch, or choose 'compact'"
         ) from error
     return detection
@@ -53,10 +53,15 @@ class FasterRcnnDetector(nn.Module):
         InputError: torchvision cannot be imported, or the weights do not fit.
     """
 
-    def __init__(self, own: FasterRcnn, regions: int, findings: int, size: int, detection: Any = None) -> None:
+    def __init__(
+        self, own: FasterRcnn, regions: int, findings: int, size: int, detection: Any = None
+    ) -> None:
         super().__init__()
         made = (detection or torchvision()).fasterrcnn_resnet50_fpn_v2(
-            weights=None, weights_backbone=None, num_classes=1 + regions, rpn_post_nms_top_n_test=own.proposals
+            weights=None,
+            weights_backbone=None,
+            num_classes=1 + regions,
+            rpn_post_nms_top_n_test=own.proposals,
         )
         self.own, self.regions, self.size, self.hidden = own, regions, size, HIDDEN
         self.backbone, self.rpn, self.roi_heads = made.backbone, made.rpn, made.roi_heads

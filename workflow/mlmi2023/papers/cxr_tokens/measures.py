@@ -66,7 +66,7 @@ def triple_overlap(found: Sequence[Sequence[str]], truth: Sequence[Sequence[str]
 
 
 def mean_auroc(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Return the mean AUROC over pairs of region and finding that some cases have and some have not.
+    """Return the mean AUROC over pairs of region and finding that some cases have and others not.
 
     Args:
         scores: (n, R, F) or (n, F).
@@ -81,8 +81,8 @@ def mean_auroc(scores: np.ndarray, truth: np.ndarray) -> float:
 def consistency(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Return fact_ENTNLI of each case from what labellers say, (n,).
 
-    An entity of one report counts as supported where the other mentions it and does not contradict it; the
-    reward is the harmonic mean of the supported shares of both (Miura et al. 2021, with labels in the place of
+    An entity of one report counts as supported where the other mentions it and does not contradict it. The
+    reward is the harmonic mean of the supported shares of both (Miura et al. 2021; labels take the place of
     named entities and of an inference network).
 
     Args:

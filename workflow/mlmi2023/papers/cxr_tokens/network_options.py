@@ -6,7 +6,7 @@ from mlmi2023.core.conditions import Count, Counts, Number, Share, above, betwee
 from mlmi2023.core.options import Options
 
 Four = tuple[Count, Count, Count, Count]
-Lengths = Annotated[list[Annotated[float, above(0)]], filled]
+Lengths = Annotated[tuple[Annotated[float, above(0)], ...], filled]
 
 
 class Pretrained(Options):
@@ -51,8 +51,8 @@ class Compact(Options):
     depths: Four = (3, 4, 6, 3)
     width: Count = 64
     pyramid: Count = 256
-    sides: Lengths = [4.0]
-    ratios: Lengths = [0.5, 1.0, 2.0]
+    sides: Lengths = (4.0,)
+    ratios: Lengths = (0.5, 1.0, 2.0)
     proposals: Count = 300
     bins: Count = 7
     hidden: Count = 1024
@@ -112,5 +112,3 @@ class Meshed(Plain):
 
     inner: Count = 2048
     slots: Number = 40
-
-

@@ -253,4 +253,3 @@ Method = (
     Detector | Classifier | Extractor | Reporter | R2Gen | R2GenCmn | MeshedMemory | Regional
     | TrueTriples | Normal | MeanBoxes | Truth
 )  # fmt: skip
-

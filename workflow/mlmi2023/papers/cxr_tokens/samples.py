@@ -50,7 +50,9 @@ def stored_tokens(studies: Studies, folder: Path) -> np.ndarray:
     try:
         found = np.load(folder / TOKENS, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{folder / TOKENS}: cannot be read ({error}); name a detector under 'tokens'") from error
+        raise InputError(
+            f"{folder / TOKENS}: cannot be read ({error}); name a detector under 'tokens'"
+        ) from error
     count = (len(studies), len(studies.cohort.regions))
     if found.ndim != 3 or found.shape[:2] != count:
         raise InputError(f"{folder / TOKENS}: has shape {found.shape}, not {(*count, 'D')}; {AGAIN}")
@@ -64,6 +66,12 @@ def stored_answers(folder: Path) -> dict[str, Any]:
         InputError: there are none, or the file is broken.
     """
     content: dict[str, Any] = read_object(folder / ANSWERS, {"texts": dict[str, Any]}, AGAIN)["texts"]
+    return content
+
+
+def stored_options(folder: Path) -> dict[str, Any]:
+    """Return the keys of the method that has left texts in a folder."""
+    content: dict[str, Any] = read_object(folder / ANSWERS, {"options": dict[str, Any]}, AGAIN)["options"]
     return content
 
 
@@ -160,7 +168,8 @@ class RegionReadings(Dataset[Item]):
             known = list(said)
             regions = torch.tensor(known)[torch.randint(len(known), (self.drawn,))]
             targets = padded([target(said[int(region)], most) for region in regions], most + 2)
-        return {"row": torch.tensor(row), "visual": self.eye(row, True), "there": there, "region": regions, "target": targets}
+        own = {"row": torch.tensor(row), "visual": self.eye(row, True), "there": there}
+        return {**own, "region": regions, "target": targets}
 
 
 class Stacked(Dataset[Item]):

@@ -43,7 +43,9 @@ class Vocabulary:
 
     def __init__(self, texts: Iterable[str], least: int) -> None:
         counts = Counter(word for text in texts for word in cut(text))
-        kept = sorted((word for word, count in counts.items() if count >= least), key=lambda w: (-counts[w], w))
+        kept = sorted(
+            (word for word, count in counts.items() if count >= least), key=lambda w: (-counts[w], w)
+        )
         self.words = [*SPECIAL, *kept]
         self.numbers = {word: number for number, word in enumerate(self.words)}
 

@@ -55,7 +55,11 @@ class Writer(nn.Module):
         self.places = nn.Embedding(count + sizes.text, net.width)
         self.segments = nn.Embedding(2, net.width)
         self.norm, self.dropout = Norm(net.width), nn.Dropout(net.dropout)
-        shared = SharedMemory(net.width, net.entries, net.nearest, net.heads) if isinstance(net, CrossModal) else None
+        shared = (
+            SharedMemory(net.width, net.entries, net.nearest, net.heads)
+            if isinstance(net, CrossModal)
+            else None
+        )
         slots = net.slots if isinstance(net, Meshed) else 0
         self.layers = nn.ModuleList(
             EncoderLayer(net.width, net.heads, net.inner, net.dropout, slots) for _ in range(net.layers)

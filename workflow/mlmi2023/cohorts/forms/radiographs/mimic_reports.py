@@ -43,7 +43,9 @@ def triples_of(graph: Mapping[str, Any]) -> list[Triple]:
     words = str(graph["text"]).split()
     upper = [word.upper() for word in words]
     start = next((n for n, word in enumerate(upper) if word in ("FINDINGS", "FINDING")), 0)
-    end = next((n for n, word in enumerate(upper) if word in ("IMPRESSION", "CONCLUSION") and n > start), len(words))
+    end = next(
+        (n for n, word in enumerate(upper) if word in ("IMPRESSION", "CONCLUSION") and n > start), len(words)
+    )
     entities = graph["entities"]
     found = []
     for entity in entities.values():

@@ -26,9 +26,9 @@ class ImaGenome(Options):
     images: str = "mimic-cxr-jpg/files"
     reports: str = "mimic-cxr/files"
     radgraph: str | None = "radgraph/MIMIC-CXR_graphs.json"
-    kinds: Names = [
+    kinds: Annotated[tuple[str, ...], filled] = (
         "anatomicalfinding", "disease", "nlp", "technicalassessment", "tubesandlines", "devices", "texture",
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 class Read(Options):

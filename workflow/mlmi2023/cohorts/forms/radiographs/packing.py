@@ -116,7 +116,10 @@ def text_rows(studies: Sequence[Study], regions: Sequence[str]) -> list[dict[str
 
 
 def facts_of(
-    studies: Sequence[Study], regions: Sequence[str], findings: Sequence[str], shapes: Sequence[tuple[int, int]]
+    studies: Sequence[Study],
+    regions: Sequence[str],
+    findings: Sequence[str],
+    shapes: Sequence[tuple[int, int]],
 ) -> list[tuple[str, str]]:
     """Return lines of what and how much there is."""
     counts, people = Counter(s.split for s in studies), len({s.patient for s in studies})

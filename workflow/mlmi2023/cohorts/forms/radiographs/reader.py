@@ -89,4 +89,6 @@ def open_radiographs(path: str | Path) -> Radiographs:
     try:
         return Radiographs(Path(path))
     except (KeyError, TypeError, ValueError, IndexError, OSError) as error:
-        raise InputError(f"{path}: no packed radiographs ({error!r}); delete the folder and pack again") from error
+        raise InputError(
+            f"{path}: no packed radiographs ({error!r}); delete the folder and pack again"
+        ) from error
