@@ -36,6 +36,7 @@ COHORTS = [
     "tadpole_like",
     "ultrasound_heads",
     "wm_lesions",
+    "xray_reports",
 ]
 ODD = [
     None,

@@ -151,7 +151,9 @@ def _boxes(runs: Runs) -> Any:
                 for one, style, colour in ((own, "--", "white"), (box, "-", RED)):
                     if np.isfinite(one).all() and (colour != RED or score > 0):
                         corner, width, height = one[:2] - 0.5, one[2] - one[0], one[3] - one[1]
-                        shape = Rectangle(corner, width, height, fill=False, edgecolor=colour, ls=style, lw=0.7)
+                        shape = Rectangle(
+                            corner, width, height, fill=False, edgecolor=colour, ls=style, lw=0.7
+                        )
                         axes.add_patch(shape)
             axes.set_xticks([])
             axes.set_yticks([])
@@ -173,8 +175,12 @@ def _findings(runs: Runs) -> Any:
         texts = [plain(str(text)) for text in answers(studies, runs.predictions[method]).values()]
         said = positive(labels.states(texts))
         both, below = (said & truth).sum(0), said.sum(0) + truth.sum(0)
-        axes.plot([2 * both[k] / below[k] for k in order], range(len(order)), "o", ms=4, label=runs.names[method])
-    axes.set_yticks(range(len(order)), [f"{labels.kinds[k]} ({truth[:, k].sum()})" for k in order], fontsize=7)
+        axes.plot(
+            [2 * both[k] / below[k] for k in order], range(len(order)), "o", ms=4, label=runs.names[method]
+        )
+    axes.set_yticks(
+        range(len(order)), [f"{labels.kinds[k]} ({truth[:, k].sum()})" for k in order], fontsize=7
+    )
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("F1 of tested reports")
