@@ -120,8 +120,8 @@ def graph():
         "5": {"tokens": "pneumothorax", "label": "OBS-DA", "start_ix": 10, "relations": []},
         "6": {"tokens": "effusion", "label": "OBS-DP", "start_ix": 17, "relations": [["located_at", "4"]]},
     }
-    words = "INDICATION : with cough FINDINGS : left effusion . no pneumothorax . heart normal . IMPRESSION : effusion"
-    return {"text": words, "entities": entities}
+    words = "INDICATION : with cough FINDINGS : left effusion . no pneumothorax . heart normal ."
+    return {"text": f"{words} IMPRESSION : effusion", "entities": entities}
 
 
 def test_triples_of_a_graph_are_those_of_the_findings_in_their_order():
