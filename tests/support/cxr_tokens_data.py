@@ -28,9 +28,11 @@ OPTIONS = {
     "atok_te": {"kind": "learned", "model": "triples", "net": NET, "tokens": "detector"},
     "find_te": {"kind": "learned", "model": "triples", "net": NET, "cnn": CNN, "start": "find_cnn"},
     "atok_rg": {"kind": "learned", "model": "report", "net": NET, "tokens": "detector"},
-    "atok_te_rg": {"kind": "learned", "model": "report", "net": NET, "tokens": "detector", "triples": "atok_te"},
+    "atok_te_rg":
+        {"kind": "learned", "model": "report", "net": NET, "tokens": "detector", "triples": "atok_te"},
     "r2gen": {"kind": "learned", "model": "r2gen", "net": {**NET, "slots": 2}, "cnn": CNN},
-    "r2gencmn": {"kind": "learned", "model": "r2gencmn", "net": {**NET, "entries": 8, "nearest": 3}, "cnn": CNN},
+    "r2gencmn":
+        {"kind": "learned", "model": "r2gencmn", "net": {**NET, "entries": 8, "nearest": 3}, "cnn": CNN},
     "m2tr": {"kind": "learned", "model": "m2tr", "net": {**NET, "layers": 2, "slots": 2}, "cnn": CNN},
     "rgrg": {"kind": "learned", "model": "regions", "net": NET, "tokens": "detector", "drawn": 2},
     "true_triples": {"kind": "true_triples", "of": "atok_te_rg"},

@@ -28,8 +28,8 @@ from mlmi2023.tasks.chain import draw, evaluate, train
 from mlmi2023.training.loop.weights import read_weights
 
 #: each runs once, those that others build on first
-RAN = ("detector", "find_cnn", "atok_te", "find_te", "atok_te_rg", "m2tr", "rgrg", "true_triples", "mean_boxes",
-       "normal", "truth")  # fmt: skip
+RAN = ("detector", "find_cnn", "atok_te", "find_te", "atok_te_rg", "m2tr", "rgrg", "true_triples",
+       "mean_boxes", "normal", "truth")  # fmt: skip
 
 
 @cache

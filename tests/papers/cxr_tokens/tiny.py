@@ -14,8 +14,8 @@ overrides:
       mimic_cxr:
         cohort: xrays_tiny
         task: {size: 32, least: 1, lengths: {report: 10, triples: 12, indication: 6}, val_images: 3, beams: 2}
-        methods: [detector, naive_detector, atok_te, naive_te, r2gen, r2gencmn, rgrg, atok_te_rg, naive_atok, true_triples,
-                  mean_boxes, normal, truth]
+        methods: [detector, naive_detector, atok_te, naive_te, r2gen, r2gencmn, rgrg, atok_te_rg, naive_atok,
+                  true_triples, mean_boxes, normal, truth]
     methods:
       detector: &boxes
         net: {width: 4, pyramid: 8, hidden: 16, bins: 3, proposals: 16, cut: 0.0}
@@ -26,7 +26,8 @@ overrides:
     figures:
       fig2: {methods: [naive_atok, atok_te_rg]}
       fig_findings: {methods: [naive_atok, atok_te_rg]}
-      fig_learning: {methods: [detector, naive_detector, atok_te, naive_te, r2gen, r2gencmn, rgrg, atok_te_rg, naive_atok]}
+      fig_learning:
+        methods: [detector, naive_detector, atok_te, naive_te, r2gen, r2gencmn, rgrg, atok_te_rg, naive_atok]
 """
 
 
