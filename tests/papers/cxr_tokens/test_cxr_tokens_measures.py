@@ -145,14 +145,17 @@ def test_chexbert_reads_its_answers_from_a_file(tmp_path):
     for head, answer in zip(net.linear_heads, wanted):
         torch.nn.init.zeros_(head.weight)
         head.bias.data = torch.eye(len(head.bias))[answer]
-    released = {"model_state_dict": {}, "epoch": 3}
     state = {f"module.{name}": value for name, value in net.state_dict().items()}
-    torch.save({"model": state}, tmp_path / "c.pth")
+    state["module.bert.embeddings.position_ids"] = torch.arange(4)
+    torch.save({"epoch": 3, "model_state_dict": state}, tmp_path / "c.pth")
     labels = CheXbertLabeller(own, "cpu")
     assert labels.states(["heart large", "large"]).tolist() == [wanted, wanted] and len(KINDS) == 14
-    released["model_state_dict"] = state
-    torch.save(released, tmp_path / "c.pth")
-    assert CheXbertLabeller(own, "cpu").states([]).shape == (0, 14), "as it is released"
+    assert labels.states([]).shape == (0, 14)
+    said(lambda: CheXbertLabeller(CheXbert(**{**vars(own), "sha256": "0"}), "cpu"), "sha256")
+    torch.save({"model_state_dict": {"module.x": torch.zeros(2)}}, tmp_path / "c.pth")
+    said(lambda: CheXbertLabeller(own, "cpu"), "no weights for")
+    (tmp_path / "c.pth").write_bytes(b"nothing")
+    said(lambda: CheXbertLabeller(own, "cpu"), "c.pth", "get the file again")
     (tmp_path / "c.pth").unlink()
     said(lambda: CheXbertLabeller(own, "cpu"), "c.pth", "choose the labeller 'rules'")
     (tmp_path / "vocab.txt").unlink()

@@ -3,7 +3,8 @@
 Heads have four answers: not mentioned, present, absent, uncertain; that for "No Finding" has two.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +12,6 @@ from torch import Tensor, nn
 
 from mlmi2023.core.config import expand
 from mlmi2023.core.errors import InputError
-from mlmi2023.nets.pretrained import load_pretrained
 from mlmi2023.papers.cxr_tokens.options import CheXbert
 from mlmi2023.training.loop.device import pick_device
 
@@ -54,6 +54,41 @@ class Heads(nn.Module):
         return torch.stack([head(first).argmax(-1) for head in self.linear_heads], 1)
 
 
+def released(own: CheXbert, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of the released file, whose tensors stand under ``model_state_dict``.
+
+    Args:
+        own: where it lies.
+        wanted: names and shapes.
+
+    Raises:
+        InputError: it is absent, has another checksum, cannot be read safely, or lacks a weight.
+    """
+    file = expand(own.path)
+    if not file.is_file():
+        raise InputError(
+            f"{file}: no such file; put CheXbert's weights there (task.labeller.path), or choose the labeller "
+            "'rules'"
+        )
+    if own.sha256:
+        with open(file, "rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != own.sha256.lower():
+            raise InputError(f"{file}: its sha256 is {found}, not {own.sha256}; get the file again")
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)["model_state_dict"]
+        state = {name.removeprefix("module."): value for name, value in content.items()}
+    except Exception as error:  # damaged bytes can make the reader raise almost anything
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{file}: no weights of CheXbert ({first[:120]}); get the file again") from error
+    lost = [n for n, v in wanted.items() if n not in state or state[n].shape != v.shape]
+    if lost:
+        raise InputError(
+            f"{file}: has no weights for {lost[0]} of these sizes; check the keys of task.labeller"
+        )
+    return {name: state[name] for name in wanted}
+
+
 class CheXbertLabeller:
     """Reads 14 findings off reports.
 
@@ -78,11 +113,7 @@ class CheXbertLabeller:
         self.tokenizer = BertTokenizer(str(vocabulary))
         self.batch, self.device = own.batch, pick_device(device)
         net = Heads(own, len(self.tokenizer))
-        load_pretrained(
-            net,
-            {"path": own.path, "sha256": own.sha256},
-            absent="put CheXbert's weights there (task.labeller.path), or choose the labeller 'rules'",
-        )
+        net.load_state_dict(released(own, net.state_dict()))
         self.net = net.to(self.device).eval()
 
     def states(self, texts: Sequence[str]) -> np.ndarray:
