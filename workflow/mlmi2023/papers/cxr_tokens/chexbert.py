@@ -67,8 +67,8 @@ def released(own: CheXbert, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     file = expand(own.path)
     if not file.is_file():
         raise InputError(
-            f"{file}: no such file; put CheXbert's weights there (task.labeller.path), or choose the labeller "
-            "'rules'"
+            f"{file}: no such file; put CheXbert's weights there (task.labeller.path), or choose "
+            "the labeller 'rules'"
         )
     if own.sha256:
         with open(file, "rb") as stream:
@@ -117,7 +117,7 @@ class CheXbertLabeller:
         self.net = net.to(self.device).eval()
 
     def states(self, texts: Sequence[str]) -> np.ndarray:
-        """Return what reports say of each finding, (n, 14): 0 nothing, 1 present, 2 absent, 3 uncertain."""
+        """Return what is said of each finding, (n, 14): 0 nothing, 1 present, 2 absent, 3 uncertain."""
         found = []
         for start in range(0, len(texts), self.batch):
             own = [" ".join(text.split()) for text in texts[start : start + self.batch]]
