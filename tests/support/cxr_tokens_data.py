@@ -33,7 +33,8 @@ OPTIONS = {
     "r2gen": {"kind": "learned", "model": "r2gen", "net": {**NET, "slots": 2}, "cnn": CNN},
     "r2gencmn":
         {"kind": "learned", "model": "r2gencmn", "net": {**NET, "entries": 8, "nearest": 3}, "cnn": CNN},
-    "m2tr": {"kind": "learned", "model": "m2tr", "net": {**NET, "layers": 2, "slots": 2}, "cnn": CNN},
+    "m2tr": {"kind": "learned", "model": "m2tr", "net": {**NET, "layers": 2, "slots": 2}, "cnn": CNN,
+             "rewarded": 0.5},
     "rgrg": {"kind": "learned", "model": "regions", "net": NET, "tokens": "detector", "drawn": 2},
     "true_triples": {"kind": "true_triples", "of": "atok_te_rg"},
     "mean_boxes": {"kind": "mean_boxes"},

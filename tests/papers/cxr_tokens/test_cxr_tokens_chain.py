@@ -23,7 +23,7 @@ from mlmi2023.papers.cxr_tokens.studies import Studies, frequent_triples, normal
 from mlmi2023.papers.cxr_tokens.train import asked_of, keys_of, plan
 from mlmi2023.papers.cxr_tokens.words import SEP
 from mlmi2023.papers.cxr_tokens.writer import RegionWriter, Sizes
-from mlmi2023.papers.cxr_tokens.writing import region_reports
+from mlmi2023.papers.cxr_tokens.writing import Rewarded, region_reports
 from mlmi2023.tasks.chain import draw, evaluate, train
 from mlmi2023.training.loop.weights import read_weights
 
@@ -38,15 +38,14 @@ def ran(method):
     place = Path(mkdtemp(prefix="cxr-tokens-run-"))
     own, weights = with_used(method), None
     if OPTIONS[method]["kind"] == "learned":
-        for stage in ("main", "facts") if method == "m2tr" else ("main",):
-            train(replace(own, stage=stage, previous=weights), place / "runs", place / stage)
-            weights = place / stage / "weights.safetensors"
+        train(own, place / "runs", place / "main")
+        weights = place / "main/weights.safetensors"
     evaluate(own, weights, place / "predictions", place / "scores.csv")
     return place
 
 
 def weights_of(method):
-    file = ran(method) / ("facts" if method == "m2tr" else "main") / "weights.safetensors"
+    file = ran(method) / "main/weights.safetensors"
     return file if file.exists() else None
 
 
@@ -172,20 +171,22 @@ def test_a_row_with_findings_first_begins_with_that_cnn(tmp_path):
     said(lambda: plan(job("find_te", method_options=both)), "one of tokens and cnn")
 
 
-def test_the_second_stage_goes_on_from_the_first():
-    first, second = (read_weights(ran("m2tr") / stage / "weights.safetensors") for stage in ("main", "facts"))
-    assert first.keys() == second.keys()
-    moved = [name for name in first if not torch.equal(first[name], second[name])]
-    assert any(name.startswith("decoder.") for name in moved)
-    module = plan(
-        replace(job("m2tr"), stage="facts", previous=ran("m2tr") / "main/weights.safetensors")
-    ).module
+def test_rewards_come_last_and_are_highest_for_the_truth(tmp_path, monkeypatch):
+    module, asked = plan(job("m2tr")).module, []
     rows = module.studies.rows("train")[:2]
     true = [module.studies.vocabulary.encode(module.studies.reports[row]) for row in rows]
     length = max(map(len, true))
     texts = torch.tensor([text + [0] * (length - len(text)) for text in true])
     assert np.allclose(module.rewards(rows, texts), 1), "the true report has the highest reward"
     assert module.rewards(rows, texts.flip(0)).max() < 1
+
+    def rewards(self, rows, found):
+        asked.append(self.global_step)
+        return np.zeros((2, len(rows)))
+
+    monkeypatch.setattr(Rewarded, "rewards", rewards)
+    train(job("m2tr", train={"steps": 4, "epoch_steps": 2}), tmp_path / "runs", tmp_path / "m2tr")
+    assert asked == [2, 2, 3, 3], "of drawn and likeliest texts, in the last half"
 
 
 def test_regions_are_written_about_one_by_one():

@@ -16,9 +16,6 @@ from mlmi2023.papers.cxr_tokens.network_options import (
 from mlmi2023.tasks.options import Truth
 from mlmi2023.training.loop.options import OptimisedTraining
 
-#: training steps of the row that is tuned by reinforcement after it has learned
-STAGES = ("main", "facts")
-
 
 class Detector(Options):
     """The detector of regions, whose vectors are the tokens (Sect. 3.1).
@@ -122,7 +119,8 @@ class MeshedMemory(Options):
     Attributes:
         net: the meshed-memory transformer's sizes.
         cnn: of the image.
-        likelihood: weight of the likelihood's loss in the second stage.
+        rewarded: share of the steps, the last ones, that learn from rewards.
+        likelihood: weight of the likelihood's loss in these.
         language: of the reward for language.
         facts: of the reward for facts.
     """
@@ -131,6 +129,7 @@ class MeshedMemory(Options):
     model: Literal["m2tr"]
     net: Meshed
     cnn: Cnn
+    rewarded: Share = 0.25
     likelihood: Amount = 0.01
     language: Amount = 0.495
     facts: Amount = 0.495

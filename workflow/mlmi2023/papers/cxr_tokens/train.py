@@ -27,7 +27,7 @@ from mlmi2023.papers.cxr_tokens.writer import RegionWriter, Sizes, Writer
 from mlmi2023.papers.cxr_tokens.writing import RegionWriting, Rewarded, Writing
 from mlmi2023.training.loop.plan import Plan
 from mlmi2023.training.loop.status import Measure
-from mlmi2023.training.loop.weights import load_weights, read_weights
+from mlmi2023.training.loop.weights import read_weights
 
 MODELS: dict[str, type[Options]] = {
     "detector": Detector,
@@ -60,7 +60,7 @@ def used(job: Job, method: str) -> Used:
 
 
 def plan(job: Job) -> Plan:
-    """Return module and samples of one stage of a learned method.
+    """Return module and samples of a learned method.
 
     Raises:
         InputError: the cohort cannot serve, or what the method builds on is missing.
@@ -165,7 +165,7 @@ def plan_writer(job: Job, own: Any, studies: Studies) -> Plan:
         for rows, drawn in ((studies.rows("train"), True), (studies.watched(), False))
     ]
     rest = (triple_judge(studies) if extracts else report_judge(studies), measure.name, most, job.train)
-    if job.stage == "facts":
+    if isinstance(own, MeshedMemory) and own.rewarded:
         labels = labeller_of(studies.task, job.device)
         rows = studies.rows("train")
         states = labels.states([studies.cohort.texts[row].report for row in rows])
@@ -176,9 +176,7 @@ def plan_writer(job: Job, own: Any, studies: Studies) -> Plan:
 
 
 def begin(job: Job, own: Any, net: Writer) -> None:
-    """Give a network the weights that it begins with: of the stage before, or another method's CNN."""
-    if job.previous is not None:
-        load_weights(net, job.previous)
+    """Give a network the CNN that it begins with, where that is another method's."""
     start = getattr(own, "start", None)
     if start is None:
         return

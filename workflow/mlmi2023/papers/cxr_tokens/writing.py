@@ -79,9 +79,10 @@ def _text(batch: Mapping[str, Tensor]) -> Tensor | None:
 
 
 class Rewarded(Writing):
-    """Goes on by self-critical rewards: a text by chance is worth what it gains over the likeliest one.
+    """Ends with self-critical rewards: a text by chance is worth what it gains over the likeliest one.
 
-    The reward is for language (ROUGE-L) and for facts; likelihood keeps a small weight.
+    The first steps learn by likelihood, which later keeps a small weight. Rewards are for language (ROUGE-L)
+    and for facts.
 
     Args:
         net: what is trained.
@@ -113,6 +114,8 @@ class Rewarded(Writing):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
+        if self.global_step < (1 - self.own.rewarded) * int(self.settings["steps"]):
+            return super().training_step(batch, batch_idx)
         source = self.net.encode(batch["visual"], None)
         target, rows = trimmed(batch["target"]), batch["row"].tolist()
         with torch.no_grad():
