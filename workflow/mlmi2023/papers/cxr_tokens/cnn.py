@@ -65,6 +65,6 @@ def finding_loss(logits: Tensor, truth: Tensor, weight: Tensor, negatives: bool 
 
 def rarity_weights(findings: Tensor, exponent: float) -> Tensor:
     """Return w_m = (1 / nu_m)^alpha, (F,), from findings (..., F) of training; nu of none is that of one."""
-    flat = findings.reshape(-1, findings.shape[-1]).double()
-    often = flat.mean(0).clamp_min(1 / max(1, len(flat)))
+    flat = findings.reshape(-1, findings.shape[-1])
+    often = flat.sum(0, dtype=torch.float64).clamp_min(1) / max(1, len(flat))
     return torch.pow(1 / often, exponent).float()

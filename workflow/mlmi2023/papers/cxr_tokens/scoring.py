@@ -39,9 +39,8 @@ def score(job: Job, predictions: Path) -> Iterator[Value]:
         yield from score_triples(studies, predictions)
     else:
         yield from score_reports(studies, predictions)
-    if model == "detector":
-        yield from score_tokens(studies, predictions)
-    elif model in ("report", "regions") and options.get("tokens"):
+    # the rows of which the paper prints it
+    if model == "report" and options.get("tokens") and options.get("triples"):
         yield from score_tokens(studies, job.used[options["tokens"]].predictions)
 
 

@@ -38,10 +38,10 @@ class Studies:
         self.task = options(Task, job.task, f"config of paper '{job.paper}'", f"datasets.{job.dataset}.task")
         self.cohort = open_radiographs(job.data)
         self.size = self.task.size
-        if len(self.cohort) and min(self.cohort.image(0).shape) < self.size:
+        if (least := int(self.cohort.shapes.min())) < self.size:
             raise InputError(
                 f"{self.where}.task.size is {self.size}, and images of cohort '{self.cohort.name}' have "
-                f"{min(self.cohort.image(0).shape)} pixels along a side; lower it, or raise the cohort's size"
+                f"{least} pixels along a side; lower it, or set the cohort's key read.size"
             )
 
     def __len__(self) -> int:
@@ -70,19 +70,21 @@ class Studies:
             row: the image.
             draw: two numbers in [0, 1) that say where it is cut; None: in the middle.
         """
-        image, size = self.cohort.image(row), self.size
-        room = [side - size for side in image.shape]
-        if draw is None:
-            top, left = (own // 2 for own in room)
-        else:
-            top, left = (int(float(share) * (own + 1)) for share, own in zip(draw, room))
-        pixels = np.ascontiguousarray(image[top : top + size, left : left + size])
+        (top, left), size = self._corner(row, draw), self.size
+        pixels = np.array(self.cohort.image(row)[top : top + size, left : left + size])
         boxes = cropped(np.asarray(self.cohort.boxes[row]), top, left, size)
         return torch.from_numpy(pixels)[None].float() / 127.5 - 1, boxes
 
+    def _corner(self, row: int, draw: Tensor | None = None) -> tuple[int, int]:
+        room = [int(side) - self.size for side in self.cohort.shapes[row]]
+        if draw is None:
+            return room[0] // 2, room[1] // 2
+        return int(float(draw[0]) * (room[0] + 1)), int(float(draw[1]) * (room[1] + 1))
+
     def boxes(self, rows: Sequence[int]) -> np.ndarray:
         """Return the boxes of images that are cut in the middle, (n, R, 4)."""
-        return np.stack([self.seen(row)[1] for row in rows])
+        own = [(np.asarray(self.cohort.boxes[row]), *self._corner(row)) for row in rows]
+        return np.stack([cropped(boxes, top, left, self.size) for boxes, top, left in own])
 
     @cached_property
     def reports(self) -> list[str]:

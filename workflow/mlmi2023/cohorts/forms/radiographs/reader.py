@@ -35,6 +35,7 @@ class Radiographs:
         groups: patients.
         regions: R names, in the order of tokens.
         finding_names: F names.
+        shapes: (N, 2) rows and columns of images.
         boxes: (N, R, 4) left, top, right, bottom; NaN where there is none.
         findings: (N, R, F).
         texts: what is written of each image.
@@ -56,8 +57,8 @@ class Radiographs:
         count = (len(rows), len(self.regions))
         self.boxes = packed_array(path / "boxes.npy", (*count, 4))
         self.findings = packed_array(path / "findings.npy", (*count, len(self.finding_names)))
-        self._shapes = np.asarray(packed_array(path / "shapes.npy", (len(rows), 2)))
-        self._ends = np.cumsum(self._shapes.prod(1))
+        self.shapes = np.asarray(packed_array(path / "shapes.npy", (len(rows), 2)))
+        self._ends = np.cumsum(self.shapes.prod(1))
         self._pixels = packed_array(path / "pixels.npy", (int(self._ends[-1]),))
         keys = {"report": str, "indication": str, "triples": list[list[str]], "phrases": dict[str, list[str]]}
         self.texts = [
@@ -71,7 +72,7 @@ class Radiographs:
 
     def image(self, row: int) -> np.ndarray:
         """Return an image (H, W) uint8."""
-        shape = self._shapes[row]
+        shape = self.shapes[row]
         end = int(self._ends[row])
         return self._pixels[end - int(shape.prod()) : end].reshape(shape)
 
