@@ -28,6 +28,7 @@ COHORTS = [
     "infants",
     "nuclei_organs",
     "prostate_trus",
+    "reports_ward",
     "moving_hearts",
     "oct_dme",
     "oct_mcnv",

@@ -106,6 +106,16 @@ def test_a_diagnosis_that_is_denied_is_none(text, diagnoses, follow_ups):
     assert read_advice(text)[:2] == (diagnoses, follow_ups)
 
 
+def test_other_words_for_nothing_acute():
+    for text in (
+        "Negative for acute cardiopulmonary abnormality.",
+        "No acute or active cardiac, pulmonary or pleural disease.",
+        "Normal chest.",
+    ):
+        assert read_advice(text).nothing_acute, text
+    assert not read_advice("No acute fracture. Acute process is possible.").nothing_acute
+
+
 def test_diagnoses_follow_from_what_is_seen_together():
     edema, heart = Finding("edema", "both", grade="mild"), Finding("cardiomegaly", grade="mild")
     assert impression_facts(Scene("ward", (edema,), ())).diagnoses == ("fluid overload",)

@@ -39,6 +39,7 @@ FILES = {
         *(f"{place}/{n}.{end}" for n in range(40) for place, end in (("labelled", "tif"), ("masks", "png"))),
     ],
     "radiographs": ["reports.csv", "regions.csv", *(f"images/{n}.png" for n in range(400))],
+    "reports": ["reports.csv"],
     "joined": [],
 }
 
@@ -91,7 +92,7 @@ def test_a_block_of_the_readme_is_planned_word_for_word(block, here, tmp_path):
 
 #: of the examples: files below MLMI_REAL_DATA, and below the checkout
 REAL = [f"brain_t1_slabs/{what}list{n}.nii.gz" for n in range(1, 31) for what in "is"]
-REAL += ["body_ct/example_ct_sm.nii.gz", "clinic/visits.csv"]
+REAL += ["body_ct/example_ct_sm.nii.gz", "clinic/visits.csv", "chest_xray_reports/indiana_reports.csv"]
 REAL += [f"nuclei_he/{place}/TCGA-{n}.png" for n in range(8) for place in ("images", "masks")]
 REAL += [f"lung_mri/ProtonImages/{n}H1.nii.gz" for n in range(5)]
 REAL += [f"lung_mri/ProtonLobeMasks/{n}Lobes.nii.gz" for n in range(5)]
@@ -154,7 +155,7 @@ TOGETHER = {
     "eyes": ["retina_eyes"],
     "ultrasound": ["breast_ultrasound"],
     "histology": ["histology_tiles", "nuclei_density", "nuclei_points"],
-    "clinic": ["clinic_table", "nuclei_points_dsb"],
+    "clinic": ["clinic_table", "nuclei_points_dsb", "chest_reports"],
     "heads": ["whole_heads"],
 }
 

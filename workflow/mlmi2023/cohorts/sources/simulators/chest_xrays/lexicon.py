@@ -22,7 +22,7 @@ MENTIONS: dict[str, str] = {
     r"(?: is| appears| remains)?(?: not)?(?: \w+ly)? (?:enlarged|large)\b"
     r"|(?:enlarged|enlargement of the) (?:heart|cardiac silhouette)|cardiac enlargement",
     "wide mediastinum": r"mediastin\w+(?: is| appears)?(?: not)? widen\w*"
-    r"|widen\w+ (?:of the )?(?:superior )?mediastin\w+",
+    r"|wide(?:n\w+)? (?:of the )?(?:superior )?mediastin\w+",
     "hilar enlargement": rf"hil(?:um|a|ar)(?: is| are)?(?: \w+ly)? (?:enlarge|promin|full|adenopathy)\w*"
     rf"|(?:fullness|enlarge\w+|prominen\w+)(?: of)?(?: the)?{SIDE} hil(?:um|a|ar)",
     "aortic calcification": r"aort\w+(?: knob| arch)?(?: is)? calcifi\w+|calcifi\w+(?: of| in)?(?: the)?"
@@ -120,6 +120,7 @@ FOLLOW_UPS: dict[str, str] = {
 }
 #: an impression without anything acute
 NOTHING_ACUTE = re.compile(
-    r"\bno (?:evidence of |radiographic evidence of )?(?:acute|active)[^.]{0,40}?"
-    r"(?:process|disease|abnormalit|finding)|\bnormal chest|\bno acute disease"
+    r"\b(?:no|without|negative)(?: for| evidence of| radiographic evidence of| visible)* (?:acute|active)"
+    r"(?: (?:or|and) (?:acute|active))?[^.]{0,50}?(?:process|disease|abnormalit|finding)"
+    r"|\bnormal (?:chest|examination|exam)\b"
 )

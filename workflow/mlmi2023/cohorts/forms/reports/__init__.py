@@ -1,0 +1,1 @@
+"""Form ``reports``: findings and impression of radiology reports."""
