@@ -1,4 +1,4 @@
-"""Language scores of written reports: BLEU and METEOR by NLTK, ROUGE-L by rouge_score.
+"""Language scores of written reports: BLEU and METEOR, by NLTK.
 
 Texts are words with blanks between, cut in one way for all methods.
 """
@@ -88,20 +88,3 @@ def meteor(found: Sequence[str], truth: Sequence[str], wordnet: str | None = Non
             for text, one in zip(found, truth, strict=True)
         ]
     )
-
-
-def rouge_l(found: Sequence[str], truth: Sequence[str]) -> np.ndarray:
-    """Return the F-measure of the longest common subsequence of each text, (n,) (Lin 2004)."""
-    from rouge_score.rouge_scorer import RougeScorer
-
-    scorer = RougeScorer(["rougeL"], tokenizer=_Cut())
-    return np.array(
-        [scorer.score(one, text)["rougeL"].fmeasure for text, one in zip(found, truth, strict=True)]
-    )
-
-
-class _Cut:
-    """Texts are cut into words already."""
-
-    def tokenize(self, text: str) -> list[str]:
-        return text.split()

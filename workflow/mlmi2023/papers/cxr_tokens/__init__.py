@@ -10,7 +10,7 @@ Sect. 3.1, A_tok, zeros if missing      ``detector.settled``, ``evaluate._predic
 Sect. 3.2, Eq. 3, TE and RG             ``writer.Writer``, input texts ``train.asked_of``
 Sect. 3.2, token + position + segment   ``writer.Writer.encode``
 Sect. 4.1, data                         form ``radiographs``; stand-in: simulator ``xray_studies``
-Sect. 4.1, NLG                          ``mlmi2023.metrics.report_language``
+Sect. 4.1, NLG                          ``mlmi2023.metrics.report_language``, ``metrics.rouge``
 Sect. 4.1, CE                           ``measures.clinical``; labels by ``labelling`` or ``chexbert``
 Sect. 4.2, half of the triples masked   ``train.kept``
 Sect. 4.2, CNN end to end               ``cnn.Places``; findings first: ``cnn.FindingClassifier``

@@ -7,7 +7,8 @@ import numpy as np
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
-from mlmi2023.metrics.report_language import bleu, meteor, rouge_l
+from mlmi2023.metrics.report_language import bleu, meteor
+from mlmi2023.metrics.rouge import rouge_l
 from mlmi2023.papers.cxr_tokens.boxes import overlap
 from mlmi2023.papers.cxr_tokens.frechet import distances
 from mlmi2023.papers.cxr_tokens.labelling import labeller_of
@@ -63,7 +64,10 @@ def score_reports(studies: Studies, predictions: Path) -> Iterator[Value]:
     truth = [studies.reports[row] for row in rows]
     for order, value in bleu(texts, truth).items():
         yield Value(f"bl{order}", value)
-    each = {"mtr": meteor(texts, truth, studies.task.wordnet), "rgl": rouge_l(texts, truth)}
+    each = {
+        "mtr": meteor(texts, truth, studies.task.wordnet),
+        "rgl": np.array([rouge_l(*pair) for pair in zip(truth, texts)]),
+    }
     labels = labeller_of(studies.task, studies.job.device)
     said, true = positive(labels.states(texts)), positive(labels.states(truth))
     each |= clinical(said, true)

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mlmi2023.metrics.report_language import rouge_l
+from mlmi2023.metrics.rouge import rouge_l
 from mlmi2023.papers.cxr_tokens.decoding import beam_search, greedy
 from mlmi2023.papers.cxr_tokens.measures import consistency
 from mlmi2023.papers.cxr_tokens.options import MeshedMemory
 from mlmi2023.papers.cxr_tokens.studies import Studies
-from mlmi2023.papers.cxr_tokens.words import BEGIN, PAD, Vocabulary, plain, trimmed
+from mlmi2023.papers.cxr_tokens.words import BEGIN, PAD, Vocabulary, trimmed
 from mlmi2023.papers.cxr_tokens.writer import RegionWriter, Writer
 from mlmi2023.training.loop.optimisers import build_optimiser
 
@@ -109,7 +109,7 @@ class Rewarded(Writing):
         """Return the rewards of texts for language and facts, (2, B)."""
         texts = [self.studies.vocabulary.report(text) for text in found.tolist()]
         truth = np.stack([self.states[row] for row in rows])
-        language = rouge_l([plain(text) for text in texts], [self.studies.reports[row] for row in rows])
+        language = np.array([rouge_l(self.studies.reports[row], text) for row, text in zip(rows, texts)])
         return np.stack([language, consistency(self.labels(texts), truth)])
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
