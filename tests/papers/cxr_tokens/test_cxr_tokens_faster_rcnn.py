@@ -1,4 +1,4 @@
-"""The paper's detector on a stand-in of torchvision's parts: what is matched to what, and which token is kept."""
+"""The paper's detector on a stand-in of torchvision's parts: what is matched, and which token is kept."""
 
 import sys
 from types import ModuleType, SimpleNamespace
