@@ -100,7 +100,7 @@ class CheXbertLabeller:
         InputError: a file is missing or does not fit.
     """
 
-    kinds = KINDS
+    kinds: Sequence[str] = KINDS
 
     def __init__(self, own: CheXbert, device: str) -> None:
         from transformers import BertTokenizer

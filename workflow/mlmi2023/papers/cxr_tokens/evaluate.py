@@ -58,10 +58,11 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     elif kind == "mean_boxes":
         mean = mean_boxes(studies.boxes(studies.rows("train")))
         count = len(tested)
-        arrays = {"boxes": np.stack([mean] * count), "score": np.ones((count, len(mean)), np.float32)}
+        arrays: dict[str, Any] = {"rows": np.array(tested), "boxes": np.stack([mean] * count)}
+        arrays["score"] = np.ones((count, len(mean)), np.float32)
         with atomic(out) as part:
             part.mkdir()
-            np.savez_compressed(part / FOUND, rows=np.array(tested), **arrays)
+            np.savez_compressed(part / FOUND, **arrays)
     elif kind == "learned":
         own = keys_of(job)
         if isinstance(own, Detector):
@@ -76,7 +77,8 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
         if kind == "normal":
             labels = labeller_of(studies.task, job.device)
             train = [studies.cohort.texts[row].report for row in studies.rows("train")]
-            texts = [normal_report(studies, positive(labels.states(train)).any(1))] * len(tested)
+            ill = np.any(positive(labels.states(train)), axis=1)
+            texts = [normal_report(studies, ill)] * len(tested)
         _write(out, {"texts": {studies.name(row): text for row, text in zip(tested, texts)}})
 
 

@@ -123,4 +123,5 @@ class FasterRcnnDetector(nn.Module):
             region = torch.arange(self.regions, device=best.device)
             chosen = own[best]
             found.append((chosen, box[best, region + 1], score, self.findings(chosen)))
-        return settled(*(torch.stack(one) for one in zip(*found)), self.own.cut)
+        chosen, place, best_score, said = (torch.stack(one) for one in zip(*found))
+        return settled(chosen, place, best_score, said, self.own.cut)

@@ -93,7 +93,7 @@ def _embedded(runs: Runs) -> Any:
 
     studies = Studies(runs.job)
     rows = studies.rows("test")[: studies.task.shown]
-    abnormal = np.asarray(studies.cohort.findings[rows]).any(-1)
+    abnormal = np.any(studies.cohort.findings[rows], axis=-1)
     counts = np.minimum(abnormal.sum(0), (~abnormal).sum(0))
     chosen = np.sort(np.argsort(-counts, kind="stable")[:REGIONS])
     figure, grid = plt.subplots(

@@ -115,8 +115,8 @@ def score_tokens(studies: Studies, folder: Path) -> Iterator[Value]:
     """
     rows = studies.rows("test")
     tokens = np.asarray(stored_tokens(studies, folder)[rows], np.float64)
-    abnormal = np.asarray(studies.cohort.findings[rows]).any(-1)
-    there = (tokens != 0).any(-1)
+    abnormal = np.any(studies.cohort.findings[rows], axis=-1)
+    there = np.any(tokens != 0, axis=-1)
     found, spread = distances(tokens, abnormal, there, studies.task.components)
     for region, value in zip(studies.cohort.regions, found):
         if np.isfinite(value):
