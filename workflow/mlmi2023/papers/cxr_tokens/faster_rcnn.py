@@ -4,6 +4,7 @@ torchvision is no dependency of this package: its builds want a torch of the sam
 by one (``backbone``, ``rpn``, ``roi_heads``), so that the vector l_k is at hand.
 """
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,23 +21,25 @@ MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 #: proposals whose region and box are kept apart from COCO's
 OWN = "roi_heads.box_predictor."
 HIDDEN = 1024
+DETECTION = "torchvision.models.detection"
 
 
-def torchvision() -> Any:
-    """Return torchvision's detection models.
+def torchvision(part: str = "") -> Any:
+    """Return torchvision's detection models, or a part of them such as ``.roi_heads``.
+
+    By name, since no environment of this package has it.
 
     Raises:
         InputError: torchvision is not there or does not fit torch.
     """
     try:
-        from torchvision.models import detection
+        return importlib.import_module(f"{DETECTION}{part}")
     except (ImportError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise InputError(
             f"net.name is 'faster_rcnn' and torchvision cannot be imported ({first[:99]}); install the build "
             "that fits torch, or choose 'compact'"
         ) from error
-    return detection
 
 
 class FasterRcnnDetector(nn.Module):
@@ -76,12 +79,11 @@ class FasterRcnnDetector(nn.Module):
 
     def _seen(self, image: Tensor) -> tuple[Any, Any]:
         """Return the list of images that torchvision wants, and their maps."""
-        from torchvision.models.detection.image_list import ImageList
-
         colours = ((image + 1) / 2).expand(-1, 3, -1, -1)
         mean, spread = (torch.tensor(v, device=image.device).view(3, 1, 1) for v in (MEAN, SPREAD))
         seen = (colours - mean) / spread
-        return ImageList(seen, [(self.size, self.size)] * len(seen)), self.backbone(seen)
+        listed = torchvision(".image_list").ImageList
+        return listed(seen, [(self.size, self.size)] * len(seen)), self.backbone(seen)
 
     def _looked(self, maps: Any, boxes: list[Tensor]) -> Tensor:
         read = self.roi_heads.box_roi_pool(maps, boxes, [(self.size, self.size)] * len(boxes))
@@ -89,8 +91,6 @@ class FasterRcnnDetector(nn.Module):
 
     def losses(self, image: Tensor, boxes: Tensor, findings: Tensor) -> Learned:
         """Return the losses of images (B, 1, S, S) with true boxes (B, R, 4) and findings (B, R, F)."""
-        from torchvision.models.detection.roi_heads import fastrcnn_loss
-
         images, maps = self._seen(image)
         there = torch.isfinite(boxes).all(-1)
         numbers = [own.nonzero()[:, 0] for own in there]
@@ -99,7 +99,7 @@ class FasterRcnnDetector(nn.Module):
         proposals, matched, labels, deltas = self.roi_heads.select_training_samples(proposals, targets)
         vectors = self._looked(maps, proposals)
         logits, codes = self.roi_heads.box_predictor(vectors)
-        anatomy, box = fastrcnn_loss(logits, codes, labels, deltas)
+        anatomy, box = torchvision(".roi_heads").fastrcnn_loss(logits, codes, labels, deltas)
         truth = torch.cat(
             [
                 found[own][match] if len(own) else found.new_zeros(len(match), found.shape[1])
