@@ -37,6 +37,7 @@ COHORTS = [
     "tadpole_like",
     "ultrasound_heads",
     "wm_lesions",
+    "xray_reports",
 ]
 ODD = [
     None,

@@ -38,6 +38,7 @@ FILES = {
         *(f"all/{n}.tif" for n in range(60)),
         *(f"{place}/{n}.{end}" for n in range(40) for place, end in (("labelled", "tif"), ("masks", "png"))),
     ],
+    "radiographs": ["reports.csv", "regions.csv", *(f"images/{n}.png" for n in range(400))],
     "reports": ["reports.csv"],
     "joined": [],
 }
