@@ -1,0 +1,85 @@
+"""The conventional reconstruction, after Gannet: registration, rejection, averaging, subtraction (Sect. 2.1).
+
+Gannet is MATLAB; this is written from what its articles say. ON and OFF transients are registered apart, pairs with odd
+ones are left out, both means are brought onto each other by choline and creatine, and creatine is put at its place.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmi2023.classical.spectral_registration import offsets, registered, turned, within
+from mlmi2023.physics.spectra import REFERENCE, between, ppm_axis, times, to_spectra
+
+Axis = tuple[int, float, float]
+#: robust deviations from the median misfit beyond which a transient is odd
+ODD = 6.0
+#: ppm by which means are brought onto each other, and onto lines of known place
+COMMON, KNOWN = (2.9, 3.35), (1.8, 3.4)
+#: ppm and mM of protons of NAA, creatine and choline, in OFF or in what is not edited
+PLACES = ((2.008, 33.0), (3.028, 25.5), (3.210, 14.4))
+#: Hz
+WIDTH = 8.0
+
+
+class Reconstruction(NamedTuple):
+    """A scan's mean spectra.
+
+    Attributes:
+        off: (P,) complex.
+        on: (P,) complex; zeros where nothing is edited.
+        kept: share of pairs that were averaged.
+    """
+
+    off: np.ndarray
+    on: np.ndarray
+    kept: float
+
+    @property
+    def difference(self) -> np.ndarray:
+        """ON - OFF, the real part, (P,)."""
+        return (self.on - self.off).real
+
+
+def broadened(fids: np.ndarray, width: float, hertz: float) -> np.ndarray:
+    """Return FIDs (..., P) whose lines are so much wider."""
+    return fids * np.exp(-np.pi * hertz * times(fids.shape[-1], width))
+
+
+def usual(fids: np.ndarray) -> np.ndarray:
+    """Return which registered transients (N, P) are like the others, (N,) bool."""
+    middle = np.median(fids.real, 0) + 1j * np.median(fids.imag, 0)
+    misfit = (np.abs(fids - middle) ** 2).sum(1)
+    spread = 1.4826 * np.median(np.abs(misfit - np.median(misfit)))
+    return misfit <= np.median(misfit) + ODD * spread
+
+
+def placed(mean: np.ndarray, axis: Axis) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shift and the phase, (1,) each, that put NAA, creatine and choline of a mean FID at their place."""
+    points, width, frequency = axis
+    seen, when = between(ppm_axis(*axis), *KNOWN), times(points, width)
+    lines = sum(size * np.exp(2j * np.pi * (ppm - REFERENCE) * frequency * when) for ppm, size in PLACES)
+    wanted = lines * np.exp(-np.pi * WIDTH * when)
+    return offsets(within(mean[None], seen), within(wanted, seen), width)
+
+
+def reconstructed(on: np.ndarray, off: np.ndarray, axis: Axis, broadening: float) -> Reconstruction:
+    """Return mean spectra of a scan.
+
+    Args:
+        on: (N, P) complex FIDs; none where nothing is edited.
+        off: (N, P) complex FIDs, in pairs with ``on``.
+        axis: points, width in Hz and frequency in MHz.
+        broadening: Hz that lines are widened by, before they are shown or fitted.
+    """
+    width = axis[1]
+    parts = [registered(fids, width) for fids in ((off, on) if len(on) else (off,))]
+    good = np.logical_and.reduce([usual(part) for part in parts])
+    means = [part[good].mean(0) for part in parts]
+    if len(means) == 2:
+        seen = between(ppm_axis(*axis), *COMMON)
+        step = offsets(within(means[1][None], seen), within(means[0], seen), width)
+        means[1] = turned(means[1][None], *step, width)[0]
+    step = placed(means[0], axis)
+    made = [to_spectra(broadened(turned(mean[None], *step, width)[0], width, broadening)) for mean in means]
+    return Reconstruction(made[0], made[1] if len(made) == 2 else np.zeros_like(made[0]), float(good.mean()))
