@@ -8,7 +8,7 @@ The key ``read`` says how the raw files lie below the root:
 ``truth``    pattern of NIfTI-MRS with the noise-free ON and OFF, where that is known
 ``edited``   false: there is nothing to tell apart; default true
 ``order``    of ON and OFF in files that do not say it: ``alternating`` (the default), or one in each of the ``halves``
-``first``    of both: ``off`` (the default) or ``on``
+``first``    of both: ``off`` or ``on``; ``auto`` (the default) takes for OFF what shows more of NAA, which editing takes away
 ``axis``     ``{points: 2048, width: 2000, frequency: 127.758}`` that all are brought to; needed where files differ
 
 Splits come from ``split``, counts of each site, ``split_seed`` or ``split_file``; else from ``splits.csv``. A public

@@ -30,7 +30,7 @@ class Read(Options):
     truth: Names | None = None
     edited: bool = True
     order: Literal["alternating", "halves"] = "alternating"
-    first: Literal["on", "off"] = "off"
+    first: Literal["auto", "on", "off"] = "auto"
     axis: Axis | None = None
 
     def wrong(self) -> str:

@@ -14,8 +14,11 @@ from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, file_hash
 from mlmi2023.physics.resampled import resampled
+from mlmi2023.physics.spectra import between, ppm_axis, to_spectra
 
 Axis = tuple[int, float, float]
+#: ppm of NAA, and what scanners are off by
+NAA = (1.8, 2.2)
 
 
 class Scan(NamedTuple):
@@ -54,8 +57,16 @@ def separated(file: Path, given: Transients, read: Read) -> tuple[np.ndarray, np
         parts = (fids[0], fids[1])
     else:
         raise InputError(f"{file}: has {len(fids)} conditions of editing; give files with ON and OFF")
-    on, off = parts if read.first == "on" else parts[::-1]
+    first = read.first if read.first != "auto" else _first(parts, given)
+    on, off = parts if first == "on" else parts[::-1]
     return on, off
+
+
+def _first(parts: tuple[np.ndarray, np.ndarray], given: Transients) -> str:
+    """Return whether ON or OFF comes first, by NAA."""
+    ppm = ppm_axis(given.fids.shape[-1], given.width, given.frequency)
+    one, other = (np.abs(to_spectra(part.mean(0)))[between(ppm, *NAA)].max() for part in parts)
+    return "off" if one > other else "on"
 
 
 def prepared(item: Item, read: Read, axis: Axis) -> Scan:
