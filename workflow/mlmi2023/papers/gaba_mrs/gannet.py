@@ -1,7 +1,8 @@
 """The conventional reconstruction, after Gannet: registration, rejection, averaging, subtraction (Sect. 2.1).
 
 Gannet is MATLAB; this is written from what its articles say. ON and OFF transients are registered apart, pairs with odd
-ones are left out, both means are brought onto each other by choline and creatine, and creatine is put at its place.
+ones are left out, the mean OFF is put at its place by its known lines and ON with it, and then ON onto OFF by choline, where
+nothing is edited. A tenth of a hertz between both leaves as much of creatine as there is of GABA.
 """
 
 from typing import NamedTuple
@@ -14,8 +15,8 @@ from mlmi2023.physics.spectra import REFERENCE, between, ppm_axis, times, to_spe
 Axis = tuple[int, float, float]
 #: robust deviations from the median misfit beyond which a transient is odd
 ODD = 6.0
-#: ppm by which means are brought onto each other, and onto lines of known place
-COMMON, KNOWN = (2.9, 3.35), (1.8, 3.4)
+#: ppm by which ON is brought onto OFF, and OFF onto lines of known place
+COMMON, KNOWN = (3.1, 3.35), (1.8, 3.4)
 #: ppm and mM of protons of NAA, creatine and choline, in OFF or in what is not edited
 PLACES = ((2.008, 33.0), (3.028, 25.5), (3.210, 14.4))
 #: Hz
@@ -46,7 +47,7 @@ def broadened(fids: np.ndarray, width: float, hertz: float) -> np.ndarray:
     return fids * np.exp(-np.pi * hertz * times(fids.shape[-1], width))
 
 
-def usual(fids: np.ndarray) -> np.ndarray:
+def alike(fids: np.ndarray) -> np.ndarray:
     """Return which registered transients (N, P) are like the others, (N,) bool."""
     middle = np.median(fids.real, 0) + 1j * np.median(fids.imag, 0)
     misfit = (np.abs(fids - middle) ** 2).sum(1)
@@ -74,12 +75,14 @@ def reconstructed(on: np.ndarray, off: np.ndarray, axis: Axis, broadening: float
     """
     width = axis[1]
     parts = [registered(fids, width) for fids in ((off, on) if len(on) else (off,))]
-    good = np.logical_and.reduce([usual(part) for part in parts])
+    good = np.logical_and.reduce([alike(part) for part in parts])
     means = [part[good].mean(0) for part in parts]
+    # in its place first, so that windows of the spectrum cut all scans alike
+    step = placed(means[0], axis)
+    means = [turned(mean[None], *step, width)[0] for mean in means]
     if len(means) == 2:
         seen = between(ppm_axis(*axis), *COMMON)
         step = offsets(within(means[1][None], seen), within(means[0], seen), width)
         means[1] = turned(means[1][None], *step, width)[0]
-    step = placed(means[0], axis)
-    made = [to_spectra(broadened(turned(mean[None], *step, width)[0], width, broadening)) for mean in means]
+    made = [to_spectra(broadened(mean, width, broadening)) for mean in means]
     return Reconstruction(made[0], made[1] if len(made) == 2 else np.zeros_like(made[0]), float(good.mean()))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mlmi2023.classical.spectral_registration import registered, turned
-from mlmi2023.papers.gaba_mrs.gannet import Axis, broadened, placed, usual
+from mlmi2023.papers.gaba_mrs.gannet import Axis, alike, broadened, placed
 from mlmi2023.papers.gaba_mrs.measures import NOISE
 from mlmi2023.physics.spectra import between, to_spectra
 
@@ -24,7 +24,7 @@ def mean_spectrum(fids: np.ndarray, axis: Axis, register: bool, broadening: floa
     found = np.asarray(fids, complex)
     if register and len(found) > 2:
         found = registered(found, width)
-        found = found[usual(found)]
+        found = found[alike(found)]
     mean = found.mean(0)
     return to_spectra(broadened(turned(mean[None], *placed(mean, axis), width)[0], width, broadening))
 

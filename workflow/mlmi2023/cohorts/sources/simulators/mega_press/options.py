@@ -24,11 +24,11 @@ DEFAULTS: dict[str, Any] = {
     "offset": 3.0,
     "jitter": [0.3, 1.2],
     "phase": {"scan": 5.0, "transient": [2.0, 8.0]},
-    "water": {"amplitude": [2.0, 16.0], "width": [8.0, 20.0], "change": 0.1},
+    "water": {"amplitude": [1.0, 8.0], "width": [8.0, 20.0], "change": 0.1},
     "lipids": {"scans": 0.3, "share": 0.06, "amplitude": [1.0, 8.0], "width": [20.0, 40.0]},
     "motion": {"share": 0.02, "loss": [0.2, 0.7], "phase": 60.0},
     "eddy": {"angle": [0.0, 20.0], "decay": [0.02, 0.06]},
-    "baseline": {"amplitude": [0.0, 2.0], "width": [150.0, 300.0], "change": 0.05},
+    "baseline": {"amplitude": [0.0, 1.0], "width": [150.0, 300.0], "change": 0.05},
 }
 
 
