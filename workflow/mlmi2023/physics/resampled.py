@@ -4,7 +4,7 @@ import numpy as np
 
 
 def resampled(fids: np.ndarray, width: float, frequency: float, axis: tuple[int, float, float]) -> np.ndarray:
-    """Return FIDs as if another spectrometer had sampled them: the same axis in ppm, the same heights of lines.
+    """Return FIDs as if another spectrometer had sampled them: the same axis in ppm, beginning as high as before.
 
     The FID is cut or filled with zeros to as long as the new one lasts, in units of its own spectrometer's ppm, and its
     spectrum is cut or filled to the new width. Lines keep their width in ppm, not in Hz.
@@ -29,5 +29,4 @@ def resampled(fids: np.ndarray, width: float, frequency: float, axis: tuple[int,
     both = min(last, points)
     start, new_start = last // 2 - both // 2, points // 2 - both // 2
     cut[..., new_start : new_start + both] = spectrum[..., start : start + both]
-    # heights in the spectrum fall as the FID is filled with zeros, which the new number of points undoes
-    return np.fft.fft(np.fft.ifftshift(cut, axes=-1), axis=-1) * last / points
+    return np.fft.fft(np.fft.ifftshift(cut, axes=-1), axis=-1)
