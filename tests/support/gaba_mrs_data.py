@@ -9,7 +9,14 @@ from preflight_root import ROOT
 
 TASK = {"kind": "reconstruction", "pairs": 13, "val_batch": 1, "simulated": {"pairs": 3}}
 NET = {"name": "rdc_unet2d", "filters": 2, "widths": [4, 4]}
-TRAIN = {"steps": 2, "epoch_steps": 1, "batch": 2, "learning_rate": 0.01, "monitor": "val_loss", "mode": "min"}
+TRAIN = {
+    "steps": 2,
+    "epoch_steps": 1,
+    "batch": 2,
+    "learning_rate": 0.01,
+    "monitor": "val_loss",
+    "mode": "min",
+}
 
 
 def config(**more):

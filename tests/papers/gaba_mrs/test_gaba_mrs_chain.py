@@ -59,7 +59,8 @@ def test_the_reconstruction_subtracts_off_from_on_and_undoes_drift():
     off, on = lines((2.008, 33), (3.028, 25), (3.21, 14)), lines((3.028, 25), (3.21, 14), (3.75, 3))
     drift, phases = np.linspace(0, 6, 40), rng.normal(0, 0.1, 40)
     fids = [
-        turned(np.tile(own, (40, 1)), drift, phases, AXIS[1]) + 0.05 * rng.normal(size=(40, 1024)) for own in (on, off)
+        turned(np.tile(own, (40, 1)), drift, phases, AXIS[1]) + 0.05 * rng.normal(size=(40, 1024))
+        for own in (on, off)
     ]
     made = reconstructed(*fids, AXIS, broadening=0.0)
     wanted = to_spectra(on - off).real
@@ -71,10 +72,15 @@ def test_the_reconstruction_subtracts_off_from_on_and_undoes_drift():
 
 def test_the_fit_finds_gaba_and_its_error():
     rng = np.random.default_rng(3)
-    gauss = [a * np.exp(-((PPM - c) ** 2) / (2 * s**2)) for a, c, s in ((2, 3.02, 0.06), (3, 3.71, 0.03), (3, 3.78, 0.03))]
+    gauss = [
+        a * np.exp(-((PPM - c) ** 2) / (2 * s**2))
+        for a, c, s in ((2, 3.02, 0.06), (3, 3.71, 0.03), (3, 3.78, 0.03))
+    ]
     clean = sum(gauss) + 0.5 + 0.3 * (PPM - 3.4)
     found = fitted(clean, PPM)
-    assert np.isclose(found.height, 2, rtol=0.01) and np.isclose(found.area, 2 * 0.06 * np.sqrt(2 * np.pi), rtol=0.02)
+    assert np.isclose(found.height, 2, rtol=0.01) and np.isclose(
+        found.area, 2 * 0.06 * np.sqrt(2 * np.pi), rtol=0.02
+    )
     assert found.error < 0.5
     noisy = fitted(clean + rng.normal(0, 0.1, len(PPM)), PPM)
     # deviation of 0.1 over a height of 2
@@ -89,13 +95,17 @@ def test_measures_look_at_their_windows_alone():
     rng = np.random.default_rng(4)
     noise = np.where((PPM >= 10) & (PPM <= 12), rng.normal(0, 1, len(PPM)), 0)
     noise = noise / np.std(noise[(PPM >= 10) & (PPM <= 12)])
-    spectrum = noise + np.where(np.abs(PPM - 3.0) < 0.02, 10.0, 0) + np.where(np.abs(PPM - 3.75) < 0.02, 99.0, 0)
+    spectrum = (
+        noise + np.where(np.abs(PPM - 3.0) < 0.02, 10.0, 0) + np.where(np.abs(PPM - 3.75) < 0.02, 99.0, 0)
+    )
     assert np.isclose(snr(spectrum, PPM), 5.0) and np.isnan(snr(np.zeros(len(PPM)), PPM))
     away = np.where((PPM < 2.5) | (PPM > 4.0), 7.0, 0)
     assert mse(spectrum + away, spectrum, PPM, 1.0) == 0
     assert np.isclose(mse(spectrum + 3, spectrum, PPM, 6.0), 0.25)
     height, place, width = peak(to_spectra(lines((2.008, 30))).real, PPM, (1.85, 2.15))
-    assert place == pytest.approx(2.008, abs=0.01) and width * AXIS[2] == pytest.approx(8, abs=1) and height > 0
+    assert (
+        place == pytest.approx(2.008, abs=0.01) and width * AXIS[2] == pytest.approx(8, abs=1) and height > 0
+    )
 
 
 def test_training_pairs_stay_pairs_and_tests_see_the_first(data):
@@ -138,7 +148,14 @@ def test_a_pipeline_learns_in_both_stages_and_is_scored(data, tmp_path):
     own = job(data, "rdc_ft", learned())
     predict(own, tmp_path / "main/weights.safetensors", tmp_path / "out")
     found = list(score(own, tmp_path / "out"))
-    assert {value.metric for value in found} >= {"mse", "snr", "fit_error", "mse_truth", "gaba_error", "p_snr"}
+    assert {value.metric for value in found} >= {
+        "mse",
+        "snr",
+        "fit_error",
+        "mse_truth",
+        "gaba_error",
+        "p_snr",
+    }
     assert len([value for value in found if value.metric == "mse"]) == 2
     with np.load(tmp_path / "out" / FILE) as stored:
         assert stored["found"].shape == (2, 256)
@@ -173,7 +190,11 @@ def test_the_loss_s_bounds_are_those_of_the_mean_and_of_the_truth(data):
     [
         (learned(), {**TASK, "pairs": 17}, ("has 16 pairs, task.pairs is 17",)),
         ({**learned(), "net": {**NET, "widths": [2] * 10}}, TASK, ("256 points cannot be halved 9 times",)),
-        ({**learned(), "net": {**NET, "widths": [4, 4, 4]}}, TASK, ("13 transients are too few for 2 poolings",)),
+        (
+            {**learned(), "net": {**NET, "widths": [4, 4, 4]}},
+            TASK,
+            ("13 transients are too few for 2 poolings",),
+        ),
     ],
 )
 def test_what_does_not_fit_is_one_line(data, options, task, words):
@@ -185,4 +206,7 @@ def test_quality_is_for_methods_that_average(data, tmp_path):
     predict(own, None, tmp_path / "out")
     values = {v.metric: v.value for v in score(own, tmp_path / "out")}
     assert values["naa_ppm"] == pytest.approx(2.008, abs=0.1) and values["naa_snr"] > 20
-    said(lambda: predict(job(data, "flat", {"kind": "flat"}, task={"kind": "quality"}), None, tmp_path / "x"), "averaged")
+    said(
+        lambda: predict(job(data, "flat", {"kind": "flat"}, task={"kind": "quality"}), None, tmp_path / "x"),
+        "averaged",
+    )

@@ -82,7 +82,9 @@ def _differences(job: Job, kind: str, weights: Path | None) -> np.ndarray:
     else:
         found = np.zeros((len(rows), scans.cohort.points))
     if not np.isfinite(found).all():
-        raise InputError(f"method '{job.method}' gave spectra with NaN or infinity; lower train.learning_rate")
+        raise InputError(
+            f"method '{job.method}' gave spectra with NaN or infinity; lower train.learning_rate"
+        )
     return found
 
 
@@ -168,7 +170,11 @@ def _tests(scans: Scans, rows: list[int], values: dict[str, list[float]]) -> Ite
     """Yield p of Wilcoxon's signed-rank tests that the text gives."""
     full = [measures(scans, row, scans.target(row), True) for row in rows]
     some = [measures(scans, row, scans.gannet(row, some=True).difference, False) for row in rows]
-    for name, metric, others in (("p_snr", "snr", full), ("p_fit_error", "fit_error", full), ("p_mse", "mse", some)):
+    for name, metric, others in (
+        ("p_snr", "snr", full),
+        ("p_fit_error", "fit_error", full),
+        ("p_mse", "mse", some),
+    ):
         pairs = np.array([values[metric], [other[metric] for other in others]])
         pairs = pairs[:, np.isfinite(pairs).all(0)]
         enough = pairs.shape[1] >= LEAST and (pairs[0] != pairs[1]).any()

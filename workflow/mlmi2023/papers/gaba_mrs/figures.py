@@ -20,7 +20,9 @@ COLOURS = ("#000000", "#2CA02C", "#E69F00", "#0072B2", "#CC79A7", "#56B4E9", "#D
 
 def _shown(count: int) -> np.ndarray:
     """Return tested scans, spread over all of them, chosen by their place alone."""
-    return np.linspace(0, count - 1, min(SHOWN, count) + 2).astype(int)[1:-1] if count > 1 else np.zeros(1, int)
+    return (
+        np.linspace(0, count - 1, min(SHOWN, count) + 2).astype(int)[1:-1] if count > 1 else np.zeros(1, int)
+    )
 
 
 def _spectra(runs: Runs) -> Any:
@@ -32,16 +34,26 @@ def _spectra(runs: Runs) -> Any:
     seen = between(scans.ppm, FROM, TO)
     found = {method: read_found(cohort, runs.predictions[method]) for method in runs.jobs}
     shown = _shown(len(rows))
-    figure, grid = plt.subplots(1, len(shown), figsize=(4 * len(shown), 3), squeeze=False, layout="constrained")
+    figure, grid = plt.subplots(
+        1, len(shown), figsize=(4 * len(shown), 3), squeeze=False, layout="constrained"
+    )
     for axes, place in zip(grid[0], shown):
         height = scans.height(rows[place])
         for colour, (method, spectra) in zip(COLOURS, found.items()):
-            axes.plot(scans.ppm[seen], spectra[place][seen] / height, color=colour, linewidth=1, label=runs.names[method])
+            axes.plot(
+                scans.ppm[seen],
+                spectra[place][seen] / height,
+                color=colour,
+                linewidth=1,
+                label=runs.names[method],
+            )
         axes.set_xlim(TO, FROM)
         axes.set_title(cohort.subjects[rows[place]], fontsize=8)
         axes.set_xlabel("ppm")
     grid[0, 0].set_ylabel("ON - OFF, heights of NAA")
-    figure.legend(*grid[0, 0].get_legend_handles_labels(), fontsize=7, ncols=len(found), loc="outside upper center")
+    figure.legend(
+        *grid[0, 0].get_legend_handles_labels(), fontsize=7, ncols=len(found), loc="outside upper center"
+    )
     return figure
 
 
@@ -115,7 +127,8 @@ def _quality(runs: Runs) -> Any:
         axes.set_xlim(4.4, 0.5)
         axes.set_yticks([])
         axes.set_title(
-            f"{cohort.subjects[rows[place]][:48]}\nSNR {own['naa_snr']:.0f}, creatine {own['cr_width']:.1f} Hz wide", fontsize=7
+            f"{cohort.subjects[rows[place]][:48]}\nSNR {own['naa_snr']:.0f}, creatine {own['cr_width']:.1f} Hz wide",
+            fontsize=7,
         )
         axes.set_xlabel("ppm", fontsize=7)
     return figure

@@ -61,7 +61,11 @@ def fitted(spectrum: np.ndarray, ppm: np.ndarray) -> Fit:
         return columns @ heights, heights
 
     found = least_squares(
-        lambda shape: (solved(shape)[0] - values)[used], START, bounds=(LOW, HIGH), x_scale=HIGH - LOW, max_nfev=60
+        lambda shape: (solved(shape)[0] - values)[used],
+        START,
+        bounds=(LOW, HIGH),
+        x_scale=HIGH - LOW,
+        max_nfev=60,
     )
     model, heights = solved(found.x)
     height, width = float(heights[0]), float(found.x[1])

@@ -19,6 +19,8 @@ ODD = 6.0
 COMMON, KNOWN = (3.1, 3.35), (1.8, 3.4)
 #: ppm and mM of protons of NAA, creatine and choline, in OFF or in what is not edited
 PLACES = ((2.008, 33.0), (3.028, 25.5), (3.210, 14.4))
+#: of ON onto OFF, since a window that stays where it is holds the first step back
+ROUNDS = 3
 #: Hz
 WIDTH = 8.0
 
@@ -82,7 +84,8 @@ def reconstructed(on: np.ndarray, off: np.ndarray, axis: Axis, broadening: float
     means = [turned(mean[None], *step, width)[0] for mean in means]
     if len(means) == 2:
         seen = between(ppm_axis(*axis), *COMMON)
-        step = offsets(within(means[1][None], seen), within(means[0], seen), width)
-        means[1] = turned(means[1][None], *step, width)[0]
+        for _ in range(ROUNDS):
+            step = offsets(within(means[1][None], seen), within(means[0], seen), width)
+            means[1] = turned(means[1][None], *step, width)[0]
     made = [to_spectra(broadened(mean, width, broadening)) for mean in means]
     return Reconstruction(made[0], made[1] if len(made) == 2 else np.zeros_like(made[0]), float(good.mean()))

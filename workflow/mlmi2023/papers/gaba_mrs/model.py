@@ -19,7 +19,9 @@ LOST = 4
 def _conv(inside: int, outside: int, kernel: tuple[int, int], across: int = 0) -> nn.Sequential:
     """Return a convolution with batch normalisation and ReLU, padded along the spectrum."""
     return nn.Sequential(
-        nn.Conv2d(inside, outside, kernel, padding=(kernel[0] // 2, across)), nn.BatchNorm2d(outside), nn.ReLU()
+        nn.Conv2d(inside, outside, kernel, padding=(kernel[0] // 2, across)),
+        nn.BatchNorm2d(outside),
+        nn.ReLU(),
     )
 
 

@@ -117,4 +117,8 @@ class Quarters(Dataset):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         on, off = self.fids[index]
         drawn = np.random.permutation(len(on))[: self.count]
-        return {"on": spectra_of(on[drawn]), "off": spectra_of(off[drawn]), "target": torch.from_numpy(self.targets[index])}
+        return {
+            "on": spectra_of(on[drawn]),
+            "off": spectra_of(off[drawn]),
+            "target": torch.from_numpy(self.targets[index]),
+        }

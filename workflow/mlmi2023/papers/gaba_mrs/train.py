@@ -126,7 +126,9 @@ class Pipeline(pl.LightningModule):
         each = []
         for row, answer in answers.items():
             wanted = self.scans.target(row) / self.scans.height(row)
-            each.append(float(loss(torch.from_numpy(answer)[None].double(), torch.from_numpy(wanted)[None].double())))
+            each.append(
+                float(loss(torch.from_numpy(answer)[None].double(), torch.from_numpy(wanted)[None].double()))
+            )
         return float(np.mean(each))
 
     def unseeing(self) -> float:
@@ -137,7 +139,11 @@ class Pipeline(pl.LightningModule):
     def best(self) -> float:
         """Return the loss of the noise-free spectrum, since targets have noise; 0 where it is not known."""
         rows = self.scans.cohort.rows("val")
-        truths = {row: truth / self.scans.height(row) for row in rows if (truth := self.scans.truth(row)) is not None}
+        truths = {
+            row: truth / self.scans.height(row)
+            for row in rows
+            if (truth := self.scans.truth(row)) is not None
+        }
         return self._loss_of(truths) if truths else 0.0
 
     def configure_optimizers(self) -> Any:

@@ -12,7 +12,11 @@ class _Two(nn.Sequential):
     def __init__(self, inside: int, outside: int, kernel: int) -> None:
         layers: list[nn.Module] = []
         for width in (inside, outside):
-            layers += [nn.Conv1d(width, outside, kernel, padding=kernel // 2), nn.BatchNorm1d(outside), nn.ReLU()]
+            layers += [
+                nn.Conv1d(width, outside, kernel, padding=kernel // 2),
+                nn.BatchNorm1d(outside),
+                nn.ReLU(),
+            ]
         super().__init__(*layers)
 
 
@@ -26,7 +30,13 @@ class UNet1d(nn.Module):
         kernel: odd.
     """
 
-    def __init__(self, channels: int, transients: int, widths: Sequence[int] = (64, 128, 256, 512, 1024), kernel: int = 5):
+    def __init__(
+        self,
+        channels: int,
+        transients: int,
+        widths: Sequence[int] = (64, 128, 256, 512, 1024),
+        kernel: int = 5,
+    ):
         super().__init__()
         before = [channels * transients, *widths[:-1]]
         self.down = nn.ModuleList([_Two(a, b, kernel) for a, b in zip(before, widths)])

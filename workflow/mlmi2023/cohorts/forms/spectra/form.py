@@ -63,7 +63,9 @@ def read_key(config: dict[str, Any], where: str = "config of the cohort") -> Rea
             raise InputError(f"{where}: key 'variant' is '{name}'{suggest(str(name), list(variants))}")
         below = variants[name].get("read") or {}
     own = config.get("read")
-    return options(Read, merge(below, own or {}) if own is None or isinstance(own, dict) else own, where, "read")
+    return options(
+        Read, merge(below, own or {}) if own is None or isinstance(own, dict) else own, where, "read"
+    )
 
 
 def check_task(config: dict[str, Any], task: dict[str, Any]) -> tuple[str, str] | None:

@@ -43,7 +43,9 @@ def scans_of(where: str, read: Read, root: Path) -> dict[str, tuple[str, Path, P
         for match in find(root, pattern, fields):
             name = "_".join(match.fields[field] for field in fields)
             if name in found:
-                raise InputError(f"{where}: '{name}' names {found[name][1]} and {match.path}; narrow 'read.scans'")
+                raise InputError(
+                    f"{where}: '{name}' names {found[name][1]} and {match.path}; narrow 'read.scans'"
+                )
             truth = None
             if read.truth:
                 beside = list(find(root, read.truth, fields_of(read.truth), match.fields))
@@ -80,7 +82,9 @@ def _splits(where: str, config: Mapping[str, Any], root: Path, sites: dict[str, 
     table = split_table(config, root)
     if table is not None:
         if not table.exists() and not config.get("split_file"):
-            raise InputError(f"{where}: no splits: set 'split', such as {{train: 7, val: 2, test: 3}}, of each site")
+            raise InputError(
+                f"{where}: no splits: set 'split', such as {{train: 7, val: 2, test: 3}}, of each site"
+            )
         # tables may write ids as they like
         plain = {clean(name): name for name in sites}
         return {plain[own]: split for own, split in by_file(where, table, plain).items()}

@@ -52,7 +52,9 @@ def separated(file: Path, given: Transients, read: Read) -> tuple[np.ndarray, np
                 "if nothing was edited"
             )
         half = fids.shape[1] // 2
-        parts = (fids[0, ::2], fids[0, 1::2]) if read.order == "alternating" else (fids[0, :half], fids[0, half:])
+        parts = (
+            (fids[0, ::2], fids[0, 1::2]) if read.order == "alternating" else (fids[0, :half], fids[0, half:])
+        )
     elif len(fids) == 2:
         parts = (fids[0], fids[1])
     else:
@@ -81,7 +83,9 @@ def prepared(item: Item, read: Read, axis: Axis) -> Scan:
     if item.truth:
         clean = read_transients(item.truth)
         if clean.fids.shape[:2] != (2, 1):
-            raise InputError(f"{item.truth}: holds {clean.fids.shape[:2]} FIDs; give one of OFF and one of ON")
+            raise InputError(
+                f"{item.truth}: holds {clean.fids.shape[:2]} FIDs; give one of OFF and one of ON"
+            )
         truth = _on_axis(clean.fids[:, 0], clean, axis)
     return Scan(on, off, truth)
 

@@ -78,4 +78,6 @@ def open_spectra(path: str | Path) -> Spectra:
     try:
         return Spectra(Path(path))
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not packed spectra ({error!r}); delete the folder and pack again") from error
+        raise InputError(
+            f"{path}: not packed spectra ({error!r}); delete the folder and pack again"
+        ) from error

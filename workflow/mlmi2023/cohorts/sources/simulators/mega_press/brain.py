@@ -36,7 +36,8 @@ class Brain(NamedTuple):
 def usual(rng: np.random.Generator, spread: float) -> dict[str, float]:
     """Return concentrations about the usual ones, log-normal with a relative spread."""
     return {
-        name: own.concentration * float(np.exp(spread * rng.standard_normal())) for name, own in METABOLITES.items()
+        name: own.concentration * float(np.exp(spread * rng.standard_normal()))
+        for name, own in METABOLITES.items()
     }
 
 
@@ -80,7 +81,9 @@ def _macromolecules(when: np.ndarray, frequency: float) -> np.ndarray:
     return found
 
 
-def ideal_pairs(count: int, axis: Axis, spread: float, linewidth: tuple[float, float], seed: int) -> np.ndarray:
+def ideal_pairs(
+    count: int, axis: Axis, spread: float, linewidth: tuple[float, float], seed: int
+) -> np.ndarray:
     """Return idealised noise-free pairs of OFF and ON, (count, 2, P) complex64.
 
     Args:
@@ -94,7 +97,8 @@ def ideal_pairs(count: int, axis: Axis, spread: float, linewidth: tuple[float, f
     pairs = np.empty((count, 2, axis[0]), np.complex64)
     for number in range(count):
         amounts = {
-            name: own.concentration * float(rng.uniform(1 - spread, 1 + spread)) for name, own in METABOLITES.items()
+            name: own.concentration * float(rng.uniform(1 - spread, 1 + spread))
+            for name, own in METABOLITES.items()
         }
         broad = float(rng.uniform(1 - spread, 1 + spread))
         pairs[number] = clean(Brain(amounts, broad, float(rng.uniform(*linewidth)), 0.5), axis)
