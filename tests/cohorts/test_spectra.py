@@ -1,4 +1,4 @@
-"""The form ``spectra``: vendors' files, ON and OFF told apart, one axis, splits by site, and what is wrong with them."""
+"""The form ``spectra``: vendors' files, ON and OFF told apart, one axis, splits by site; what is wrong."""
 
 import os
 from pathlib import Path
@@ -8,9 +8,9 @@ import pytest
 
 from bad_inputs import damaged, reads_or_says, said
 from gaba_mrs_data import config as simulated
+from mlmi2023.cohorts.formats.mrs import combined, read_transients, write_nifti
 from mlmi2023.cohorts.forms.spectra import form
 from mlmi2023.cohorts.forms.spectra.reader import open_spectra
-from mlmi2023.cohorts.formats.mrs import combined, read_transients, write_nifti
 from mlmi2023.cohorts.sources.simulators.mega_press.brain import Brain, clean, ideal_pairs
 from mlmi2023.cohorts.sources.simulators.mega_press.cohort import simulate
 from mlmi2023.core.files import tree_hash
@@ -145,7 +145,11 @@ def test_a_tree_of_empty_files_is_found(tmp_path):
         ({}, {"read": {"scans": "{subject}.mrs"}}, ("no file fits",)),
         ({"count": 7}, {}, ("has 7 transients", "no pairs", "read.edited")),
         ({}, {"split": {"train": 3}}, ("site 'a'", "asks for 5 subjects but 3")),
-        ({}, {"read": {"axis": {"points": 8, "width": 2000.0, "frequency": 127.0}}}, ("read.axis.points", "at least 64")),
+        (
+            {},
+            {"read": {"axis": {"points": 8, "width": 2e3, "frequency": 127.0}}},
+            ("axis.points", "least 64"),
+        ),
         ({}, {"read": {"truth": "{site}/{subject}.nii"}}, ("has 0 files",)),
     ],
 )

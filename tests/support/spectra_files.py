@@ -25,7 +25,7 @@ volume_selection_enable : "no"
 
 
 def fids(count=8, points=128, width=2000.0, edited=True):
-    """Transients (count, points): NAA, creatine and choline, and without NAA in every second one, from the second on."""
+    """Return transients (count, points) of NAA, creatine and choline; every second one lacks NAA."""
     when = times(points, width)
     turning = lambda ppm, a: a * np.exp(2j * np.pi * (ppm - REFERENCE) * FREQUENCY * when)  # noqa: E731
     both = turning(3.028, 25) + turning(3.21, 14)

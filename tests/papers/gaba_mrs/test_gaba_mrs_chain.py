@@ -1,4 +1,4 @@
-"""Conventional reconstruction, fit and measures against known answers; training and scores on a few tiny scans."""
+"""Reconstruction, fit and measures against known answers; training and scores on a few tiny scans."""
 
 import csv
 

@@ -1,4 +1,4 @@
-"""Networks at the paper's scale, and the loss, against what the paper prints and values worked out by hand."""
+"""Networks at the paper's scale, and the loss, against printed values and values worked out by hand."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from mlmi2023.papers.gaba_mrs.inputs import network_input, scale
 from mlmi2023.papers.gaba_mrs.losses import RegionLoss
 from mlmi2023.papers.gaba_mrs.model import RdcUNet2d, transients_of
 from mlmi2023.papers.gaba_mrs.unet1d import UNet1d
-from mlmi2023.physics.spectra import ppm_axis
+from mlmi2023.physics.spectra import between, ppm_axis
 
 PPM = ppm_axis(2048, 2000.0, 127.758)
 
@@ -55,7 +55,7 @@ def test_every_transient_and_both_conditions_reach_the_answer():
 def test_the_loss_is_the_printed_sum_of_three_errors():
     loss = RegionLoss(PPM)
     wanted = torch.zeros(1, 2048)
-    gaba, glx = ((PPM >= a) & (PPM <= b) for a, b in ((2.8, 3.2), (3.55, 3.95)))
+    gaba, glx = between(PPM, 2.8, 3.2), between(PPM, 3.55, 3.95)
     for seen, weight in ((gaba, 6), (glx, 3), (~(gaba | glx), 0)):
         found = torch.from_numpy(np.where(seen, -2.0, 0.0)).float()[None]
         # an error of 2 everywhere in a region, and in its share of the whole

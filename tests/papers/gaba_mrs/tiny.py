@@ -14,8 +14,8 @@ overrides:
       biggaba:
         cohort: mega_press_tiny
         task: {pairs: 13, val_batch: 1, simulated: {pairs: 4}}
-        methods: [gannet_full, gannet_quarter, unet1d_sub, unet1d_diff, rdc_diff, rdc_diff_ft, rdc_diff_sim, mean_target,
-                  flat, truth]
+        methods: [gannet_full, gannet_quarter, unet1d_sub, unet1d_diff, rdc_diff, rdc_diff_ft, rdc_diff_sim,
+                  mean_target, flat, truth]
       quality: {cohort: mega_press_tiny}
     methods:
       unet1d_sub: {net: &flat {widths: [4, 8]}}

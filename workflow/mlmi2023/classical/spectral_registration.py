@@ -1,9 +1,11 @@
-"""Spectral registration: the frequency and phase that bring transients onto a reference, by least squares in time.
+"""Spectral registration: frequency and phase that bring transients onto a reference, by least squares.
 
-Near J, Edden R, Evans CJ et al., Frequency and phase drift correction of magnetic resonance spectroscopy data by spectral
-registration in the time domain, MRM 73, 44-50 (2015). For a transient s, a reference r, a shift f and a phase p,
+Near J, Edden R, Evans CJ et al., Frequency and phase drift correction of magnetic resonance spectroscopy data
+by spectral registration in the time domain, MRM 73, 44-50 (2015). For a transient s, a reference r, a shift f
+and a phase p,
 
-    sum |r - s exp(i (2 pi f t + p))|^2  is least where  |C(f)| is largest, C(f) = sum s conj(r) exp(i 2 pi f t),
+    sum |r - s exp(i (2 pi f t + p))|^2  is least where  |C(f)|  is largest,
+    C(f) = sum s conj(r) exp(i 2 pi f t),
 
 and p = -arg C(f). So f is the highest point of a Fourier transform, and nothing has to be iterated.
 """

@@ -1,9 +1,9 @@
-"""MEGA-PRESS: a double echo with two frequency-selective pulses, which turn part of the spectrum or none of it.
+"""MEGA-PRESS: a double echo with two selective pulses, which turn part of the spectrum or none of it.
 
-At an echo time of 68 ms GABA's outer lines at 3 ppm stand on their head where nothing is edited (OFF). Pulses at 1.9 ppm
-turn the protons that they couple to, so that they do not (ON). In ON - OFF these lines remain, and what is not coupled to
-1.9 ppm cancels. Protons that the selective pulses turn themselves are lost to the gradients around them: NAA at 2.0 ppm is
-there in OFF alone.
+At an echo time of 68 ms GABA's outer lines at 3 ppm stand on their head where nothing is edited (OFF). Pulses
+at 1.9 ppm turn the protons that they couple to, so that they do not (ON). In ON - OFF these lines remain, and
+what is not coupled to 1.9 ppm cancels. Protons that the selective pulses turn themselves are lost to the
+gradients around them: NAA at 2.0 ppm is there in OFF alone.
 
 Refocusing pulses are ideal and hit everything; relaxation is left to whoever uses the lines.
 """
@@ -22,9 +22,9 @@ class Sequence(NamedTuple):
     """Times and pulses.
 
     Attributes:
-        delays: ms from excitation to the first refocusing pulse, from there to the first selective one, to the second
-            refocusing one, to the second selective one, and to the first point that is received. Chemical shift is
-            refocused where the second and third make up half of all.
+        delays: ms from excitation to the first refocusing pulse, from there to the first selective one, to
+            the second refocusing one, to the second selective one, and to the first point that is received.
+            Chemical shift is refocused where the second and third make up half of all.
         place: ppm of the selective pulses of ON.
         bandwidth: of their inversion at half its height, Hz.
     """
@@ -34,13 +34,17 @@ class Sequence(NamedTuple):
     bandwidth: float = 82.0
 
 
+#: an echo time of 68 ms, pulses of 15 ms or so
+USUAL = Sequence()
+
+
 def inverted(shifts: np.ndarray, sequence: Sequence, frequency: float) -> np.ndarray:
     """Return which share of spins at some ppm a selective pulse inverts: a Gaussian of its bandwidth."""
     away = (np.asarray(shifts, float) - sequence.place) * frequency / sequence.bandwidth
     return np.exp(-4 * np.log(2) * away**2)
 
 
-def lines_of(spins: Spins, frequency: float, on: bool, sequence: Sequence = Sequence()) -> Lines:
+def lines_of(spins: Spins, frequency: float, on: bool, sequence: Sequence = USUAL) -> Lines:
     """Return the lines of one group of protons.
 
     Args:
@@ -63,7 +67,7 @@ def lines_of(spins: Spins, frequency: float, on: bool, sequence: Sequence = Sequ
 
 
 @cache
-def basis(frequency: float, sequence: Sequence = Sequence()) -> dict[str, dict[bool, Lines]]:
+def basis(frequency: float, sequence: Sequence = USUAL) -> dict[str, dict[bool, Lines]]:
     """Return the lines of each metabolite at 1 mM, by whether it is edited.
 
     Args:

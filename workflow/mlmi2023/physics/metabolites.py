@@ -1,14 +1,14 @@
 """Proton spin systems of the brain's metabolites, for simulated spectra.
 
-Shifts (ppm) and couplings (Hz) are those of Govindaraju V, Young K, Maudsley AA, Proton NMR chemical shifts and
-coupling constants for brain metabolites, NMR in Biomedicine 13, 129-153 (2000). Exchanging protons (NH, OH) are left
-out, and so are moieties that are neither edited nor seen beside an edited peak: the glycerol of GPC, the ethanolamine
-chains of GPC and PCh, and all of NAAG but its acetyl and glutamate groups. That table lists no coupling within those CH2
-groups of GABA, taurine and creatine whose two protons share a shift; GABA's get -12 Hz, as is usual for CH2, since
-unequal couplings to their neighbours let it be seen.
+Shifts (ppm) and couplings (Hz) are those of Govindaraju V, Young K, Maudsley AA, Proton NMR chemical shifts
+and coupling constants for brain metabolites, NMR in Biomedicine 13, 129-153 (2000). Exchanging protons (NH,
+OH) are left out, and so are moieties that are neither edited nor seen beside an edited peak: the glycerol of
+GPC, the ethanolamine chains of GPC and PCh, and all of NAAG but its acetyl and glutamate groups. That table
+lists no coupling within those CH2 groups of GABA, taurine and creatine whose two protons share a shift;
+GABA's get -12 Hz, as is usual for CH2, since unequal couplings to their neighbours let it be seen.
 
-Concentrations (mM) are middle values of the ranges for the adult brain in de Graaf RA, In Vivo NMR Spectroscopy, 3rd
-edition (2019); the paper varies its own by a tenth.
+Concentrations (mM) are middle values of the ranges for the adult brain in de Graaf RA, In Vivo NMR
+Spectroscopy, 3rd edition (2019); the paper varies its own by a tenth.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ WITHIN = -12.0
 
 
 class Metabolite(NamedTuple):
-    """A molecule: groups of protons that couple within themselves alone, and how much of it there is in mM."""
+    """A molecule: groups of protons that couple within themselves alone, and its usual amount in mM."""
 
     groups: tuple[Spins, ...]
     concentration: float
@@ -46,14 +46,16 @@ _GABA = Spins(
 _GLU = Spins(
     (3.7433, 2.0375, 2.1200, 2.3378, 2.3520),
     _pairs(
-        (0, 1, 7.331), (0, 2, 4.651), (1, 2, -14.849), (1, 3, 6.413), (1, 4, 8.406), (2, 3, 8.478), (2, 4, 6.875),
+        (0, 1, 7.331), (0, 2, 4.651), (1, 2, -14.849), (1, 3, 6.413), (1, 4, 8.406),
+        (2, 3, 8.478), (2, 4, 6.875),
         (3, 4, -15.915),
     ),
 )  # fmt: skip
 _GLN = Spins(
     (3.7530, 2.1290, 2.1090, 2.4320, 2.4540),
     _pairs(
-        (0, 1, 5.847), (0, 2, 6.500), (1, 2, -14.504), (1, 3, 9.165), (1, 4, 6.347), (2, 3, 6.324), (2, 4, 9.209),
+        (0, 1, 5.847), (0, 2, 6.500), (1, 2, -14.504), (1, 3, 9.165), (1, 4, 6.347),
+        (2, 3, 6.324), (2, 4, 9.209),
         (3, 4, -15.371),
     ),
 )  # fmt: skip
@@ -76,7 +78,8 @@ METABOLITES: dict[str, Metabolite] = {
             Spins(
                 (3.769, 2.159, 2.146, 2.510, 2.560),
                 _pairs(
-                    (0, 1, 6.34), (0, 2, 6.36), (1, 2, -15.48), (1, 3, 6.7), (1, 4, 7.6), (2, 3, 7.6), (2, 4, 6.7),
+                    (0, 1, 6.34), (0, 2, 6.36), (1, 2, -15.48), (1, 3, 6.7), (1, 4, 7.6),
+                    (2, 3, 7.6), (2, 4, 6.7),
                     (3, 4, -15.92),
                 ),
             ),

@@ -4,10 +4,10 @@ import numpy as np
 
 
 def resampled(fids: np.ndarray, width: float, frequency: float, axis: tuple[int, float, float]) -> np.ndarray:
-    """Return FIDs as if another spectrometer had sampled them: the same axis in ppm, beginning as high as before.
+    """Return FIDs as if another spectrometer had sampled them; they begin as high as before.
 
-    The FID is cut or filled with zeros to as long as the new one lasts, in units of its own spectrometer's ppm, and its
-    spectrum is cut or filled to the new width. Lines keep their width in ppm, not in Hz.
+    The FID is cut or filled with zeros to as long as the new one lasts, in units of its own spectrometer's
+    ppm, and its spectrum is cut or filled to the new width. Lines keep their width in ppm, not in Hz.
 
     Args:
         fids: (..., P) complex.

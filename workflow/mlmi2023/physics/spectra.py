@@ -1,7 +1,7 @@
 """Between the time domain of MR spectroscopy and spectra on an axis in ppm.
 
-A free induction decay (FID) turns with positive frequency where a line lies above the reference. Spectra are its
-inverse Fourier transform, and their axis falls from high ppm to low ppm, as spectra are drawn.
+A free induction decay (FID) turns with positive frequency where a line lies above the reference. Spectra are
+its inverse Fourier transform, and their axis falls from high ppm to low ppm, as spectra are drawn.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Coupled protons by their density matrix: free evolution, ideal and selective pulses, lines of the spectrum.
 
-The Hamiltonian is H = 2 pi (sum of nu_i Iz_i + sum of J_ij Ii.Ij), with strong coupling. Gradients around a pulse are
-taken as perfect: what has not the coherence order that they are made for is gone.
+The Hamiltonian is H = 2 pi (sum of nu_i Iz_i + sum of J_ij Ii.Ij), with strong coupling. Gradients around a
+pulse are taken as perfect: what has not the coherence order that they are made for is gone.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Files that belong to another one by its name alone. Standard library only: this runs whenever the DAG is built."""
+"""Files that belong to another one by its name alone. Standard library only: run when the DAG is built."""
 
 from pathlib import Path
 

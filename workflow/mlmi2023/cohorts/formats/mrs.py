@@ -1,7 +1,7 @@
 """Single-voxel MR spectroscopy as scanners write it: SDAT/SPAR, Siemens raw data, GE P-files, and NIfTI-MRS.
 
-Files are read by spec2nii and nifti_mrs, which bring all of them to one sign of rotation: lines above water turn with
-positive frequency. Both are imported when a file is read, since pydicom and pandas come with them.
+Files are read by spec2nii and nifti_mrs, which bring all of them to one sign of rotation: lines above water
+turn with positive frequency. Both are imported when a file is read, since pydicom and pandas come with them.
 """
 
 from pathlib import Path
@@ -40,7 +40,7 @@ def format_of(file: Path) -> str:
     found = FORMATS.get(file.suffix.lower())
     if found is None:
         raise InputError(
-            f"{file}: its name ends with none of {', '.join(FORMATS)}; convert it to NIfTI-MRS (spec2nii does)"
+            f"{file}: its name ends with none of {', '.join(FORMATS)}; convert it to NIfTI-MRS by spec2nii"
         )
     return found
 
@@ -49,7 +49,8 @@ def read_transients(file: str | Path) -> Transients:
     """Return the transients of a file; those of several coils are combined.
 
     Raises:
-        InputError: the file is missing or broken, is no spectroscopy of one voxel, or lacks what its format needs.
+        InputError: the file is missing or broken, is no spectroscopy of one voxel, or lacks what its
+            format needs.
     """
     file = Path(file)
     if not file.is_file():
@@ -65,7 +66,8 @@ def read_transients(file: str | Path) -> Transients:
     except Exception as error:  # damaged bytes can make a reader raise almost anything
         text = " ".join(str(error).split())[:120]
         raise InputError(
-            f"{file}: cannot be read as MR spectroscopy ({type(error).__name__}: {text}); fetch or export it again"
+            f"{file}: cannot be read as MR spectroscopy ({type(error).__name__}: {text}); fetch or "
+            "export it again"
         ) from error
     return _arranged(file, array, tags, width, frequency)
 
@@ -79,7 +81,7 @@ def _arranged(file: Path, array: np.ndarray, tags: list[Any], width: float, freq
     if not (width > 0 and 1 < frequency < 1000):
         raise InputError(f"{file}: says {width:g} Hz of width at {frequency:g} MHz; correct its header")
     array = array[0, 0, 0]
-    names = [tag for tag in tags[: array.ndim - 1]]
+    names = list(tags[: array.ndim - 1])
     if COIL in names:
         place = 1 + names.index(COIL)
         array = combined(np.moveaxis(array, place, 0))
@@ -92,7 +94,7 @@ def _arranged(file: Path, array: np.ndarray, tags: list[Any], width: float, freq
 
 
 def combined(coils: np.ndarray) -> np.ndarray:
-    """Return the sum of coils, (P, ...) complex, each weighed and turned by its part of the strongest common signal.
+    """Return the sum of coils, (P, ...) complex, each weighed and turned by its part of the common signal.
 
     Args:
         coils: (C, P, ...) complex.

@@ -1,7 +1,8 @@
-"""Reconstruction of GABA-edited MRS from a quarter of the transients (Berto et al., MLMI 2023): paper to code.
+"""GABA-edited MRS from a quarter of the transients (Berto et al., MLMI 2023): paper to code.
 
-Forty pairs of edit-ON and edit-OFF transients become one difference spectrum by a 1D U-Net or the Rdc-UNET2D, from both or
-from their differences, trained on scans or on simulations first. The target is the conventional reconstruction of all pairs.
+Forty pairs of edit-ON and edit-OFF transients become one difference spectrum by a 1D U-Net or the Rdc-UNET2D,
+from both or from their differences, trained on scans or on simulations first. The target is the conventional
+reconstruction of all pairs.
 
 ===================================  ================================================================
 In the paper                         Here

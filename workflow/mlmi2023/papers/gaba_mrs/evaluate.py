@@ -1,7 +1,7 @@
 """Predictions and scores of every row of Table 1, and of scans whose quality is measured.
 
-A method's ``kind`` is ``learned``, ``gannet`` (the conventional reconstruction), ``mean_target`` (no transient is looked
-at), ``flat``, the floor, ``truth``, the ceiling, or ``averaged``, for quality alone.
+A method's ``kind`` is ``learned``, ``gannet`` (the conventional reconstruction), ``mean_target`` (no
+transient is looked at), ``flat``, the floor, ``truth``, the ceiling, or ``averaged``, for quality alone.
 """
 
 from collections.abc import Iterator
@@ -43,8 +43,8 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     measured = job.task.get("kind") == "quality"
     if measured != (kind == "averaged"):
         raise InputError(
-            f"config key methods.{job.method}.kind is {kind}, task.kind {job.task.get('kind')}; 'averaged' goes with "
-            "quality, all others with reconstruction"
+            f"config key methods.{job.method}.kind is {kind}, task.kind "
+            f"{job.task.get('kind')}; 'averaged' goes with quality, all others with reconstruction"
         )
     found = _means(job) if measured else _differences(job, kind, weights)
     with atomic(out) as part:
@@ -117,9 +117,10 @@ def read_found(cohort: Spectra, predictions: Path) -> np.ndarray:
 def score(job: Job, predictions: Path) -> Iterator[Value]:
     """Yield the measures of each tested scan, and of all of them together.
 
-    ``mse`` against the conventional reconstruction of all pairs, ``snr``, ``fit_error``; where the truth is known,
-    ``mse_truth``, ``gaba_bias`` and ``gaba_error`` (signed and absolute difference of the fitted area to that of the
-    truth, percent) and ``gaba_r``, their correlation over scans. Learned methods also have the paper's Wilcoxon tests.
+    ``mse`` against the conventional reconstruction of all pairs, ``snr``, ``fit_error``; where the truth is
+    known, ``mse_truth``, ``gaba_bias`` and ``gaba_error`` (signed and absolute difference of the fitted area
+    to that of the truth, percent) and ``gaba_r``, their correlation over scans. Learned methods also have the
+    paper's Wilcoxon tests.
     """
     if job.task.get("kind") == "quality":
         cohort = open_spectra(job.data)

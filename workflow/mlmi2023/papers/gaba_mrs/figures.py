@@ -1,4 +1,4 @@
-"""Figure 4 of the paper, and ours: the truth behind smooth spectra, learning, and scans whose quality is measured."""
+"""Figure 4 of the paper, and ours: the truth behind smooth spectra, learning, and the quality of scans."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def _spectra(runs: Runs) -> Any:
 
 
 def _truth(runs: Runs) -> Any:
-    """How much signal-to-noise says of GABA: SNR against the error of GABA's area, and found against true areas."""
+    """What SNR says of GABA: SNR against the error of GABA's area, and found against true areas."""
     import matplotlib.pyplot as plt
 
     scans = Scans(runs.job)
@@ -96,11 +96,9 @@ def _learning(runs: Runs) -> Any:
     for number, method in enumerate(runs.jobs):
         curve = runs.curve(method)
         there = np.isfinite(curve["val_loss"])
-        style = "--" if number >= len(COLOURS) else "-"
-        axes.plot(
-            curve["step"][there], curve["val_loss"][there], style, color=COLOURS[number % len(COLOURS)], linewidth=1,
-            label=runs.names[method],
-        )  # fmt: skip
+        style, colour = "--" if number >= len(COLOURS) else "-", COLOURS[number % len(COLOURS)]
+        loss, name = curve["val_loss"][there], runs.names[method]
+        axes.plot(curve["step"][there], loss, style, color=colour, linewidth=1, label=name)
     axes.set_yscale("log")
     axes.set_xlabel("step of the last stage")
     axes.set_ylabel("loss of validation scans")
@@ -127,7 +125,8 @@ def _quality(runs: Runs) -> Any:
         axes.set_xlim(4.4, 0.5)
         axes.set_yticks([])
         axes.set_title(
-            f"{cohort.subjects[rows[place]][:48]}\nSNR {own['naa_snr']:.0f}, creatine {own['cr_width']:.1f} Hz wide",
+            f"{cohort.subjects[rows[place]][:48]}\nSNR {own['naa_snr']:.0f}, "
+            f"creatine {own['cr_width']:.1f} Hz wide",
             fontsize=7,
         )
         axes.set_xlabel("ppm", fontsize=7)

@@ -1,4 +1,4 @@
-"""The GABA fit, after Gannet: three Gaussians on a straight baseline, and how far the spectrum is from them (Sect. 2.4)."""
+"""The GABA fit, after Gannet (Sect. 2.4): three Gaussians on a straight baseline, and their misfit."""
 
 from typing import NamedTuple
 

@@ -1,8 +1,9 @@
 """The conventional reconstruction, after Gannet: registration, rejection, averaging, subtraction (Sect. 2.1).
 
-Gannet is MATLAB; this is written from what its articles say. ON and OFF transients are registered apart, pairs with odd
-ones are left out, the mean OFF is put at its place by its known lines and ON with it, and then ON onto OFF by choline, where
-nothing is edited. A tenth of a hertz between both leaves as much of creatine as there is of GABA.
+Gannet is MATLAB; this is written from what its articles say. ON and OFF transients are registered apart,
+pairs with odd ones are left out, the mean OFF is put at its place by its known lines and ON with it, and then
+ON onto OFF by choline, where nothing is edited. A tenth of a hertz between both leaves as much of creatine as
+there is of GABA.
 """
 
 from typing import NamedTuple
@@ -58,7 +59,7 @@ def alike(fids: np.ndarray) -> np.ndarray:
 
 
 def placed(mean: np.ndarray, axis: Axis) -> tuple[np.ndarray, np.ndarray]:
-    """Return the shift and the phase, (1,) each, that put NAA, creatine and choline of a mean FID at their place."""
+    """Return the shift and the phase, (1,) each, that put the known lines of a mean FID at their place."""
     points, width, frequency = axis
     seen, when = between(ppm_axis(*axis), *KNOWN), times(points, width)
     lines = sum(size * np.exp(2j * np.pi * (ppm - REFERENCE) * frequency * when) for ppm, size in PLACES)

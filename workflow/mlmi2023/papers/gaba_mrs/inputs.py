@@ -1,4 +1,4 @@
-"""From transients to what a network sees (Sect. 2.2): normalised spectra, real and imaginary parts as channels."""
+"""From transients to what a network sees (Sect. 2.2): normalised spectra, parts as channels."""
 
 import torch
 from torch import Tensor

@@ -9,7 +9,7 @@ WINDOW, PEAK, NOISE = (2.5, 4.0), (2.8, 3.2), (10.0, 12.0)
 
 
 def span(reference: np.ndarray, ppm: np.ndarray) -> float:
-    """Return how far a spectrum (P,) reaches from its lowest to its highest value in the window of the MSE."""
+    """Return how far a spectrum (P,) reaches from its lowest to its highest value in the window."""
     seen = reference[between(ppm, *WINDOW)]
     return float(seen.max() - seen.min())
 

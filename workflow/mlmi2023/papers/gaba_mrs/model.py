@@ -1,8 +1,9 @@
 """The Rdc-UNET2D (Sect. 2.2, Fig. 2): a 2D U-Net in which each convolution takes transients away.
 
-Transients lie along the second axis. What sees them one by one comes first; then every convolution of the U-Net is padded
-along the spectrum alone, so that a kernel of 5 x 3 joins neighbours and leaves two transients fewer: of 40 there are 36 after
-the first level, 20 at the bottom and 4 at the end. Skip connections lose as many by a convolution of their own.
+Transients lie along the second axis. What sees them one by one comes first; then every convolution of the
+U-Net is padded along the spectrum alone, so that a kernel of 5 x 3 joins neighbours and leaves two transients
+fewer: of 40 there are 36 after the first level, 20 at the bottom and 4 at the end. Skip connections lose as
+many by a convolution of their own.
 """
 
 from collections.abc import Sequence
@@ -41,8 +42,8 @@ def transients_of(count: int, levels: int) -> list[int]:
     found = [count - LOST * (number + 1) for number in range(2 * levels + 1)]
     if found[-1] < 1:
         raise InputError(
-            f"{count} transients are too few for {levels} poolings, which need {LOST * (2 * levels + 1) + 1}; raise "
-            "task.pairs or give the method's net fewer widths"
+            f"{count} transients are too few for {levels} poolings, which need "
+            f"{LOST * (2 * levels + 1) + 1}; raise task.pairs or give the method's net fewer widths"
         )
     return found
 

@@ -30,7 +30,7 @@ def mean_spectrum(fids: np.ndarray, axis: Axis, register: bool, broadening: floa
 
 
 def peak(spectrum: np.ndarray, ppm: np.ndarray, where: tuple[float, float]) -> tuple[float, float, float]:
-    """Return height above the lower of both edges, place in ppm and width in ppm at half the height, of a peak.
+    """Return a peak: height above the lower edge, place in ppm, and width in ppm at half the height.
 
     Args:
         spectrum: (P,) real.
@@ -58,8 +58,8 @@ def peak(spectrum: np.ndarray, ppm: np.ndarray, where: tuple[float, float]) -> t
 def quality(spectrum: np.ndarray, ppm: np.ndarray, frequency: float) -> dict[str, float]:
     """Return measures of a mean spectrum (P,) complex.
 
-    ``naa_snr`` NAA's height over two deviations of the noise, ``cr_width`` and ``naa_width`` in Hz, ``naa_ppm`` and
-    ``cr_ppm``, ``water`` its height over NAA's.
+    ``naa_snr`` NAA's height over two deviations of the noise, ``cr_width`` and ``naa_width`` in Hz,
+    ``naa_ppm`` and ``cr_ppm``, ``water`` its height over NAA's.
     """
     real = spectrum.real
     naa, creatine = peak(real, ppm, NAA), peak(real, ppm, CREATINE)

@@ -1,4 +1,4 @@
-"""Scans as the paper uses them: targets, transients that networks get, and random quarters to train on (Sect. 2.3)."""
+"""Scans as the paper uses them (Sect. 2.3): targets, tested transients, random quarters to train on."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -37,8 +37,8 @@ class Scans:
         for row, name in enumerate(self.cohort.subjects):
             if len(self.cohort.off(row)) < self.task.pairs:
                 raise InputError(
-                    f"{where}: scan {name} has {len(self.cohort.off(row))} pairs, task.pairs is {self.task.pairs}; "
-                    "lower it, or leave the scan out"
+                    f"{where}: scan {name} has {len(self.cohort.off(row))} pairs, task.pairs is "
+                    f"{self.task.pairs}; lower it, or leave the scan out"
                 )
         self._made: dict[tuple[int, bool], Reconstruction] = {}
 
@@ -62,7 +62,7 @@ class Scans:
         return np.asarray(self.cohort.on(row)), np.asarray(self.cohort.off(row))
 
     def gannet(self, row: int, some: bool = False) -> Reconstruction:
-        """Return the conventional reconstruction of a scan, of all pairs or of those that networks are tested on."""
+        """Return the conventional reconstruction of a scan, of all pairs or of those that networks get."""
         if (row, some) not in self._made:
             on, off = self.pairs(row)
             last = self.task.pairs if some else len(on)
@@ -74,7 +74,7 @@ class Scans:
         return self.gannet(row).difference
 
     def truth(self, row: int) -> np.ndarray | None:
-        """Return the noise-free difference of a scan, as wide as the target's lines, (P,); None: not known."""
+        """Return the noise-free difference of a scan, widened as the target is, (P,); None: not known."""
         if self.cohort.truth is None:
             return None
         off, on = np.asarray(self.cohort.truth[row], complex)
@@ -86,7 +86,7 @@ class Scans:
         return float(off[:, self.naa].max(1).mean())
 
     def tested_on(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Return spectra of the pairs that scans are tested on, the first of each, (B, K, P) complex64 each."""
+        """Return ON and OFF spectra of the first pairs of scans, as tested, (B, K, P) complex64 each."""
         on, off = (np.stack([self.pairs(row)[part][: self.task.pairs] for row in rows]) for part in range(2))
         return spectra_of(on), spectra_of(off)
 

@@ -1,4 +1,4 @@
-"""Pretraining on simulated pairs, which are given new noise whenever they are looked at (Sect. 2.1 and 2.3)."""
+"""Pretraining on simulated pairs, with new noise whenever they are looked at (Sect. 2.1 and 2.3)."""
 
 import numpy as np
 import torch

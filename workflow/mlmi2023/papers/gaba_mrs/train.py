@@ -50,8 +50,8 @@ def build(own: Learned, pairs: int, points: int) -> nn.Module:
     poolings = len(own.net.widths) - 1
     if points % 2**poolings:
         raise InputError(
-            f"spectra of {points} points cannot be halved {poolings} times; set the cohort's 'read.axis' to a multiple "
-            f"of {2**poolings} points"
+            f"spectra of {points} points cannot be halved {poolings} times; set the cohort's 'read.axis' "
+            f"to a multiple of {2**poolings} points"
         )
     channels = CHANNELS[own.input]
     if isinstance(own.net, RdcOptions):
@@ -102,7 +102,7 @@ class Pipeline(pl.LightningModule):
         self.register_buffer("naa", torch.from_numpy(scans.naa), persistent=False)
 
     def found(self, on: Tensor, off: Tensor) -> tuple[Tensor, Tensor]:
-        """Return spectra (B, P) in heights of NAA, and these heights (B,), of transients (B, K, P) complex."""
+        """Return spectra (B, P) in heights of NAA, and these (B,), of transients (B, K, P) complex."""
         height = scale(off, self.get_buffer("naa"))
         by = height[:, None, None]
         return self.net(network_input(on / by, off / by, self.form)), height

@@ -1,18 +1,21 @@
-"""Cohorts of the form ``spectra``: transients of single-voxel MR spectroscopy, ON and OFF where they are edited.
+"""Cohorts of the form ``spectra``: transients of single-voxel MR spectroscopy, edited or not.
 
 The key ``read`` says how the raw files lie below the root:
 
-``scans``    pattern of the files, or a list of such, with ``{subject}``, and ``{site}`` where scans come from several.
-             Their names say what they are: ``.sdat`` (with a ``.spar`` beside it), ``.dat`` of Siemens, ``.7`` of GE,
-             ``.nii`` or ``.nii.gz`` for NIfTI-MRS. All fields together name a scan
+``scans``    pattern of the files, or a list of such, with ``{subject}``, and ``{site}`` where scans come from
+             several. Their names say what they are: ``.sdat`` (with a ``.spar`` beside it), ``.dat`` of
+             Siemens, ``.7`` of GE, ``.nii`` or ``.nii.gz`` for NIfTI-MRS. All fields together name a scan
 ``truth``    pattern of NIfTI-MRS with the noise-free ON and OFF, where that is known
 ``edited``   false: there is nothing to tell apart; default true
-``order``    of ON and OFF in files that do not say it: ``alternating`` (the default), or one in each of the ``halves``
-``first``    of both: ``off`` or ``on``; ``auto`` (the default) takes for OFF what shows more of NAA, which editing takes away
-``axis``     ``{points: 2048, width: 2000, frequency: 127.758}`` that all are brought to; needed where files differ
+``order``    of ON and OFF in files that do not say it: ``alternating`` (the default), or one in each of the
+             ``halves``
+``first``    of both: ``off`` or ``on``; ``auto`` (the default) takes for OFF what shows more of NAA, which
+             editing takes away
+``axis``     ``{points: 2048, width: 2000, frequency: 127.758}`` that all are brought to; needed where files
+             differ
 
-Splits come from ``split``, counts of each site, ``split_seed`` or ``split_file``; else from ``splits.csv``. A public
-dataset brings the patterns of its layout (``variant`` chooses one).
+Splits come from ``split``, counts of each site, ``split_seed`` or ``split_file``; else from ``splits.csv``. A
+public dataset brings the patterns of its layout (``variant`` chooses one).
 """
 
 from pathlib import Path

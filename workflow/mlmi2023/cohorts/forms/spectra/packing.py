@@ -48,8 +48,8 @@ def separated(file: Path, given: Transients, read: Read) -> tuple[np.ndarray, np
     if len(fids) == 1:
         if fids.shape[1] % 2 or not fids.shape[1]:
             raise InputError(
-                f"{file}: has {fids.shape[1]} transients, which are no pairs of ON and OFF; set 'read.edited' to false "
-                "if nothing was edited"
+                f"{file}: has {fids.shape[1]} transients, which are no pairs of ON and OFF; set "
+                "'read.edited' to false if nothing was edited"
             )
         half = fids.shape[1] // 2
         parts = (

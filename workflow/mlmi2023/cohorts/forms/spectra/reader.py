@@ -1,8 +1,8 @@
 """A packed cohort of the form ``spectra``: FIDs of single transients.
 
-The folder holds ``off.npy`` and ``on.npy`` (T, P) complex64, transients of all scans one after the other (``on`` is empty
-where nothing is edited), ``truth.npy`` (N, 2, P) complex64 with the noise-free OFF and ON of each scan where these are
-known, and ``cohort.json``. Nothing in it is fitted.
+The folder holds ``off.npy`` and ``on.npy`` (T, P) complex64, transients of all scans one after the other
+(``on`` is empty where nothing is edited), ``truth.npy`` (N, 2, P) complex64 with the noise-free OFF and ON of
+each scan where these are known, and ``cohort.json``. Nothing in it is fitted.
 """
 
 from pathlib import Path
@@ -61,7 +61,7 @@ class Spectra:
         return [row for row, own in enumerate(self.splits) if own == split]
 
     def off(self, row: int) -> np.ndarray:
-        """Return the OFF transients of a scan, or all of one that is not edited, (N, P) complex64, read-only."""
+        """Return the OFF transients of a scan, or all if not edited, (N, P) complex64, read-only."""
         return self._off[self._spans[row]]
 
     def on(self, row: int) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""Stand-in GABA-edited spectroscopy: MEGA-PRESS transients of brains at several sites, with what scanners add to them.
+"""Stand-in GABA-edited spectroscopy: MEGA-PRESS transients at several sites, with what scanners add.
 
-Metabolites come from the density matrix of their spin systems (:mod:`mlmi2023.physics.mega_press`), macromolecules are broad
-Gaussians. Scanners add what transients have to be corrected for before they are averaged. The truth of each scan, its OFF
-and ON without noise, lies beside it. The files:
+Metabolites come from the density matrix of their spin systems (:mod:`mlmi2023.physics.mega_press`),
+macromolecules are broad Gaussians. Scanners add what transients have to be corrected for before they are
+averaged. The truth of each scan, its OFF and ON without noise, lies beside it. The files:
 
 ======= =====================================================================
 options the simulator's parameters and their defaults

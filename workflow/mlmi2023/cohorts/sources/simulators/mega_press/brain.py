@@ -12,7 +12,8 @@ from mlmi2023.physics.spectra import REFERENCE, times
 
 #: points, width in Hz, and frequency in MHz
 Axis = tuple[int, float, float]
-#: ppm, width in Hz and amplitude in mM of protons; those at 3.0 ppm are coupled to 1.7 ppm and come with the edited GABA
+#: ppm, width in Hz and amplitude in mM of protons; those at 3.0 ppm are coupled to 1.7 ppm and come with the
+#: edited GABA
 MACROMOLECULES = ((0.93, 30.0, 6.0), (1.40, 35.0, 5.0), (2.05, 40.0, 7.0), (3.00, 22.0, 4.5))
 EDITED_WITH_GABA = 3.00
 

@@ -33,7 +33,8 @@ def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
     ``truth.csv`` beside the scans says of each what is in it.
 
     Args:
-        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (scans per split, dealt to the sites in turn)
+        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (scans per split, dealt to the sites
+            in turn)
             and ``options`` (see :mod:`mlmi2023.cohorts.sources.simulators.mega_press.options`).
         out: folder; made if absent.
         threads: worker processes; the bytes do not depend on their number.
@@ -68,5 +69,5 @@ def make_scan(scan: Scan, options: dict[str, Any], out: Path) -> dict[str, str]:
     made = acquired(rng, fids, 3 * amounts["NAA"], site, options, axis)
     write_nifti(out / f"scans/{scan.name}.nii", made, axis[1], axis[2])
     write_nifti(out / f"truth/{scan.name}.nii", fids.T[..., None], axis[1], axis[2])
-    values = {"linewidth": width, "noise": site.noise, **{name: own for name, own in amounts.items()}}
+    values = {"linewidth": width, "noise": site.noise, **amounts}
     return {"subject": scan.name, **{key: f"{value:.4g}" for key, value in values.items()}}

@@ -1,7 +1,8 @@
 """The simulator's parameters, their defaults and their check; ``config/cohorts/mega_press.yaml`` says why.
 
-Pairs are ranges, drawn from uniformly. Amplitudes of what is not metabolite are shares of NAA's, as FIDs begin; those of
-noise are shares of its height in one OFF spectrum. Frequencies and widths are Hz, angles degrees, concentrations mM.
+Pairs are ranges, drawn from uniformly. Amplitudes of what is not metabolite are shares of NAA's, as FIDs
+begin; those of noise are shares of its height in one OFF spectrum. Frequencies and widths are Hz, angles
+degrees, concentrations mM.
 """
 
 from typing import Any
@@ -31,18 +32,26 @@ DEFAULTS: dict[str, Any] = {
     "baseline": {"amplitude": [0.0, 1.0], "width": [150.0, 300.0], "change": 0.05},
 }
 
+#: of single numbers: key, lowest, highest
+LIMITS = (
+    ("points", 64, 65536),
+    ("width", 500, 20000),
+    ("frequency", 10, 1000),
+    ("pairs", 1, 4096),
+    ("sites", 1, 1000),
+)
+
 
 def read_options(config: dict[str, Any]) -> dict[str, Any]:
     """Return the cohort's options laid on the defaults.
 
     Raises:
-        InputError: an unknown option, a range that runs backwards, a share outside 0 to 1, or no sensible axis.
+        InputError: an unknown option, a range that runs backwards, a share outside 0 to 1, or no
+            sensible axis.
     """
     options = kit.read_options(config, DEFAULTS)
     _check(options, "options")
-    for key, low, high in (
-        ("points", 64, 65536), ("width", 500, 20000), ("frequency", 10, 1000), ("pairs", 1, 4096), ("sites", 1, 1000)
-    ):  # fmt: skip
+    for key, low, high in LIMITS:
         if not low <= options[key] <= high:
             raise InputError(f"options.{key}: {options[key]} is not between {low} and {high}")
     for key in ("points", "pairs", "sites"):

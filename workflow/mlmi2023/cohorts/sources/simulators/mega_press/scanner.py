@@ -27,11 +27,10 @@ class Site(NamedTuple):
 def site_of(seed: int, number: int, options: dict[str, Any]) -> Site:
     """Return a site, the same for whichever scan asks."""
     rng = np.random.default_rng([seed, number, 30])
-    ranges = (
-        options["linewidth"], options["noise"], options["drift"], options["jitter"], options["phase"]["transient"],
-        options["eddy"]["angle"], options["eddy"]["decay"],
-    )  # fmt: skip
-    return Site(*(float(rng.uniform(*own)) for own in ranges))
+    phase, eddy = options["phase"]["transient"], options["eddy"]
+    own = (options[key] for key in ("linewidth", "noise", "drift", "jitter"))
+    ranges = (*own, phase, eddy["angle"], eddy["decay"])
+    return Site(*(float(rng.uniform(*pair)) for pair in ranges))
 
 
 def naa_height(off: np.ndarray, axis: Axis) -> float:
