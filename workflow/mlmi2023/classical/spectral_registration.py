@@ -16,6 +16,8 @@ from mlmi2023.physics.spectra import times, to_fids, to_spectra
 
 #: points of the Fourier transform for each of the FID, before a parabola is laid through the highest three
 FINER = 8
+#: of a FID that are compared; what follows is noise
+SECONDS = 0.25
 
 
 def offsets(
@@ -53,7 +55,7 @@ def turned(fids: np.ndarray, shifts: np.ndarray, phases: np.ndarray, width: floa
     return fids * np.exp(1j * (2 * np.pi * np.asarray(shifts)[:, None] * when + np.asarray(phases)[:, None]))
 
 
-def registered(fids: np.ndarray, width: float, seconds: float = 0.25, rounds: int = 2) -> np.ndarray:
+def registered(fids: np.ndarray, width: float, seconds: float = SECONDS, rounds: int = 2) -> np.ndarray:
     """Return transients (N, P) brought onto each other: first onto their median, then onto the mean of all.
 
     Args:
@@ -72,11 +74,35 @@ def registered(fids: np.ndarray, width: float, seconds: float = 0.25, rounds: in
     return found
 
 
-def within(fids: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def within(fids: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return FIDs of a part of their spectrum alone, so that registration looks at nothing else.
 
     Args:
         fids: (..., P) complex.
-        seen: (P,) bool, points of the spectrum that stay.
+        weights: (P,) of the spectrum's points. They must fall off slowly: a sharp edge rings in time at its own
+            place, longer than lines do, and holds everything where it is.
     """
-    return to_fids(np.where(seen, to_spectra(fids), 0))
+    return to_fids(to_spectra(fids) * weights)
+
+
+def brought(
+    fid: np.ndarray, reference: np.ndarray, weights: np.ndarray, width: float, rounds: int = 4
+) -> np.ndarray:
+    """Return the shift in Hz and the phase in radians, (2,), that bring a FID onto another by a part of both.
+
+    Weights stay where they are and hold the first step back, so that there are several.
+
+    Args:
+        fid: (P,) complex.
+        reference: (P,) complex.
+        weights: (P,) of the spectrum's points, see :func:`within`.
+        width: spectral width, Hz.
+        rounds: steps.
+    """
+    last, whole = max(2, min(len(fid), round(SECONDS * width))), np.zeros(2)
+    wanted = within(reference, weights)[:last]
+    for _ in range(rounds):
+        moved = turned(fid[None], whole[:1], whole[1:], width)
+        step = offsets(within(moved, weights)[:, :last], wanted, width)
+        whole += np.concatenate(step)
+    return whole

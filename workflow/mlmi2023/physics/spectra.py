@@ -41,3 +41,9 @@ def times(points: int, width: float) -> np.ndarray:
 def between(ppm: np.ndarray, low: float, high: float) -> np.ndarray:
     """Return which points of an axis lie between two ppm, both included, (P,) bool."""
     return (ppm >= low) & (ppm <= high)
+
+
+def tapered(ppm: np.ndarray, low: float, high: float, edge: float) -> np.ndarray:
+    """Return weights of an axis, (P,): 1 between two ppm, falling as a cosine to 0 at both."""
+    inside = np.clip(np.minimum(ppm - low, high - ppm) / edge, 0, 1)
+    return 0.5 - 0.5 * np.cos(np.pi * inside)

@@ -10,18 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlmi2023.classical.spectral_registration import offsets, registered, turned, within
-from mlmi2023.physics.spectra import REFERENCE, between, ppm_axis, times, to_spectra
+from mlmi2023.classical.spectral_registration import brought, registered, turned
+from mlmi2023.physics.spectra import REFERENCE, ppm_axis, tapered, times, to_spectra
 
 Axis = tuple[int, float, float]
 #: robust deviations from the median misfit beyond which a transient is odd
 ODD = 6.0
-#: ppm by which ON is brought onto OFF, and OFF onto lines of known place
-COMMON, KNOWN = (3.1, 3.35), (1.8, 3.4)
+#: ppm by which ON is brought onto OFF, and OFF onto lines of known place: from, to, and how slowly they begin
+COMMON, KNOWN = (3.05, 3.4, 0.15), (1.6, 3.6, 0.3)
 #: ppm and mM of protons of NAA, creatine and choline, in OFF or in what is not edited
 PLACES = ((2.008, 33.0), (3.028, 25.5), (3.210, 14.4))
-#: of ON onto OFF, since a window that stays where it is holds the first step back
-ROUNDS = 3
 #: Hz
 WIDTH = 8.0
 
@@ -58,13 +56,17 @@ def alike(fids: np.ndarray) -> np.ndarray:
     return misfit <= np.median(misfit) + ODD * spread
 
 
-def placed(mean: np.ndarray, axis: Axis) -> tuple[np.ndarray, np.ndarray]:
-    """Return the shift and the phase, (1,) each, that put the known lines of a mean FID at their place."""
+def placed(mean: np.ndarray, axis: Axis) -> np.ndarray:
+    """Return the shift in Hz and the phase, (2,), that put the known lines of a mean FID at their place."""
     points, width, frequency = axis
-    seen, when = between(ppm_axis(*axis), *KNOWN), times(points, width)
+    when = times(points, width)
     lines = sum(size * np.exp(2j * np.pi * (ppm - REFERENCE) * frequency * when) for ppm, size in PLACES)
-    wanted = lines * np.exp(-np.pi * WIDTH * when)
-    return offsets(within(mean[None], seen), within(wanted, seen), width)
+    return brought(mean, lines * np.exp(-np.pi * WIDTH * when), tapered(ppm_axis(*axis), *KNOWN), width)
+
+
+def moved(mean: np.ndarray, step: np.ndarray, width: float) -> np.ndarray:
+    """Return a FID with a shift and a phase added, (P,)."""
+    return turned(mean[None], step[:1], step[1:], width)[0]
 
 
 def reconstructed(on: np.ndarray, off: np.ndarray, axis: Axis, broadening: float) -> Reconstruction:
@@ -82,11 +84,9 @@ def reconstructed(on: np.ndarray, off: np.ndarray, axis: Axis, broadening: float
     means = [part[good].mean(0) for part in parts]
     # in its place first, so that windows of the spectrum cut all scans alike
     step = placed(means[0], axis)
-    means = [turned(mean[None], *step, width)[0] for mean in means]
+    means = [moved(mean, step, width) for mean in means]
     if len(means) == 2:
-        seen = between(ppm_axis(*axis), *COMMON)
-        for _ in range(ROUNDS):
-            step = offsets(within(means[1][None], seen), within(means[0], seen), width)
-            means[1] = turned(means[1][None], *step, width)[0]
+        step = brought(means[1], means[0], tapered(ppm_axis(*axis), *COMMON), width)
+        means[1] = moved(means[1], step, width)
     made = [to_spectra(broadened(mean, width, broadening)) for mean in means]
     return Reconstruction(made[0], made[1] if len(made) == 2 else np.zeros_like(made[0]), float(good.mean()))

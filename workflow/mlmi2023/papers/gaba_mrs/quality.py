@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mlmi2023.classical.spectral_registration import registered, turned
-from mlmi2023.papers.gaba_mrs.gannet import Axis, alike, broadened, placed
+from mlmi2023.classical.spectral_registration import registered
+from mlmi2023.papers.gaba_mrs.gannet import Axis, alike, broadened, moved, placed
 from mlmi2023.papers.gaba_mrs.measures import NOISE
 from mlmi2023.physics.spectra import between, to_spectra
 
@@ -26,7 +26,7 @@ def mean_spectrum(fids: np.ndarray, axis: Axis, register: bool, broadening: floa
         found = registered(found, width)
         found = found[alike(found)]
     mean = found.mean(0)
-    return to_spectra(broadened(turned(mean[None], *placed(mean, axis), width)[0], width, broadening))
+    return to_spectra(broadened(moved(mean, placed(mean, axis), width), width, broadening))
 
 
 def peak(spectrum: np.ndarray, ppm: np.ndarray, where: tuple[float, float]) -> tuple[float, float, float]:
