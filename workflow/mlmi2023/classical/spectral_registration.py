@@ -18,6 +18,8 @@ from mlmi2023.physics.spectra import times, to_fids, to_spectra
 FINER = 8
 #: of a FID that are compared; what follows is noise
 SECONDS = 0.25
+#: share of the FID that is compared where a window was laid on its spectrum
+EARLY = 0.7
 
 
 def offsets(
@@ -88,7 +90,7 @@ def within(fids: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def brought(
     fid: np.ndarray, reference: np.ndarray, weights: np.ndarray, width: float, rounds: int = 4
 ) -> np.ndarray:
-    """Return the shift in Hz and the phase in radians, (2,), that bring a FID onto another by a part of both.
+    """Return shift in Hz and phase in radians, (2,), that bring a FID onto another by a part of both.
 
     Weights stay where they are and hold the first step back, so that there are several.
 
@@ -99,7 +101,8 @@ def brought(
         width: spectral width, Hz.
         rounds: steps.
     """
-    last, whole = max(2, min(len(fid), round(SECONDS * width))), np.zeros(2)
+    # what a window rings before the first point comes round to the end
+    last, whole = max(2, min(int(EARLY * len(fid)), round(SECONDS * width))), np.zeros(2)
     wanted = within(reference, weights)[:last]
     for _ in range(rounds):
         moved = turned(fid[None], whole[:1], whole[1:], width)
