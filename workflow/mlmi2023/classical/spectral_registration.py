@@ -81,8 +81,8 @@ def within(fids: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
     Args:
         fids: (..., P) complex.
-        weights: (P,) of the spectrum's points. They must fall off slowly: a sharp edge rings in time at its own
-            place, longer than lines do, and holds everything where it is.
+        weights: (P,) of the spectrum's points. They must fall off slowly: a sharp edge rings in time at its
+            own place, longer than lines do, and holds everything where it is.
     """
     return to_fids(to_spectra(fids) * weights)
 

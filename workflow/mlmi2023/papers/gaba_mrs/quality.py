@@ -1,6 +1,7 @@
 """Quality of scans, edited or not: their mean spectrum, and what it shows of noise, lines and water."""
 
 import numpy as np
+from scipy.signal import detrend
 
 from mlmi2023.classical.spectral_registration import registered
 from mlmi2023.papers.gaba_mrs.gannet import Axis, alike, broadened, moved, placed
@@ -58,12 +59,13 @@ def peak(spectrum: np.ndarray, ppm: np.ndarray, where: tuple[float, float]) -> t
 def quality(spectrum: np.ndarray, ppm: np.ndarray, frequency: float) -> dict[str, float]:
     """Return measures of a mean spectrum (P,) complex.
 
-    ``naa_snr`` NAA's height over two deviations of the noise, ``cr_width`` and ``naa_width`` in Hz,
+    ``naa_snr`` NAA's height over two deviations of the noise about a straight line, ``cr_width`` and ``naa_width`` in Hz,
     ``naa_ppm`` and ``cr_ppm``, ``water`` its height over NAA's.
     """
     real = spectrum.real
     naa, creatine = peak(real, ppm, NAA), peak(real, ppm, CREATINE)
-    noise = float(np.std(real[between(ppm, *NOISE)]))
+    # the tail of residual water is no noise
+    noise = float(np.std(detrend(real[between(ppm, *NOISE)])))
     return {
         "naa_snr": naa[0] / (2 * noise) if noise > 0 else float("nan"),
         "naa_width": naa[2] * frequency,
