@@ -59,8 +59,8 @@ def peak(spectrum: np.ndarray, ppm: np.ndarray, where: tuple[float, float]) -> t
 def quality(spectrum: np.ndarray, ppm: np.ndarray, frequency: float) -> dict[str, float]:
     """Return measures of a mean spectrum (P,) complex.
 
-    ``naa_snr`` NAA's height over two deviations of the noise about a straight line, ``cr_width`` and ``naa_width`` in Hz,
-    ``naa_ppm`` and ``cr_ppm``, ``water`` its height over NAA's.
+    ``naa_snr`` NAA's height over two deviations of the noise about a straight line, ``cr_width`` and
+    ``naa_width`` in Hz, ``naa_ppm`` and ``cr_ppm``, ``water`` its height over NAA's.
     """
     real = spectrum.real
     naa, creatine = peak(real, ppm, NAA), peak(real, ppm, CREATINE)
