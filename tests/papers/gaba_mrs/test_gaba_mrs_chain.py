@@ -136,15 +136,19 @@ def test_simulations_have_new_noise_every_time_and_a_clean_target():
     assert np.array_equal(made.targets, Simulated(Options(pairs=2), 4, AXIS, 3.0, seed=1).targets)
 
 
+def _losses(file):
+    with open(file, newline="") as stream:
+        return [float(row["val_loss"]) for row in csv.DictReader(stream) if row["val_loss"]]
+
+
 def test_a_pipeline_learns_in_both_stages_and_is_scored(data, tmp_path):
     first = train(job(data, "rdc_ft", learned(), stage="pretrain"), tmp_path / "runs", tmp_path / "pretrain")
     weights = tmp_path / "pretrain/weights.safetensors"
     second = train(job(data, "rdc_ft", learned(), previous=weights), tmp_path / "runs", tmp_path / "main")
     assert first["learned"]["measure"] == second["learned"]["measure"] == "val_loss"
-    # fine-tuning begins with the pretrained weights
-    with open(tmp_path / "main/curve.csv") as stream:
-        begins = float(next(csv.DictReader(stream))["val_loss"])
-    assert begins == pytest.approx(first["learned"]["end"], rel=1e-4)
+    # fine-tuning begins with the pretrained weights, which are those of the best epoch
+    curves = [_losses(tmp_path / stage / "curve.csv") for stage in ("pretrain", "main")]
+    assert curves[1][0] == pytest.approx(min(curves[0][1:]), rel=1e-4)
     own = job(data, "rdc_ft", learned())
     predict(own, tmp_path / "main/weights.safetensors", tmp_path / "out")
     found = list(score(own, tmp_path / "out"))
