@@ -67,14 +67,17 @@ def _truth(runs: Runs) -> Any:
     true = np.array([fitted(own, scans.ppm).area if own is not None else np.nan for own in truths])
     heights = np.array([scans.height(row) for row in rows])
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
-    for colour, method in zip(COLOURS * 2, runs.jobs):
+    for number, method in enumerate(runs.jobs):
+        colour, marker = COLOURS[number % len(COLOURS)], "o" if number < len(COLOURS) else "^"
         spectra = read_found(scans.cohort, runs.predictions[method])
         area = np.array([fitted(own, scans.ppm).area for own in spectra])
         error = float(np.nanmean(np.abs(area / true - 1))) * 100
         seen = [snr(own, scans.ppm) for own in spectra]
         if np.isfinite(seen).any():
-            left.scatter(float(np.nanmean(seen)), error, s=24, color=colour, label=runs.names[method])
-        right.scatter(true / heights, area / heights, s=10, color=colour)
+            left.scatter(
+                float(np.nanmean(seen)), error, s=24, color=colour, marker=marker, label=runs.names[method]
+            )
+        right.scatter(true / heights, area / heights, s=10, color=colour, marker=marker)
     if np.isfinite(true).any():
         ends = [0, 1.1 * float(np.nanmax(true / heights))]
         right.plot(ends, ends, color="black", linewidth=0.8)

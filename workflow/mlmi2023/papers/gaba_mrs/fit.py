@@ -11,6 +11,8 @@ RANGE, CHOLINE, GABA = (2.79, 4.10), (3.16, 3.285), (2.79, 3.55)
 START = np.array([3.01, 0.060, 3.71, 3.78, 0.030])
 LOW = np.array([2.96, 0.035, 3.66, 3.745, 0.012])
 HIGH = np.array([3.07, 0.100, 3.74, 3.84, 0.080])
+#: share of the largest value of the range under which a height is none
+LEAST = 1e-3
 
 
 class Fit(NamedTuple):
@@ -19,7 +21,7 @@ class Fit(NamedTuple):
     Attributes:
         height: of GABA's Gaussian above the baseline.
         area: under it, height times ppm.
-        error: deviation of the residual about GABA, percent of the height; NaN where GABA is not above 0.
+        error: deviation of the residual about GABA, percent of the height; NaN where there is no GABA.
         ppm: (M,) points of the fit.
         model: (M,) its curve.
     """
@@ -70,5 +72,6 @@ def fitted(spectrum: np.ndarray, ppm: np.ndarray) -> Fit:
     model, heights = solved(found.x)
     height, width = float(heights[0]), float(found.x[1])
     about = used & (ppm >= GABA[0]) & (ppm <= GABA[1])
-    error = 100 * float(np.std((values - model)[about])) / height if height > 0 else float("nan")
+    there = height > LEAST
+    error = 100 * float(np.std((values - model)[about])) / height if there else float("nan")
     return Fit(size * height, size * height * width * float(np.sqrt(2 * np.pi)), error, ppm, size * model)
