@@ -157,6 +157,8 @@ TAKEN = {
         "channels classes size",
         "name pretrained",
     ),
+    "papers.gaba_mrs.options:UNet1d": ("papers.gaba_mrs.unet1d:UNet1d", "channels transients", "name"),
+    "papers.gaba_mrs.options:RdcUNet2d": ("papers.gaba_mrs.model:RdcUNet2d", "channels transients", "name"),
     "papers.hifi_diff.options:Branches": ("papers.hifi_diff.model:HiFiDiff", "", ""),
     "papers.hifi_diff.options:Sampling": ("papers.hifi_diff.filling:Sampler", "process seed", ""),
     "papers.hifi_diff.options:DeepResolveNet": ("papers.hifi_diff.deepresolve:DeepResolve", "", ""),

@@ -23,6 +23,7 @@ DISTRIBUTION = {
     "cc3d": "connected-components-3d",
     "PIL": "pillow",
     "pywt": "PyWavelets",
+    "mapvbvd": "pyMapVBVD",
 }
 # come with a distribution that the environment names
 IMPLIED = {"pillow": "matplotlib", "torch": "lightning", "markupsafe": "jinja2", "customtkinter": "deepbet"}

@@ -40,6 +40,7 @@ FILES = {
     ],
     "radiographs": ["reports.csv", "regions.csv", *(f"images/{n}.png" for n in range(400))],
     "reports": ["reports.csv"],
+    "spectra": [f"{site}/{n:02d}_mega.{end}" for site in "ab" for n in range(12) for end in ("sdat", "spar")],
     "joined": [],
 }
 
@@ -93,6 +94,16 @@ def test_a_block_of_the_readme_is_planned_word_for_word(block, here, tmp_path):
 #: of the examples: files below MLMI_REAL_DATA, and below the checkout
 REAL = [f"brain_t1_slabs/{what}list{n}.nii.gz" for n in range(1, 31) for what in "is"]
 REAL += ["body_ct/example_ct_sm.nii.gz", "clinic/visits.csv", "chest_xray_reports/indiana_reports.csv"]
+MRS = "mrs_sdat/{set}/sub-0{n}/ses-01/mrs/sub-0{n}_ses-01_press/sub-0{n}_{name}.{end}"
+REAL += [
+    MRS.format(set=place, n=n, name=name, end=end)
+    for place, name, ends in (
+        ("UnEdited", "PRESS_35_act", ("sdat", "spar")),
+        ("UnEdited_with_MM_data", "ses-01_PRESS_raw-act_noID", ("SDAT", "SPAR")),
+    )
+    for n in (1, 2)
+    for end in ends
+]
 REAL += [f"nuclei_he/{place}/TCGA-{n}.png" for n in range(8) for place in ("images", "masks")]
 REAL += [f"lung_mri/ProtonImages/{n}H1.nii.gz" for n in range(5)]
 REAL += [f"lung_mri/ProtonLobeMasks/{n}Lobes.nii.gz" for n in range(5)]
@@ -137,6 +148,7 @@ TOGETHER = {
         "lung_lobes",
         "single_nuclei",
         "lung_outlines",
+        "brain_spectra",
     ],
     "nuclei": [
         *(

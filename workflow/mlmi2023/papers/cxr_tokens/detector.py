@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mlmi2023.nets.blocks.boxes import pairwise_iou
+from mlmi2023.nets.blocks.feature_pyramid import STRIDES, Head, Trunk, cells, check_size, fused, read_at
 from mlmi2023.nets.pretrained import load_pretrained
 from mlmi2023.papers.cxr_tokens.boxes import filled
 from mlmi2023.papers.cxr_tokens.network_options import Compact
-from mlmi2023.papers.ffpn.mask_rcnn import pairwise_iou
-from mlmi2023.papers.ffpn.trunk import STRIDES, Head, Trunk, cells, check_size, fused, read_at
 
 #: overlap from which on an anchor is of a region, under which it is of none, and the same of proposals
 OBJECT, NOTHING, MATCHED = 0.7, 0.3, 0.5

@@ -1,0 +1,1 @@
+"""Form ``spectra``: single transients of MR spectroscopy, edited or not, on one axis in ppm."""
