@@ -224,8 +224,10 @@ def test_images_are_cut_at_random_in_training_and_in_the_middle_in_tests():
 def test_a_normal_report_has_no_finding():
     studies, labels = Studies(job()), RuleLabeller()
     texts = [studies.cohort.texts[row].report for row in studies.rows("train")]
-    ill = positive(labels.states(texts)).any(1)
-    assert not positive(labels.states([normal_report(studies, ill)])).any()
+    found = positive(labels.states(texts)).sum(1)
+    assert found.min() == 0 and not positive(labels.states([normal_report(studies, found)])).any()
+    # where all are ill, the least ill one
+    assert positive(labels.states([normal_report(studies, np.maximum(found, 1))])).sum() <= 1
 
 
 def test_training_twice_gives_the_same_bytes(tmp_path):

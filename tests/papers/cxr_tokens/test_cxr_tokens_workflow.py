@@ -11,9 +11,8 @@ def mean(rows, **fixed):
 
 def test_the_stand_in_goes_to_the_page(tiny_run):
     rows = tiny_run.rows("cxr_tokens")
-    assert (
-        mean(rows, method="truth", metric="ce_f1") == 1 and mean(rows, method="normal", metric="ce_f1") == 0
-    )
+    # none of the few training reports needs to be a normal one
+    assert mean(rows, method="truth", metric="ce_f1") == 1 > mean(rows, method="normal", metric="ce_f1")
     assert mean(rows, method="truth", metric="bl4") == 1
     page = tiny_run.page("cxr_tokens")
     names = ("fig2", "fig3", "fig_boxes", "fig_findings", "fig_learning", "table1", "table2", "table_mfd",

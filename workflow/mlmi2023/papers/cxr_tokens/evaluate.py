@@ -77,8 +77,8 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
         if kind == "normal":
             labels = labeller_of(studies.task, job.device)
             train = [studies.cohort.texts[row].report for row in studies.rows("train")]
-            ill = np.any(positive(labels.states(train)), axis=1)
-            texts = [normal_report(studies, ill)] * len(tested)
+            found = positive(labels.states(train)).sum(1)
+            texts = [normal_report(studies, found)] * len(tested)
         _write(out, {"texts": {studies.name(row): text for row, text in zip(tested, texts)}})
 
 

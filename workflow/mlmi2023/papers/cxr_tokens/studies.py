@@ -132,14 +132,16 @@ class Studies:
 
 
 def normal_report(studies: Studies, positive: np.ndarray) -> str:
-    """Return the training report without a positive finding that shares most words with the others.
+    """Return a training report without positive findings: that which shares most words with its like.
+
+    Where every report has some, those with the fewest stand for normal ones.
 
     Args:
         studies: of a run.
-        positive: (n,) whether each training report has a positive finding, in the order of rows.
+        positive: (n,) number of positive findings of each training report, in the order of rows.
     """
-    rows = studies.rows("train")
-    normal = [row for row, there in zip(rows, positive, strict=True) if not there] or rows
+    rows, least = studies.rows("train"), positive.min()
+    normal = [row for row, count in zip(rows, positive, strict=True) if count == least]
     texts = [studies.reports[row] for row in normal[:200]]
     sets = [set(text.split()) for text in texts]
     alike = [sum(2 * len(own & other) / max(1, len(own) + len(other)) for other in sets) for own in sets]

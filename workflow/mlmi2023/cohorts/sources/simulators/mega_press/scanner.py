@@ -67,7 +67,8 @@ def acquired(
     phase = np.deg2rad(rng.normal(0, options["phase"]["scan"]) + rng.normal(0, site.phase, total))
     gain = np.ones(total)
     moved = rng.uniform(size=total) < options["motion"]["share"]
-    gain[moved] -= rng.uniform(*options["motion"]["loss"], size=int(moved.sum()))
+    least, most = options["motion"]["loss"]
+    gain[moved] -= rng.uniform(least, most, int(moved.sum()))
     phase[moved] += np.deg2rad(rng.normal(0, options["motion"]["phase"], int(moved.sum())))
     eddy = np.deg2rad(site.eddy) * np.exp(-when / site.decay)
     fids *= gain[:, None] * np.exp(1j * (2 * np.pi * shift[:, None] * when + phase[:, None] + eddy))
@@ -106,5 +107,6 @@ def _lipids(
     there = float(rng.uniform() < own["scans"])
     hit = (rng.uniform(size=total) < own["share"]) * there
     line = turning(when, LIPID, frequency) * gaussian(when, rng.uniform(*own["width"]))
-    amplitude = naa * rng.uniform(*own["amplitude"], size=total) * np.exp(1j * rng.uniform(-np.pi, np.pi, total))
+    least, most = own["amplitude"]
+    amplitude = naa * rng.uniform(least, most, total) * np.exp(1j * rng.uniform(-np.pi, np.pi, total))
     return np.outer(hit * amplitude, line)
