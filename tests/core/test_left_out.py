@@ -23,6 +23,15 @@ SHIPPED = {f.stem: list(read_yaml(f)["all"]["datasets"]) for f in (ROOT / "confi
 EACH = [(slug, dataset) for slug in sorted(SHIPPED) for dataset in SHIPPED[slug] if len(SHIPPED[slug]) > 1]
 
 
+#: what the other dataset trains on is had from the first alone, so that both are left out together
+BOTH = {("histo_kd", "shift"): ("shift", "he_if")}
+
+
+def left_out(slug, dataset):
+    """The datasets that go with one, as overrides."""
+    return {"datasets": dict.fromkeys(BOTH.get((slug, dataset), (dataset,)))}
+
+
 def changed(slug, over, **keys):
     return load(ROOT, {"papers": [slug], "overrides": {slug: over}, **keys})
 
@@ -31,19 +40,30 @@ def changed(slug, over, **keys):
 @pytest.mark.parametrize(("slug", "dataset"), EACH)
 def test_figures_and_tables_go_with_a_dataset_set_to_null(slug, dataset, scale):
     whole = load(ROOT, {"papers": [slug], "scale": scale})
-    less = changed(slug, {"datasets": {dataset: None}}, scale=scale)
+    over = left_out(slug, dataset)
+    less = changed(slug, over, scale=scale)
     figures = whole.paper(slug).get("figures", {})
-    gone = [name for name, figure in figures.items() if figure["dataset"] == dataset]
+    gone = [name for name, figure in figures.items() if figure["dataset"] in over["datasets"]]
     assert list(less.paper(slug)["figures"]) == [name for name in figures if name not in gone]
     assert all(name in less.left_out.get(slug, "") for name in gone) and bool(gone) == bool(less.left_out)
     tables = {t["id"]: t["dataset"] for t in whole.reported(slug)["tables"]}
-    assert less.tables(slug) == [name for name in whole.tables(slug) if tables[name] != dataset]
+    assert less.tables(slug) == [name for name in whole.tables(slug) if tables[name] not in over["datasets"]]
     # every training that is asked for is that of a dataset which is there
     for name, setup in less.paper(slug)["datasets"].items():
         for method in setup["methods"]:
             for stage in less.stages(slug, name, method):
                 assert less.trained_as(slug, name, method, stage).dataset in less.paper(slug)["datasets"]
                 assert "of" not in less.schedule(slug, name, method, stage)
+
+
+@pytest.mark.parametrize(("slug", "dataset"), BOTH)
+def test_a_dataset_whose_training_another_asks_for_says_so(slug, dataset):
+    _, other = BOTH[slug, dataset]
+    said(
+        lambda: changed(slug, {"datasets": {dataset: None}}),
+        f"on '{other}' takes its training from dataset '{dataset}', which is left out",
+        f"leave '{other}' out too",
+    )
 
 
 @pytest.mark.parametrize(("slug", "dataset"), EACH)
@@ -73,7 +93,7 @@ def plan(place, config, *args):
 def test_every_paper_is_planned_without_any_one_of_its_datasets(place, turn):
     """All papers at once, each without its first dataset, then each without its second, and so on."""
     without = {slug: names[turn] for slug, names in SHIPPED.items() if turn < len(names) > 1}
-    over = {slug: {"datasets": {name: None}} for slug, name in without.items()}
+    over = {slug: left_out(slug, name) for slug, name in without.items()}
     code, out = plan(place, {"papers": [*without], "overrides": over}, "--quiet", "rules")
     assert code == 0, out[-2000:]
     assert not [line for line in out.splitlines() if "Error" in line]
