@@ -63,6 +63,34 @@ def cells(shape: Sequence[int], stride: int, device: torch.device) -> Tensor:
     return torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1).flatten(0, 1)
 
 
+def anchors(maps: Sequence[Tensor], shapes: Sequence[tuple[float, float]]) -> Tensor:
+    """Return boxes (M, 4) about the middles of all cells of all levels, in pixels from 0 at the first one's.
+
+    Args:
+        maps: of the pyramid's levels.
+        shapes: height and width of each cell's boxes, in cells.
+    """
+    found = []
+    for m, stride in zip(maps, STRIDES):
+        half = stride * torch.tensor([[w, h] for h, w in shapes], device=m.device) / 2
+        grid = cells(m.shape[2:], stride, m.device)[:, None]
+        found.append(torch.cat([grid - half, grid + half], -1).flatten(0, 1))
+    return torch.cat(found)
+
+
+def proposed(head: nn.Module, maps: Sequence[Tensor], shapes: int) -> tuple[Tensor, Tensor]:
+    """Return objectness logits (B, M) and box codes (B, M, 4) of all anchors, in their order.
+
+    Args:
+        head: to 5 numbers for each shape.
+        maps: of the pyramid's levels.
+        shapes: anchors of a cell.
+    """
+    flat = [head(m).unflatten(1, (shapes, 5)).permute(0, 3, 4, 1, 2).flatten(1, 3) for m in maps]
+    both = torch.cat(flat, dim=1)
+    return both[..., 0], both[..., 1:]
+
+
 def read_at(maps: Tensor, places: Tensor, size: Sequence[int]) -> Tensor:
     """Return features (B, M, C) of maps (B, C, h, w) at places (B, M, 2) in pixels of an image (H, W)."""
     scale = torch.tensor([size[1], size[0]], device=places.device, dtype=places.dtype)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mlmi2023.nets.blocks.boxes import pairwise_iou
-from mlmi2023.nets.blocks.feature_pyramid import STRIDES, Head, Trunk, cells, check_size, fused, read_at
+from mlmi2023.nets.blocks.feature_pyramid import Head, Trunk, anchors, check_size, fused, proposed, read_at
 from mlmi2023.nets.pretrained import load_pretrained
 from mlmi2023.papers.cxr_tokens.boxes import filled
 from mlmi2023.papers.cxr_tokens.network_options import Compact
@@ -96,21 +96,11 @@ class CompactDetector(nn.Module):
 
     def anchors(self, maps: Sequence[Tensor]) -> Tensor:
         """Return the anchor boxes (M, 4) of all levels."""
-        found = []
-        for m, stride in zip(maps, STRIDES):
-            half = stride * torch.tensor([[w, h] for h, w in self.shapes], device=m.device) / 2
-            grid = cells(m.shape[2:], stride, m.device)[:, None] + 0.5
-            found.append(torch.cat([grid - half, grid + half], -1).flatten(0, 1))
-        return torch.cat(found)
+        return anchors(maps, self.shapes) + 0.5
 
     def proposed(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return objectness logits (B, M) and codes (B, M, 4) of all anchors."""
-        flat = [
-            self.propose(m).unflatten(1, (len(self.shapes), 5)).permute(0, 3, 4, 1, 2).flatten(1, 3)
-            for m in maps
-        ]
-        both = torch.cat(flat, dim=1)
-        return both[..., 0], both[..., 1:]
+        """Return objectness logits (B, M) and box codes (B, M, 4) of all anchors."""
+        return proposed(self.propose, maps, len(self.shapes))
 
     def decoded(self, codes: Tensor, boxes: Tensor) -> Tensor:
         """Return boxes (B, M, 4) of an anchor's codes, kept within the image."""

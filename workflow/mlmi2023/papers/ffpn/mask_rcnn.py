@@ -10,7 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mlmi2023.nets.blocks.boxes import pairwise_iou
-from mlmi2023.nets.blocks.feature_pyramid import STRIDES, Head, Trunk, cells, check_size, fused, read_at
+from mlmi2023.nets.blocks.feature_pyramid import (
+    Head,
+    Trunk,
+    anchors,
+    cells,
+    check_size,
+    fused,
+    proposed,
+    read_at,
+)
 from mlmi2023.papers.ffpn.truth import Found, Truth
 
 #: bins along a side that the box head and the mask head read
@@ -76,21 +85,11 @@ class MaskRCNN(nn.Module):
 
     def anchors(self, maps: Sequence[Tensor]) -> Tensor:
         """Return the anchor boxes (M, 4) of all levels: left, top, right, bottom."""
-        found = []
-        for m, stride in zip(maps, STRIDES):
-            half = stride * torch.tensor([[w, h] for h, w in self.shapes], device=m.device) / 2
-            grid = cells(m.shape[2:], stride, m.device)[:, None]
-            found.append(torch.cat([grid - half, grid + half], -1).flatten(0, 1))
-        return torch.cat(found)
+        return anchors(maps, self.shapes)
 
     def proposed(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return objectness logits (B, M) and box codes (B, M, 4) of all anchors."""
-        flat = [
-            self.propose(m).unflatten(1, (len(self.shapes), 5)).permute(0, 3, 4, 1, 2).flatten(1, 3)
-            for m in maps
-        ]
-        both = torch.cat(flat, dim=1)
-        return both[..., 0], both[..., 1:]
+        return proposed(self.propose, maps, len(self.shapes))
 
     def boxes(self, codes: Tensor, anchors: Tensor) -> Tensor:
         """Return boxes (B, M, 4) of codes, kept within the image."""
