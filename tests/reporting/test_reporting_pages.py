@@ -239,6 +239,20 @@ def test_right_or_wrong_cases_are_drawn_as_their_share(tmp_path, monkeypatch):
     assert max(len(own) for own in _points(drawn["cases"])) == np.shape(VALUES["a"])[-1]
 
 
+def test_cases_that_only_add_to_a_score_of_all_are_drawn_as_that_score(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(plots, "save_figure", lambda figure, stem: drawn.update({stem: figure}))
+    rng = np.random.default_rng(0)
+    values = {name: mean + rng.uniform(-0.6, 0.6, (3, 40)) for name, mean in (("a", 0.8), ("b", 0.5))}
+    draw_table(paper(), "table1", frame(values), "pooled")
+    points = _points(drawn["pooled"])
+    assert [len(own) for own in points] == [1, 3, 1, 3]
+    assert float(points[0][0][0]) == pytest.approx(values["b"].mean())
+    # a score that leaves 0 to 1 itself is none of these, and neither is one in millimetres
+    draw_table(paper(), "table1", frame({name: own + 0.5 for name, own in values.items()}), "beyond")
+    assert max(len(own) for own in _points(drawn["beyond"])) == 40
+
+
 def _points(figure):
     return [one.get_offsets() for one in figure.axes[0].collections if isinstance(one, PathCollection)]
 

@@ -39,7 +39,9 @@ def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: s
     """Draw the main metric (first column) of a table: a point per case, a box, and the reported mean and sd.
 
     A metric that says right or wrong of each case has the share of cases instead, with its interval and a
-    point per seed. A table of methods by settings or labels has a panel for each of these.
+    point per seed; so has one of all cases together, of which a case's number is what it adds
+    (:mod:`mlmi2023.metrics.contributions`) and means nothing by itself. A table of methods by settings or
+    labels has a panel for each of these.
 
     Args:
         reported: the paper.
@@ -65,7 +67,9 @@ def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: s
         for y, line in enumerate(row.cells[place] for row in grid.rows)
         if line is not None
     ]
-    right = _yes_or_no([sample for *_, sample in rows if sample is not None])
+    there = [sample for *_, sample in rows if sample is not None]
+    right = _yes_or_no(there)
+    pooled = _of_all_cases(there, metric.unit)
     rng = np.random.default_rng(0)
     with styled():
         figure, panels = plt.subplots(down, across, figsize=size, squeeze=False, layout="constrained")
@@ -78,7 +82,9 @@ def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: s
                 if own == panel and sample is not None:
                     colour = ROLE_COLOURS[line["role"]]
                     if right:
-                        _draw_share(axes, y, colour, sample, right)
+                        _draw_mean(axes, y, colour, sample, _wilson(sample, right))
+                    elif pooled:
+                        _draw_mean(axes, y, colour, sample, _spread(sample))
                     else:
                         _draw_cases(axes, y, colour, sample, rng)
                 if own == panel:
@@ -91,6 +97,8 @@ def draw_table(reported: Reported, table_id: str, metrics: pd.DataFrame, stem: s
         one = {"marker": "o", "ls": "", "color": ROLE_COLOURS["proposed"], "label": "ours, one case"}
         if right:
             one = {**one, "ls": "-", "label": "ours, share of cases with 95 % interval, and each seed's"}
+        elif pooled:
+            one = {**one, "ls": "-", "label": "ours, of all cases with 95 % interval, and each seed's"}
         printed = {"marker": "D", "ls": "-", "color": INK, "lw": 0.8, "label": "reported mean ± sd"}
         marks = (one,) if result.table.own else (one, printed)
         handles = [plt.Line2D([], [], ms=4, **own) for own in marks]
@@ -125,14 +133,36 @@ def _draw_cases(axes: Any, y: int, colour: str, sample: Sample, rng: np.random.G
     axes.scatter(values, y + jitter, s=9, color=colour, alpha=0.7, linewidths=0, zorder=3)
 
 
-def _draw_share(axes: Any, y: int, colour: str, sample: Sample, right: float) -> None:
-    """Draw of how many of its cases one method is right, with Wilson's interval over cases, and each seed."""
+def _of_all_cases(samples: Sequence[Sample], unit: str) -> bool:
+    """Whether cases have numbers that no score can have, above 1 or 100 %, though no method's mean has."""
+    top = {"%": 100.0, "": 1.0, "fraction": 1.0}.get(unit)
+    if top is None or not samples or any(sample.runs for sample in samples):
+        return False
+    top += 1e-6 * top
+    means = [float(sample.values.mean()) for sample in samples]
+    return min(means) >= 0 and max(means) <= top < max(float(sample.values.max()) for sample in samples)
+
+
+def _wilson(sample: Sample, right: float) -> tuple[float, float]:
+    """Return Wilson's interval over cases of how many are right."""
     from scipy.stats import binomtest
 
-    share, cases = sample.values.mean(), sample.values.shape[1]
-    interval = binomtest(round(share / right * cases), cases).proportion_ci(method="wilson")
-    axes.hlines(y, right * interval.low, right * interval.high, color=colour, lw=5, alpha=0.25)
-    axes.scatter([share], [y], s=26, color=colour, linewidths=0, zorder=3)
+    share, cases = sample.values.mean() / right, sample.values.shape[1]
+    interval = binomtest(round(share * cases), cases).proportion_ci(method="wilson")
+    return right * interval.low, right * interval.high
+
+
+def _spread(sample: Sample) -> tuple[float, float]:
+    """Return the interval of the mean over cases, from their spread."""
+    own = sample.per_case
+    off = 1.96 * float(own.std(ddof=1)) / len(own) ** 0.5 if len(own) > 1 else 0.0
+    return float(own.mean()) - off, float(own.mean()) + off
+
+
+def _draw_mean(axes: Any, y: int, colour: str, sample: Sample, interval: tuple[float, float]) -> None:
+    """Draw one method's mean over cases, its interval, and each seed's mean."""
+    axes.hlines(y, *interval, color=colour, lw=5, alpha=0.25)
+    axes.scatter([sample.values.mean()], [y], s=26, color=colour, linewidths=0, zorder=3)
     if len(sample.seeds) > 1:
         axes.scatter(
             sample.values.mean(1),
