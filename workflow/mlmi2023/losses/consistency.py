@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def entropy(logits: Tensor) -> Tensor:
-    """Return the mean over voxels of - sum p log p, in nats: 0 where a network is sure, log C where it is not."""
+    """Return the mean over voxels of - sum p log p, in nats: 0 where a network is sure, at most log C."""
     log_p = logits.float().log_softmax(1)
     return -(log_p.exp() * log_p).sum(1).mean()
 

@@ -1,4 +1,4 @@
-"""Keys of methods that learn from images without labels (:mod:`mlmi2023.tasks.segmentation.semi_supervised`)."""
+"""Keys of learning from images without labels (:mod:`mlmi2023.tasks.segmentation.semi_supervised`)."""
 
 from typing import Literal
 

@@ -1,7 +1,8 @@
 """What lies outside of a scan is air: how scans are normalised, and padded with what air has become.
 
-Packed scans lie from 0 (-40 Hounsfield units and less) to 1 (120 and more). The paper subtracts 40 and divides
-by 80, which is twice the packed value less 1: air is -1. Padding with 0 would be soft tissue of 40 units.
+Packed scans lie from 0 (-40 Hounsfield units and less) to 1 (120 and more). The paper subtracts 40 and
+divides by 80, which is twice the packed value less 1: air is -1. Padding with 0 would be soft tissue of 40
+units.
 """
 
 from collections.abc import Sequence

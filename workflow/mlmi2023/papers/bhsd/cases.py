@@ -34,7 +34,9 @@ class Patches(DevicePatches):
 
     table: Tensor
 
-    def __init__(self, scans: Scans, rows: Sequence[int], size: Sequence[int], augment: Augment3D, table: Tensor):
+    def __init__(
+        self, scans: Scans, rows: Sequence[int], size: Sequence[int], augment: Augment3D, table: Tensor
+    ):
         super().__init__(scans, rows, size, augment)
         self.register_buffer("table", table, persistent=False)
 
@@ -82,12 +84,13 @@ class HeadScans(Volumes):
         super().__init__(job)
         self.task = options(Task, dict(job.task), "config", "task")
         named = self.cohort.label_names
-        self.short = {value: self.task.short.get(name, name) for value, name in named.items()}
+        self.short = {value: (self.task.short or {}).get(name, name) for value, name in named.items()}
         wanted = job.method_options.get("only")
         found = [value for value, name in self.short.items() if name == wanted]
         if wanted and not found:
             raise InputError(
-                f"config key methods.{job.method}.only is '{wanted}'{suggest(str(wanted), list(self.short.values()))}"
+                f"config key methods.{job.method}.only is '{wanted}'"
+                f"{suggest(str(wanted), list(self.short.values()))}"
             )
         self.only = found[0] if found else 0
         if self.only or self.task.kind == "foreground":
@@ -117,8 +120,8 @@ class HeadScans(Volumes):
         without = self.cohort.rows(self.task.negatives)
         if len(without) < more:
             raise InputError(
-                f"cohort '{self.cohort.name}': split '{self.task.negatives}' has {len(without)} scans, method "
-                f"'{self.job.method}' adds {more}; lower its key negatives"
+                f"cohort '{self.cohort.name}': split '{self.task.negatives}' has {len(without)} scans, "
+                f"method '{self.job.method}' adds {more}; lower its key negatives"
             )
         return [*found, *without[:more]]
 
@@ -157,9 +160,14 @@ class HeadScans(Volumes):
 
         task, sides = self.task, image.shape[2:]
         found = sliding_window_inference(
-            in_air(image, self.size), list(self.size), task.windows, lambda part: net(part).float(), task.overlap,
-            mode="gaussian" if task.gaussian else "constant", cval=AIR,
-        )  # fmt: skip
+            in_air(image, self.size),
+            list(self.size),
+            task.windows,
+            lambda part: net(part).float(),
+            task.overlap,
+            mode="gaussian" if task.gaussian else "constant",
+            cval=AIR,
+        )
         assert isinstance(found, Tensor)  # one network, one output
         return found[:, :, : sides[0], : sides[1], : sides[2]]
 

@@ -15,13 +15,12 @@ from mlmi2023.papers.bhsd.deformable import DeformableLayer, Shape, places, sine
 
 
 class Residual(nn.Module):
-    """Two convolutions of 3 x 3 x 3 with instance norm and leaky ReLU around a skip."""
+    """A convolution of 3 x 3 x 3 with instance norm and leaky ReLU around a skip."""
 
     def __init__(self, into: int, out: int, stride: int = 1) -> None:
         super().__init__()
-        self.first = nn.Conv3d(into, out, 3, stride, 1, bias=False)
-        self.second = nn.Conv3d(out, out, 3, 1, 1, bias=False)
-        self.norms = nn.ModuleList(nn.InstanceNorm3d(out, affine=True) for _ in range(2))
+        self.conv = nn.Conv3d(into, out, 3, stride, 1, bias=False)
+        self.norm = nn.InstanceNorm3d(out, affine=True)
         same = into == out and stride == 1
         self.skip = nn.Identity() if same else nn.Sequential(
             nn.Conv3d(into, out, 1, stride, bias=False), nn.InstanceNorm3d(out, affine=True)
@@ -29,8 +28,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a map of the block's size."""
-        y = F.leaky_relu(self.norms[0](self.first(x)), 0.01)
-        return F.leaky_relu(self.norms[1](self.second(y)) + self.skip(x), 0.01)
+        return F.leaky_relu(self.norm(self.conv(x)) + self.skip(x), 0.01)
 
 
 class CoTr(nn.Module):
@@ -57,7 +55,7 @@ class CoTr(nn.Module):
 
     def __init__(
         self, channels: int, classes: int, size: Sequence[int], features: Sequence[int] = (64, 192, 384, 384),
-        blocks: Sequence[int] = (3, 3, 3), layers: int = 6, heads: int = 6, points: int = 4, mlp: int = 1536,
+        blocks: Sequence[int] = (3, 3, 2), layers: int = 6, heads: int = 6, points: int = 4, mlp: int = 1536,
         dropout: float = 0.1,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -86,7 +84,12 @@ class CoTr(nn.Module):
         self.transformer = nn.ModuleList(
             DeformableLayer(width, heads, len(stages), points, mlp, dropout) for _ in range(layers)
         )
-        ups = [(width, stages[1], 2), (stages[1], stages[0], 2), (stages[0], stem, 2), (stem, max(stem // 2, 4), (1, 2, 2))]
+        ups = [
+            (width, stages[1], 2),
+            (stages[1], stages[0], 2),
+            (stages[0], stem, 2),
+            (stem, max(stem // 2, 4), (1, 2, 2)),
+        ]
         self.ups = nn.ModuleList(nn.ConvTranspose3d(deep, own, step, step) for deep, own, step in ups)
         self.merged = nn.ModuleList(Residual(own, own) for _, own, _ in ups)
         self.side = nn.ModuleList(nn.Conv3d(width, own, 1) for own in (stages[1], stages[0]))
@@ -106,7 +109,7 @@ class CoTr(nn.Module):
         return answers[::-1] if self.training else answers[-1]
 
     def _attended(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Return the maps of the stages, all of the transformer's width, after they have looked at each other."""
+        """Return the maps of the stages, all of one width, after they have looked at each other."""
         tokens = torch.cat([into(x).flatten(2).transpose(1, 2) for into, x in zip(self.into, maps)], 1)
         counts = [deep * tall * wide for deep, tall, wide in self.shapes]
         level = torch.cat([own.expand(n, -1) for own, n in zip(self.level, counts)])

@@ -60,7 +60,7 @@ class DeformableAttention(nn.Module):
             self.offsets.bias.copy_((way * reach).expand(heads, levels, points, 3).flatten())
 
     def forward(self, query: Tensor, tokens: Tensor, at: Tensor, shapes: Sequence[Shape]) -> Tensor:
-        """Return (B, N, width) for queries at places ``at`` (N, 3) and the tokens (B, M, width) of all maps."""
+        """Return (B, N, width) for queries at places ``at`` (N, 3); tokens (B, M, width) are of all maps."""
         batch, count, width = query.shape
         split = (batch, count, self.heads, self.levels, self.points)
         offsets = self.offsets(query).view(*split, 3)
@@ -81,9 +81,7 @@ class DeformableAttention(nn.Module):
 class DeformableLayer(nn.Module):
     """Deformable attention and a perceptron, each with a skip and a norm behind it."""
 
-    def __init__(
-        self, width: int, heads: int, levels: int, points: int, mlp: int, dropout: float
-    ) -> None:
+    def __init__(self, width: int, heads: int, levels: int, points: int, mlp: int, dropout: float) -> None:
         super().__init__()
         self.attention = DeformableAttention(width, heads, levels, points)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))

@@ -30,7 +30,7 @@ def wrong(row: Printed, half: float = 0.005) -> bool:
 
 
 def printed(reported: dict[str, Any], mean: str = "avg") -> list[Printed]:
-    """Return the rows with all classes and a mean of a paper's file, ``resources/papers/<slug>.yaml``, each once."""
+    """Return the rows of a paper's file, as it is read, that have all classes and a mean; each once."""
     found: dict[tuple[Any, ...], Printed] = {}
     for table in reported["tables"]:
         values: dict[str, dict[str, float]] = {}

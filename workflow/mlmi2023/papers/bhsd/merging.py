@@ -54,7 +54,9 @@ def kept_chances(cases: HeadScans, row: int, used: Mapping[str, Used]) -> dict[i
     for method, own in used.items():
         kept = read_case(own.predictions, cases, row)
         if "chance" not in kept or "only" not in kept:
-            raise InputError(f"{own.predictions}: method '{method}' is no one-class model; take it out of 'uses'")
+            raise InputError(
+                f"{own.predictions}: method '{method}' is no one-class model; take it out of 'uses'"
+            )
         label = int(kept["only"])
         if label in found:
             raise InputError(f"config: 'uses' has two models of class {label}; keep one")

@@ -22,6 +22,7 @@ def swin_unetr(
     window: int = 7,
     depths: Sequence[int] = (2, 2, 2, 2),
     heads: Sequence[int] = (3, 6, 12, 24),
+    norm: str = "instance",
 ) -> "nn.Module":
     """Swin UNETR (Hatamizadeh et al. 2022): MONAI's, which wants sides that divide by 32.
 
@@ -33,6 +34,8 @@ def swin_unetr(
         window: tokens along a side of a window.
         depths: blocks of each stage.
         heads: of attention in each stage.
+        norm: of the decoder; ``group`` (of 4) for patches so small that the coarsest map is one voxel, whose
+            instance norm is not defined.
     """
     from monai.networks.nets import SwinUNETR
 
@@ -40,6 +43,6 @@ def swin_unetr(
 
     net = SwinUNETR(
         channels, classes, depths=tuple(depths), num_heads=tuple(heads), window_size=window,
-        feature_size=features,
+        feature_size=features, norm_name="instance" if norm == "instance" else ("group", {"num_groups": 4}),
     )  # fmt: skip
     return InAir(net, 32)

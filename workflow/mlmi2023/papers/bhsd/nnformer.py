@@ -33,7 +33,11 @@ class VolumeAttention(nn.Module):
     def __init__(self, width: int, heads: int, window: Shape, crossed: bool = False) -> None:
         super().__init__()
         self.heads = heads
-        self.q, self.kv, self.proj = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
+        self.q, self.kv, self.proj = (
+            nn.Linear(width, width),
+            nn.Linear(width, 2 * width),
+            nn.Linear(width, width),
+        )
         sides = [2 * n - 1 for n in window]
         self.bias = nn.Parameter(torch.zeros(sides[0] * sides[1] * sides[2], heads))
         nn.init.trunc_normal_(self.bias, std=0.02)
@@ -44,7 +48,7 @@ class VolumeAttention(nn.Module):
         self.register_buffer("relative", index, persistent=False)
 
     def forward(self, asking: Tensor, asked: Tensor, mask: Tensor | None) -> Tensor:
-        """Return the answer (windows, tokens, C); ``mask`` (n, tokens, tokens) is added, windows in its order."""
+        """Return the answer (windows, tokens, C); ``mask`` (n, tokens, tokens) is added to each n windows."""
         q = self.q(asking).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         k, v = self.kv(asked).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         bias = self.bias[self.relative].permute(2, 0, 1)[None]
@@ -152,7 +156,9 @@ class NnFormer(nn.Module):
         stages = len(depths)
         needs = [step * 2 ** (stages - 1) for step in EMBED]
         if any(side % need for side, need in zip(size, needs)):
-            raise ValueError(f"{' x '.join(map(str, size))} voxels do not divide by {' x '.join(map(str, needs))}")
+            raise ValueError(
+                f"{' x '.join(map(str, size))} voxels do not divide by {' x '.join(map(str, needs))}"
+            )
         widths = [width * 2**k for k in range(stages)]
         sizes = [tuple(side // (step * 2**k) for side, step in zip(size, EMBED)) for k in range(stages)]
         self.embed = embedding(channels, width)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 from monai.networks.nets import DynUNet
 from torch import Tensor, nn
 
@@ -26,9 +25,9 @@ def plan_of(
 ) -> Plan:
     """Return the plan of a 3D U-Net.
 
-    An axis is halved while its map has at least twice :data:`LEAST` voxels and its voxels are not :data:`ALIKE`
-    times as long as the shortest of those that can be halved; a kernel is flat across an axis as long as voxels
-    are that long there. Channels double from level to level up to ``most``.
+    An axis is halved while its map has at least twice :data:`LEAST` voxels and its voxels are not
+    :data:`ALIKE` times as long as the shortest of those that can be halved; a kernel is flat across an axis
+    as long as voxels are that long there. Channels double from level to level up to ``most``.
 
     Args:
         patch: voxels along T, H, W.
@@ -61,8 +60,8 @@ def plan_of(
 class NnUnet(nn.Module):
     """The network of a plan with deep supervision: MONAI's DynUNet.
 
-    (B, channels, T, H, W) to logits (B, classes, T, H, W); while training to a list of them, finest first. MONAI
-    enlarges the coarser ones to the patch before the loss sees them.
+    (B, channels, T, H, W) to logits (B, classes, T, H, W); while training to a list of them, finest first,
+    each at its own size, as nnU-Net has it. MONAI would enlarge them to the patch.
 
     Args:
         channels: of the image.
@@ -87,13 +86,13 @@ class NnUnet(nn.Module):
             factor = 2 ** sum(stride[axis] == 2 for stride in plan.strides)
             if side % factor:
                 raise ValueError(f"{side} voxels along axis {axis} of a patch do not divide by {factor}")
-        heads = max(0, min(3, len(plan.kernels) - 2))
+        self.deep = max(0, min(3, len(plan.kernels) - 2))
         self.body = DynUNet(
             3, channels, classes, plan.kernels, plan.strides, plan.strides[1:], filters=plan.features,
-            deep_supervision=heads > 0, deep_supr_num=max(1, heads),
+            deep_supervision=self.deep > 0, deep_supr_num=max(1, self.deep),
         )  # fmt: skip
 
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
         """Return logits, or those of all depths while training."""
-        found = self.body(image)
-        return list(torch.unbind(found, 1)) if found.ndim == image.ndim + 1 else found
+        finest = self.body.output_block(self.body.skip_layers(image))
+        return [finest, *self.body.heads[: self.deep]] if self.training and self.deep else finest

@@ -32,6 +32,7 @@ class SwinUnetr(Options):
     window: Annotated[int, at_least(2)] = 7
     depths: Four = (2, 2, 2, 2)
     heads: Four = (3, 6, 12, 24)
+    norm: Literal["instance", "group"] = "instance"
 
     def wrong(self) -> str:
         """Features of MONAI's Swin UNETR come in twelves."""
@@ -43,7 +44,7 @@ class CoTr(Options):
 
     name: Literal["cotr"]
     features: Four = (64, 192, 384, 384)
-    blocks: tuple[Count, Count, Count] = (3, 3, 3)
+    blocks: tuple[Count, Count, Count] = (3, 3, 2)
     layers: Count = 6
     heads: Count = 6
     points: Count = 4
@@ -105,7 +106,7 @@ class Task(Options):
         clean: splits without any bleed, on which false positives are counted apart.
         negatives: split of scans without bleed that methods may learn from.
         unlabelled: split of scans without labels.
-        short: names of classes in tables.
+        short: names of classes in tables; null: the cohort's.
     """
 
     kind: Literal["bleeds", "foreground"]
@@ -118,7 +119,7 @@ class Task(Options):
     clean: tuple[str, ...] = ()
     negatives: str = "no_bleed"
     unlabelled: str = "unlabelled"
-    short: dict[str, str] = {}
+    short: dict[str, str] | None = None
 
 
 class Train(OptimisedTraining):

@@ -1,4 +1,4 @@
-"""Training of one network (Sect. 3): patches, deep supervision where a network has it, best validation Dice."""
+"""Training of one network (Sect. 3): patches, deep supervision if a network has it, best validation Dice."""
 
 from mlmi2023.core.jobs import Job
 from mlmi2023.core.options import options
@@ -21,7 +21,9 @@ def plan(job: Job) -> Plan:
     """
     cases = HeadScans(job)
     loss = DeepSupervision(build_loss(job.train.get("loss")))
-    given = {key: value for key, value in job.method_options.items() if key not in ("uses", "stages", "train")}
+    given = {
+        key: value for key, value in job.method_options.items() if key not in ("uses", "stages", "train")
+    }
     keys = options(Learned, given, "config", f"methods.{job.method}")
     if keys.semi is None:
         return segmentation.plan(cases, loss=loss)

@@ -2,8 +2,8 @@
 
 The loss is that of labelled images plus lambda(t) times that of as many images without labels, with lambda
 rising as :func:`mlmi2023.losses.consistency.ramp_up` has it. A paper passes a network, its own source of
-batches and two data sets; keys are those of :mod:`mlmi2023.tasks.semi_options`. It works in 2D and 3D, with and
-without deep supervision, whose finest answer is the one that images without labels are judged by.
+batches and two data sets; keys are those of :mod:`mlmi2023.tasks.semi_options`. It works in 2D and 3D, with
+and without deep supervision, whose finest answer is the one that images without labels are judged by.
 """
 
 from collections.abc import Mapping
@@ -59,7 +59,8 @@ class SemiSupervisedSegmentation(Segmentation):
         net: the network that is kept.
         loss: of labelled images.
         train: the ``train`` slice of the config.
-        source: called with the labelled half of a batch, and with the other; labels of the latter are not used.
+        source: called with the labelled half of a batch, and with the other; labels of the latter are not
+            used.
         keys: of the method.
         second: of cross pseudo-labels: the other network, with initial weights of its own.
         classes: structures besides the background.

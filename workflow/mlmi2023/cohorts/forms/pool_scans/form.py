@@ -1,18 +1,19 @@
-"""Cohorts of the form ``pool_scans``: labelled scans, and pools of others without labels or without structures.
+"""Cohorts of the form ``pool_scans``: labelled scans, and pools of others without labels or without
+structures.
 
-They are packed as ``scans`` are and read by :mod:`mlmi2023.cohorts.forms.scans.reader`. Labels of a split that
-is hidden are :data:`HIDDEN` everywhere: what is not known is in no file that a training could read.
+They are packed as ``scans`` are and read by :mod:`mlmi2023.cohorts.forms.scans.reader`. Labels of a split
+that is hidden are :data:`HIDDEN` everywhere: what is not known is in no file that a training could read.
 
 A made cohort brings ``scans.csv`` (:mod:`mlmi2023.cohorts.forms.scans.raw`). Of any other, the key ``read``
 says where scans lie, by ``groups``, by ``lists``, or by both:
 
 ``groups``      ``image`` and ``labels`` (name patterns with {subject}), ``split`` and ``site`` as the form
-                ``scans`` has them. An image is a volume; a folder of DICOM slices where its pattern ends with a
-                slash, sorted by their position; or a photograph (``.png``), which is a scan of one slice
+                ``scans`` has them. An image is a volume; a folder of DICOM slices where its pattern ends with
+                a slash, sorted by their position; or a photograph (``.png``), which is a scan of one slice
 ``lists``       a ``dataset.json`` with the lists ``training`` and ``test``: ``file``, ``folders`` where else
                 its files may lie, ``val`` (training scans that validate) and ``seed``
-``patient``     pattern of a scan's name with {group}, the patient: nobody may be on two sides of the split, and pools lose
-                the scans of patients who have labels
+``patient``     pattern of a scan's name with {group}, the patient: nobody may be on two sides of the split,
+                and pools lose the scans of patients who have labels
 ``hide``        splits whose labels are not there, or not to be looked at
 ``empty``       splits whose scans have nothing to label: all background
 
@@ -27,7 +28,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mlmi2023.cohorts.forms.pool_scans.listing import list_scans, read_key as _model
+from mlmi2023.cohorts.forms.pool_scans.listing import list_scans
+from mlmi2023.cohorts.forms.pool_scans.listing import read_key as _model
 from mlmi2023.core.errors import InputError
 
 #: label of voxels whose labels are not known
@@ -90,10 +92,14 @@ def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
                 stream.write(image.tobytes())
                 maps.add(labels)
                 own = {key: row[key] for key in ("subject", "split", "site")}
-                about.append({**own, "shape": list(labels.shape), "spacing": [round(float(s), 6) for s in spacing]})
+                about.append(
+                    {**own, "shape": list(labels.shape), "spacing": [round(float(s), 6) for s in spacing]}
+                )
             check_values(where, {}, values, [row["labels"] for row in rows if row["labels"]])
             if max(values) >= HIDDEN:
-                raise InputError(f"{where}: labels go to {max(values)}; give structures values below {HIDDEN}")
+                raise InputError(
+                    f"{where}: labels go to {max(values)}; give structures values below {HIDDEN}"
+                )
             maps.save()
         np.save(part / f"{read.modality}.npy", np.memmap(image_file, np.float16, "r"))
         image_file.unlink()

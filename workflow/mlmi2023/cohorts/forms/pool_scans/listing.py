@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,8 @@ def read_key(config: dict[str, Any], where: str = "config of the cohort") -> Rea
 def list_scans(where: str, config: dict[str, Any], root: Path) -> list[Row]:
     """Return every scan: subject, split, site, and absolute paths of image and labels.
 
-    ``labels`` is empty where there is no map: in splits that are hidden or empty. A scan of a pool whose patient
-    trains, validates or is tested with labels is left out.
+    ``labels`` is empty where there is no map: in splits that are hidden or empty. A scan of a pool whose
+    patient trains, validates or is tested with labels is left out.
 
     Args:
         where: how messages name the configuration.
@@ -46,7 +46,9 @@ def list_scans(where: str, config: dict[str, Any], root: Path) -> list[Row]:
     """
     read = read_key(config, where)
     if read.lists is None and read.groups is None:
-        made = [{**row, **{k: str(root / row[k]) for k in ("image", "labels")}} for row in read_scan_rows(root)]
+        made = [
+            {**row, **{k: str(root / row[k]) for k in ("image", "labels")}} for row in read_scan_rows(root)
+        ]
         return [_pooled(where, row, read) for row in made]
     rows = _listed(where, read.lists, read, root, config) if read.lists else []
     for number, group in enumerate(read.groups or []):
@@ -54,12 +56,22 @@ def list_scans(where: str, config: dict[str, Any], root: Path) -> list[Row]:
         images = _images(where, root, group.image)
         if not images:
             raise InputError(
-                f"{where}: read.groups[{number}]: no file in {root} is named like '{group.image}'; {_get(config)}"
+                f"{where}: read.groups[{number}]: no file in {root} is named like '{group.image}'; "
+                f"{_get(config)}"
             )
         names = sorted(images, key=natural)
         for name, split in split_scans(f"{where}: read.groups[{number}]", group.split, names, {}).items():
-            row = {"subject": f"{group.site}{name}", "split": split, "site": group.site, "image": images[name]}
-            rows.append(_pooled(where, {**row, "labels": os.path.abspath(labels[name]) if name in labels else ""}, read))
+            row = {
+                "subject": f"{group.site}{name}",
+                "split": split,
+                "site": group.site,
+                "image": images[name],
+            }
+            rows.append(
+                _pooled(
+                    where, {**row, "labels": os.path.abspath(labels[name]) if name in labels else ""}, read
+                )
+            )
     return _apart(where, rows, read, root)
 
 
@@ -78,8 +90,8 @@ def _pooled(where: str, row: Row, read: Read) -> Row:
         return {**row, "labels": ""}
     if not row["labels"]:
         raise InputError(
-            f"{where}: scan {row['subject']} of split '{row['split']}' has no labels; add them, or name the split "
-            "in read.hide (no labels) or read.empty (nothing to label)"
+            f"{where}: scan {row['subject']} of split '{row['split']}' has no labels; add them, or name "
+            "the split in read.hide (no labels) or read.empty (nothing to label)"
         )
     return row
 
@@ -106,10 +118,14 @@ def _listed(where: str, lists: Lists, read: Read, root: Path, config: dict[str, 
             if not subject:
                 raise InputError(f"{file}: '{image}' of '{split}' is no NIfTI file; fetch the list again")
             label = (
-                image.replace("imagesTs", "labelsTs") if isinstance(entry, str) else str(entry.get("label", ""))
+                image.replace("imagesTs", "labelsTs")
+                if isinstance(entry, str)
+                else str(entry.get("label", ""))
             )
             paths = _first(root, name, (image, label), lists.folders)
-            rows.append({"subject": subject, "split": split, "site": "", "image": paths[0], "labels": paths[1]})
+            rows.append(
+                {"subject": subject, "split": split, "site": "", "image": paths[0], "labels": paths[1]}
+            )
     training = [row["subject"] for row in rows if row["split"] == "train"]
     of = patients(where, training, read, root)
     held: set[str] = set()
@@ -128,9 +144,7 @@ def _shuffled(names: list[str], seed: int) -> list[str]:
     return names
 
 
-def _first(
-    root: Path, name: str, listed: tuple[str, str], folders: list[tuple[str, str]]
-) -> tuple[str, str]:
+def _first(root: Path, name: str, listed: tuple[str, str], folders: Sequence[tuple[str, str]]) -> tuple[str, str]:
     """Return image and labels where they lie: as listed, else in the first folder that has the image."""
     places = [listed, *((f"{images}/{name}", f"{labels}/{name}") for images, labels in folders)]
     found = next((place for place in places if (root / place[0]).exists()), listed)
@@ -150,7 +164,7 @@ def _apart(where: str, rows: list[Row], read: Read, root: Path) -> list[Row]:
     keep_together(where, splits, of)
     known, taken, kept = {of[name] for name in splits}, set(), []
     for row in rows:
-        if row["split"] in pools and of[row["subject"]] in known or row["subject"] in taken:
+        if (row["split"] in pools and of[row["subject"]] in known) or row["subject"] in taken:
             continue
         taken.add(row["subject"])
         kept.append(row)

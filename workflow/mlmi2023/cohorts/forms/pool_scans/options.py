@@ -30,7 +30,7 @@ class Lists(Options):
     """
 
     file: Word
-    folders: list[tuple[Word, Word]] = []
+    folders: tuple[tuple[Word, Word], ...] = ()
     val: Number = 0
     seed: Number = 0
 
@@ -41,8 +41,8 @@ class Read(Options):
     groups: Annotated[list[Group], filled] | None = None
     lists: Lists | None = None
     patient: Patient | None = None
-    hide: list[SplitWord] = []
-    empty: list[SplitWord] = []
+    hide: tuple[SplitWord, ...] = ()
+    empty: tuple[SplitWord, ...] = ()
     modality: Modality = "CT"
     spacing: Spacing | None = None
     smooth: bool = True

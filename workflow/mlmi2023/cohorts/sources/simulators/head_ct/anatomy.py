@@ -65,7 +65,9 @@ def build(rng: np.random.Generator, options: dict[str, Any]) -> Head:
     border = between(rng, own["csf"]) + own["sulci"] * folds
     ventricles = _ventricles(space, between(rng, own["ventricles"])) & (depth > 8)
     fissure = (np.abs(space.x) < 2.2) & ((space.z > 24) | (np.abs(space.y) > 48))
-    sylvian = (np.abs(space.z + 4 - 0.3 * space.y) < 2.6) & (np.abs(space.x) > 34) & (np.abs(space.y - 6) < 30)
+    sylvian = (
+        (np.abs(space.z + 4 - 0.3 * space.y) < 2.6) & (np.abs(space.x) > 34) & (np.abs(space.y - 6) < 30)
+    )
     cistern = space.egg(*CISTERN) < 1
     fluid = inside & ~ventricles & ((depth < border) | fissure | sylvian | cistern)
     brain = inside & ~ventricles & ~fluid
@@ -86,7 +88,9 @@ def build(rng: np.random.Generator, options: dict[str, Any]) -> Head:
     grain = hu["texture"] * smooth(rng, space.shape, space.step, 4.0)
     image += np.where(inside & (image < 100), grain, 0).astype(np.float32)
     solid = image > 200
-    return Head(image, space, depth, fluid & ~falx & ~solid & ~sinus, ventricles, brain & ~solid & ~sinus, sinus)
+    return Head(
+        image, space, depth, fluid & ~falx & ~solid & ~sinus, ventricles, brain & ~solid & ~sinus, sinus
+    )
 
 
 def sinus_of(space: Space, depth: np.ndarray, width: float) -> np.ndarray:
@@ -105,9 +109,7 @@ def _space(rng: np.random.Generator, options: dict[str, Any]) -> Space:
     shape = [n * int(fine[k]) for n, k in zip(voxels, ("in_plane", "in_plane", "z"))]
     size = np.exp(own["size"] * np.clip(rng.standard_normal(3), -2, 2))
     middle = np.array([0.0, 0.0, 10.0])  # scans reach further up than down from the head's middle
-    places = [
-        ((np.arange(n) - (n - 1) / 2) * s + m) / z for n, s, m, z in zip(shape, step, middle, size)
-    ]
+    places = [((np.arange(n) - (n - 1) / 2) * s + m) / z for n, s, m, z in zip(shape, step, middle, size)]
     x, y, z = (part.astype(np.float32) for part in np.meshgrid(*places, indexing="ij"))
     angle = np.radians(4 * np.clip(rng.standard_normal(), -2, 2))
     x, y = x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)

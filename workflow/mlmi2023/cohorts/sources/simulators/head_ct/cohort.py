@@ -16,16 +16,17 @@ from mlmi2023.cohorts.sources.simulators.kit.files import write_about, write_sca
 from mlmi2023.cohorts.sources.simulators.kit.patients import Patient
 from mlmi2023.cohorts.sources.simulators.kit.work import run
 
-#: draws until a patient who bleeds has a labelled voxel: coarse voxels may hold less than half of a thin bleed
+#: draws until a patient who bleeds has a labelled voxel: coarse voxels may hold less than half of a thin
+# bleed
 TRIES = 10
 
 
 def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
     """Write a stand-in cohort, in the raw layout of :mod:`mlmi2023.cohorts.forms.scans.form`.
 
-    ``truth.csv`` beside it says of each scan which bleeds and look-alikes it has, those of pools without labels
-    too; no form reads it. ``slices.csv`` has the classes of each slice, as slice labels of public data do, but
-    for scans without labels.
+    ``truth.csv`` beside it says of each scan which bleeds and look-alikes it has, those of pools without
+    labels too; no form reads it. ``slices.csv`` has the classes of each slice, as slice labels of public data
+    do, but for scans without labels.
 
     Args:
         config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (patients per split) and ``options``
@@ -48,12 +49,17 @@ def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
 def make_patient(
     patient: Patient, options: dict[str, Any], out: Path
 ) -> tuple[dict[str, str], dict[str, str], list[list[Any]]]:
-    """Build, scan and write one patient; return its rows of ``scans.csv``, ``truth.csv`` and ``slices.csv``."""
+    """Build, scan and write one patient; return its rows of scans.csv, truth.csv and slices.csv."""
     image, labels, affine, mimics = make_scan(patient, options)
     files = {"image": f"images/{patient.name}.nii.gz", "labels": f"labels/{patient.name}.nii.gz"}
     write_volume(out / files["image"], image, affine)
     write_volume(out / files["labels"], labels, affine)
-    row = {"subject": patient.name, "split": patient.split, "site": options["scanner"][patient.split], **files}
+    row = {
+        "subject": patient.name,
+        "split": patient.split,
+        "site": options["scanner"][patient.split],
+        **files,
+    }
     there = {name: str(int((labels == number).sum())) for number, name in BLEEDS.items()}
     truth = {"subject": patient.name, "split": patient.split, **there, "mimics": " ".join(mimics)}
     slices = [

@@ -15,10 +15,9 @@ def between(rng: np.random.Generator, pair: Sequence[float]) -> float:
     return float(rng.uniform(pair[0], pair[1]))
 
 
-def smooth(
-    rng: np.random.Generator, shape: Sequence[int], step: np.ndarray, sigma: float
-) -> np.ndarray:
-    """Return a random float32 field of mean 0 and standard deviation 1 whose correlation length is ``sigma`` mm.
+def smooth(rng: np.random.Generator, shape: Sequence[int], step: np.ndarray, sigma: float) -> np.ndarray:
+    """Return a random float32 field of mean 0 and standard deviation 1 whose correlation length is ``sigma``
+    mm.
 
     It is drawn on a grid of ``sigma`` / 1.5 and joined linearly.
     """

@@ -39,7 +39,10 @@ DEFAULTS: dict[str, Any] = {
         "sulci": 10.0,
         "ventricles": [0.8, 1.35],
     },
-    "hu": {"white": 27.0, "grey": 36.0, "csf": 6.0, "sinus": [50.0, 60.0], "blood": [55.0, 80.0], "texture": 2.0},
+    "hu": {
+        "white": 27.0, "grey": 36.0, "csf": 6.0, "sinus": [50.0, 60.0], "blood": [55.0, 80.0],
+        "texture": 2.0,
+    },
     "chance": {
         "epidural": 0.10, "intraparenchymal": 0.55, "intraventricular": 0.30, "subarachnoid": 0.45,
         "subdural": 0.45,

@@ -19,8 +19,8 @@ def scan(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a scan of a head and its labels.
 
-    A voxel has the mean attenuation of what it holds; it is labelled where at least half of it is blood, by the
-    class of which there is most.
+    A voxel has the mean attenuation of what it holds; it is labelled where at least half of it is blood, by
+    the class of which there is most.
 
     Args:
         head: on the fine grid.
@@ -32,7 +32,9 @@ def scan(
     Returns:
         Hounsfield units (X, Y, Z) int16, labels (X, Y, Z) uint8, and the affine from voxel to RAS mm.
     """
-    shift = options["shift"] if scanner == "b" else {"gain": 1, "offset": 0, "noise": 1, "blur": 1, "cupping": 1}
+    shift = (
+        options["shift"] if scanner == "b" else {"gain": 1, "offset": 0, "noise": 1, "blur": 1, "cupping": 1}
+    )
     fine = options["fine"]
     blocks = (int(fine["in_plane"]), int(fine["in_plane"]), int(fine["z"]))
     cup = between(rng, options["cupping"]) * shift["cupping"]
