@@ -144,7 +144,9 @@ def _shuffled(names: list[str], seed: int) -> list[str]:
     return names
 
 
-def _first(root: Path, name: str, listed: tuple[str, str], folders: Sequence[tuple[str, str]]) -> tuple[str, str]:
+def _first(
+    root: Path, name: str, listed: tuple[str, str], folders: Sequence[tuple[str, str]]
+) -> tuple[str, str]:
     """Return image and labels where they lie: as listed, else in the first folder that has the image."""
     places = [listed, *((f"{images}/{name}", f"{labels}/{name}") for images, labels in folders)]
     found = next((place for place in places if (root / place[0]).exists()), listed)
