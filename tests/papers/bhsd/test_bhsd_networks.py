@@ -21,8 +21,10 @@ SMALL = {
         "name": "swin_unetr", "features": 12, "window": 2, "depths": [1, 1, 1, 1], "heads": [1, 1, 1, 1],
         "norm": "group",
     },
-    "cotr": {"name": "cotr", "features": [4, 6, 8, 8], "blocks": [1, 1, 1], "layers": 1, "heads": 2, "points": 2,
-             "mlp": 8},
+    "cotr": {
+        "name": "cotr", "features": [4, 6, 8, 8], "blocks": [1, 1, 1], "layers": 1, "heads": 2, "points": 2,
+        "mlp": 8,
+    },
     "nnformer": {"name": "nnformer", "width": 8, "depths": [2, 1], "heads": [2, 2], "window": 2},
     "nnunet": {"name": "nnunet", "spacing": [9.0, 4.5, 4.5], "base": 4, "levels": 4},
 }  # fmt: skip
