@@ -166,6 +166,7 @@ TOGETHER = {
             "brain_slabs_mddpm",
             "nuclei_centres",
             "nuclei_domains",
+            "nuclei_hidden",
             "sklearn_tables",
         )
     ],
