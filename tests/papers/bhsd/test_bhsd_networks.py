@@ -74,8 +74,8 @@ def test_every_network_answers_at_the_patchs_size_and_learns_everywhere(method):
         assert sizes == sorted(sizes, reverse=True) and (len(sizes) > 1 or method == "nnformer")
     sum(own.square().mean() for own in deep).backward()
     idle = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # MONAI's blocks hold a norm for an attention that is not asked for; a bias before an instance norm is idle;
-    # at first no offset depends on the query, to which the level's code is added
+    # MONAI's blocks hold a norm for an attention that is not asked for; a bias before an instance norm is
+    # idle; at first no offset depends on the query, to which the level's code is added
     known = ("cross_attn", "bias", "level")
     assert not [n for n in idle if not any(word in n for word in known)]
     with torch.no_grad():
