@@ -63,7 +63,7 @@ DEFAULTS: dict[str, Any] = {
         "bone": [250.0, 600.0],
     },
     "cupping": [2.0, 6.0],
-    "psf": [0.4, 0.6],
+    "psf": [0.5, 0.8],
     "noise": {"sd": [3.0, 6.0], "length": 0.6},
     "shift": {"gain": 0.94, "offset": 4.0, "noise": 1.4, "blur": 1.3, "cupping": 1.5},
 }  # fmt: skip
