@@ -65,12 +65,14 @@ def dice_values(
 
 
 def false_positive_share(found: np.ndarray, truth: np.ndarray, tissue: np.ndarray) -> float:
-    """Return the share of soft tissue that is called bleed and is none, in percent.
+    """Return the voxels that are called bleed and are none, in percent of those of soft tissue.
+
+    They may lie anywhere, so that an untrained network can have more than 100.
 
     Args:
         found: labels.
         truth: labels, same shape.
-        tissue: boolean, what counts; where there is none, the share is of all voxels.
+        tissue: boolean, what counts; where there is none, of all voxels.
     """
     wrong = (found > 0) & (truth == 0)
     return 100 * float(wrong.sum()) / max(int(tissue.sum()), 1 if tissue.any() else tissue.size)

@@ -64,8 +64,8 @@ def score(job: Job, predictions: Path) -> Iterator[Value]:
     """Yield the values of a method, in percent.
 
     Of scans that bleed, Dice by class under three conventions and, of several classes, their mean
-    (:mod:`.conventions`), and ``fp``, the share of soft tissue that is wrongly called bleed; of scans without
-    bleed ``fp_clean``, the same share, and ``fp_scans``, 100 for each in which anything is found. The latter
+    (:mod:`.conventions`), and ``fp``, voxels wrongly called bleed per voxel of soft tissue; of scans without
+    bleed ``fp_clean``, the same, and ``fp_scans``, 100 for each in which anything is found. The latter
     three are of all classes together, under the label of the mean.
     """
     cases = HeadScans(job)
