@@ -39,7 +39,7 @@ def scan(
     blocks = (int(fine["in_plane"]), int(fine["in_plane"]), int(fine["z"]))
     cup = between(rng, options["cupping"]) * shift["cupping"]
     seen = head.hu + np.where(head.depth > 0, cup * (np.exp(-np.maximum(head.depth, 0) / FADES) - 0.3), 0)
-    # of the scanner, in mm, however large the voxels are: what lies under the skull must not drown in its blur
+    # in mm, however large the voxels are: what lies under the skull must not drown in its blur
     blur = between(rng, options["psf"]) * shift["blur"] / head.space.step[0]
     seen = ndimage.gaussian_filter(seen.astype(np.float32), (blur, blur, 0))
     image = _averaged(seen, blocks)
