@@ -62,6 +62,7 @@ DEFAULTS: dict[str, Any] = {
         "sinus": [64.0, 78.0],
         "bone": [250.0, 600.0],
     },
+    "clip": 3000.0,
     "cupping": [2.0, 6.0],
     "psf": [0.5, 0.8],
     "noise": {"sd": [3.0, 6.0], "length": 0.6},

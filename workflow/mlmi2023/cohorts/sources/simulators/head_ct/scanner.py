@@ -38,7 +38,10 @@ def scan(
     fine = options["fine"]
     blocks = (int(fine["in_plane"]), int(fine["in_plane"]), int(fine["z"]))
     cup = between(rng, options["cupping"]) * shift["cupping"]
-    seen = head.hu + np.where(head.depth > 0, cup * (np.exp(-np.maximum(head.depth, 0) / FADES) - 0.3), 0)
+    # coarse voxels average what the window leaves of bone: else its rim hides what lies beside it
+    seen = np.minimum(head.hu, options["clip"]) + np.where(
+        head.depth > 0, cup * (np.exp(-np.maximum(head.depth, 0) / FADES) - 0.3), 0
+    )
     # in mm, however large the voxels are: what lies under the skull must not drown in its blur
     blur = between(rng, options["psf"]) * shift["blur"] / head.space.step[0]
     seen = ndimage.gaussian_filter(seen.astype(np.float32), (blur, blur, 0))
