@@ -130,6 +130,10 @@ TAKEN = {
         "channels classes size",
         "name pretrained",
     ),
+    "papers.bhsd.options:NnUnet": ("papers.bhsd.nnunet:NnUnet", "channels classes size", "name"),
+    "papers.bhsd.options:SwinUnetr": ("papers.bhsd.networks:swin_unetr", "channels classes size", "name"),
+    "papers.bhsd.options:CoTr": ("papers.bhsd.cotr:CoTr", "channels classes size", "name"),
+    "papers.bhsd.options:NnFormer": ("papers.bhsd.nnformer:NnFormer", "channels classes size", "name"),
     "papers.ffpn.options:Ffpn": ("papers.ffpn.model:FFPN", "channels classes size", "name pretrained"),
     "papers.ffpn.options:Refine": (
         "papers.ffpn.refinement:Refinement",

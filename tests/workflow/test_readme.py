@@ -31,6 +31,11 @@ FILES = {
         f"clinic_{c}/{n}_{eye}.jpg" for c in "ab" for n in range(9) for eye in ("left", "right")
     ]
     + ["grades.csv"],
+    "pool_scans": [
+        *(f"{place}/{n}.nii.gz" for n in range(30) for place in ("scans", "masks")),
+        *(f"healthy/h{n}.nii.gz" for n in range(20)),
+        *(f"others/o{n}/{z}.dcm" for n in range(6) for z in range(3)),
+    ],
     "bscans": [f"Subject_{n:02d}.mat" for n in range(1, 11)],
     "outlines": [f"{place}/{n}.png" for n in range(240) for place in ("scans", "outlines")],
     "tissue": [f"slides/{n}.{end}" for n in range(30) for end in ("tif", "xml")],
@@ -161,6 +166,7 @@ TOGETHER = {
             "brain_slabs_mddpm",
             "nuclei_centres",
             "nuclei_domains",
+            "nuclei_hidden",
             "sklearn_tables",
         )
     ],
