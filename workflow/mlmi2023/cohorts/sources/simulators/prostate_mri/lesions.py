@@ -10,8 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from mlmi2023.cohorts.sources.simulators.prostate_mri.gland import PERIPHERAL, TRANSITION, Gland
-from mlmi2023.cohorts.sources.simulators.prostate_mri.options import KINDS
-from mlmi2023.cohorts.sources.simulators.prostate_mri.tissues import CONTRASTS
+from mlmi2023.cohorts.sources.simulators.prostate_mri.options import CONTRASTS, KINDS
 
 INDOLENT, AGGRESSIVE = 1, 2
 #: mm over which a lesion goes over into what surrounds it

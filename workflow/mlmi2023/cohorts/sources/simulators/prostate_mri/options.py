@@ -31,10 +31,10 @@ Pairs are ranges, drawn from uniformly for a patient or a lesion. Lengths are mm
 from typing import Any
 
 from mlmi2023.cohorts.sources.simulators.kit import options as kit
-from mlmi2023.cohorts.sources.simulators.prostate_mri.tissues import CONTRASTS
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.schemas import suggest
 
+CONTRASTS = ("t2", "adc", "early", "late")
 PLANES = {"sagittal": 0, "coronal": 1, "axial": 2}
 REFERENCE = "T2_axial"
 KINDS = ("indolent", "aggressive", "mixed")

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mlmi2023.cohorts.sources.simulators.prostate_mri.options import CONTRASTS
+
 
 class Look(NamedTuple):
     """Means of one tissue in each kind of image, and how uneven it is, as a share of them."""
@@ -43,7 +45,6 @@ ZONES: dict[int, str] = {
     3: "anterior stroma",
     4: "distal urethra",
 }
-CONTRASTS = Look._fields[:4]
 
 
 def draw_means(rng: np.random.Generator, spread: float) -> dict[str, np.ndarray]:
@@ -54,8 +55,8 @@ def draw_means(rng: np.random.Generator, spread: float) -> dict[str, np.ndarray]
         spread: standard deviation between patients, a share of the mean.
     """
     found = {}
-    for place, contrast in enumerate(CONTRASTS):
-        means = np.array([look[place] for look in TISSUES.values()])
+    for contrast in CONTRASTS:
+        means = np.array([getattr(look, contrast) for look in TISSUES.values()])
         found[contrast] = (means * (1 + spread * _clipped(rng, len(means)))).astype(np.float32)
     return found
 
