@@ -37,8 +37,8 @@ def gland():
     return build(np.random.default_rng(3), options())
 
 
-def patient(gland, cancer, **own):
-    return draw_lesions(np.random.default_rng(5), gland, cancer, options(**own))
+def patient(gland, ill, **own):
+    return draw_lesions(np.random.default_rng(5), gland, ill, options(**own))
 
 
 def test_zones_lie_where_anatomy_has_them(gland):
