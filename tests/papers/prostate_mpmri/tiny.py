@@ -6,7 +6,7 @@ CONFIG = """
 cohorts:
   prostate_tiny:
     like: prostate_planes
-    subjects: {train: 6}
+    subjects: {train: 6, val: 0, test: 0}
     folds: {count: 3, seed: 1}
     options: {fine: 3.5}
     read: {spacing: [5.25, 5.25, 5.25], shape: [16, 16, 16], register: {iterations: 4}}
