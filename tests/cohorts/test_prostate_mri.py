@@ -10,7 +10,7 @@ from mlmi2023.cohorts.sources.simulators.prostate_mri.cohort import cast, simula
 from mlmi2023.cohorts.sources.simulators.prostate_mri.gland import build
 from mlmi2023.cohorts.sources.simulators.prostate_mri.lesions import draw_lesions, sextant
 from mlmi2023.cohorts.sources.simulators.prostate_mri.options import read_options
-from mlmi2023.cohorts.sources.simulators.prostate_mri.scanner import paint, pose, scan
+from mlmi2023.cohorts.sources.simulators.prostate_mri.scanner import paint, pose, scan, slab
 from mlmi2023.cohorts.sources.simulators.prostate_mri.tissues import NUMBER, draw_means
 from mlmi2023.core.errors import InputError
 
@@ -110,6 +110,14 @@ def test_each_plane_is_sharp_where_the_others_are_not(gland):
         slopes = [np.abs(np.diff(image.astype(float), axis=k)).mean() / spacing[k] for k in range(3)]
         edges[axis] = slopes[axis] / np.mean(np.delete(slopes, axis))
     assert all(ratio < 1 for ratio in edges.values())
+
+
+@pytest.mark.parametrize("width", [1.0, 3.5, 4.0, 5.0])
+def test_a_slice_is_the_mean_around_its_middle(width):
+    spot = np.zeros((1, 1, 15), np.float32)
+    spot[0, 0, 7] = 1.0
+    seen = slab(spot, width, 2)[0, 0]
+    assert np.allclose(seen, seen[::-1]) and np.isclose(seen.sum(), 1) and np.isclose(seen.max(), 1 / width)
 
 
 def test_everyone_moves_but_the_reference(gland):

@@ -75,6 +75,14 @@ def sample(volume: np.ndarray, places: np.ndarray, step: Any, order: int = 1) ->
     return ndimage.map_coordinates(volume, index, order=order, mode="nearest", output=kind)
 
 
+def slab(volume: np.ndarray, width: float, axis: int) -> np.ndarray:
+    """Return the mean of a volume over ``width`` samples around each, along an axis; the middle stays."""
+    reach = int(np.ceil(width / 2 - 0.5))
+    off = np.abs(np.arange(-reach, reach + 1))
+    shares = np.clip(width / 2 + 0.5 - off, 0, 1)
+    return ndimage.convolve1d(volume, (shares / shares.sum()).astype(np.float32), axis, mode="nearest")
+
+
 def scan(
     rng: np.random.Generator,
     name: str,
@@ -96,9 +104,7 @@ def scan(
     image = options["images"][name]
     shape, affine = geometry(image, machine, options["field"])
     spacing, normal = np.diag(affine)[:3], PLANES[image["plane"]]
-    blurred = ndimage.uniform_filter1d(
-        seen, max(1, round(spacing[normal] / step)), axis=normal, mode="nearest"
-    )
+    blurred = slab(seen, spacing[normal] / step, normal)
     for axis in {0, 1, 2} - {normal}:
         blurred = ndimage.gaussian_filter1d(blurred, spacing[axis] / FWHM / step, axis, mode="nearest")
     places = at(shape, affine, pose(rng, name, options["motion"]))
