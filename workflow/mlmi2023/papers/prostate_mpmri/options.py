@@ -79,7 +79,7 @@ class Gland(Options):
 class Train(OptimisedTraining):
     """``positive``: share of patches centred on the gland; ``deep``: weights of the outputs, finest first."""
 
-    positive: Share = 1.0
+    positive: Share
     loss: SegmentationLoss
     deep: Annotated[tuple[Amount, ...], filled] = (1.0, 0.5, 0.25, 0.125)
     augment: Augmentation3D | None = None
