@@ -28,6 +28,8 @@ COHORTS = [
     "infants",
     "mega_press",
     "nuclei_organs",
+    "prostate_lesions",
+    "prostate_planes",
     "prostate_trus",
     "reports_ward",
     "moving_hearts",
