@@ -1,6 +1,7 @@
 """br-U-Net: a U-Net with an encoder for T2 and one for ADC (Bhattacharya et al. 2022), of MONAI's parts."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ class BranchedUNet(nn.Module):
             nn.ModuleList(
                 [
                     TwoConv(2, channels // 2, down[0], **keys),  # type: ignore[arg-type]
-                    *(Down(2, a, b, **keys) for a, b in zip(down, down[1:])),  # type: ignore[arg-type]
+                    *(Down(2, a, b, **keys) for a, b in pairwise(down)),  # type: ignore[arg-type]
                 ]
             )
             for _ in range(2)

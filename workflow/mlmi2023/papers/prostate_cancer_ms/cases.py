@@ -4,7 +4,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from mlmi2023.cohorts.forms.scans.reader import open_scans
@@ -58,9 +57,10 @@ class Glands(Cases):
         for split in self.task.pool:
             own = self.cohort.rows(split)
             if not own or tested & set(own):
+                holds = "tested patients" if own else "nobody"
                 raise InputError(
-                    f"config key task.pool names '{split}', which has {'nobody' if not own else 'tested patients'} "
-                    f"in cohort '{self.cohort.name}'; name training splits"
+                    f"config key task.pool names '{split}', which has {holds} in cohort "
+                    f"'{self.cohort.name}'; name training splits"
                 )
         return self.cohort.rows(*self.task.pool)
 
@@ -83,7 +83,9 @@ class Glands(Cases):
 
         gland = flat(np.asarray(scans.image(row, self.names[2])) > 0.5, nearest=True)
         if not gland.any():
-            raise InputError(f"cohort '{scans.name}': the gland of {scans.subjects[row]} is empty; check its mask")
+            raise InputError(
+                f"cohort '{scans.name}': the gland of {scans.subjects[row]} is empty; check its mask"
+            )
         box = [(int(own.min()), int(own.max()) + 1) for own in np.nonzero(gland)]
         for (low, high), side in zip(box[1:], self.size):
             if high - low > side:

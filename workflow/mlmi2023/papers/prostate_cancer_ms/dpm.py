@@ -73,7 +73,7 @@ class DecisionModule(nn.Module):
 
 
 def within(chances: Tensor, gland: Tensor) -> Tensor:
-    """Return probabilities (B, classes, H, W) that are those of normal tissue outside the gland (B, 1, H, W)."""
+    """Return probabilities (B, classes, H, W), those of normal tissue outside the gland (B, 1, H, W)."""
     normal = torch.zeros_like(chances)
     normal[:, 0] = 1
     return torch.where(gland > 0.5, chances, normal)

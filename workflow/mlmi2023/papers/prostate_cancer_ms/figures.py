@@ -21,9 +21,9 @@ ILL, WELL = range(30, 47), range(8, 23)
 
 
 def shown(cases: Glands) -> list[int]:
-    """Return three tested patients by their truth alone: with aggressive cancer, with indolent alone, with none.
+    """Return tested patients by their truth alone: first with aggressive cancer, with indolent, with none.
 
-    Of each kind it is the first; a kind that nobody has is left out.
+    A kind that nobody has is left out.
     """
     worst = {row: int(cases.truth(row).max()) for row in cases.rows("test")}
     firsts = [next((row for row, own in worst.items() if own == kind), None) for kind in (2, 1, 0)]
@@ -110,7 +110,11 @@ def _learning(runs: Runs) -> Any:
         curve = runs.curve(method)
         there = np.isfinite(curve["val_dice"])
         axes.plot(
-            curve["step"][there], curve["val_dice"][there], marker="o", markersize=2.5, label=runs.names[method]
+            curve["step"][there],
+            curve["val_dice"][there],
+            marker="o",
+            markersize=2.5,
+            label=runs.names[method],
         )
     axes.set_xlabel("steps of each network")
     axes.set_ylabel("Dice of both kinds, patients not seen")

@@ -17,8 +17,8 @@ class CrossValidated(Segmentation):
 
     The loss is the sum over folds and nothing is shared, so that each network's gradient is its own, and Adam
     treats its weights one by one. Validated are all training patients, each by the network that has not seen
-    it: ``val_dice`` is the mean over patients and both kinds of cancer, without kinds that are absent in truth
-    and answer.
+    it: ``val_dice`` is the mean over patients and both kinds of cancer, without kinds that neither truth nor
+    answer has.
 
     Args:
         net: of all folds.

@@ -22,7 +22,7 @@ class Block(nn.Sequential):
 
 
 class SideOutput(nn.Module):
-    """Logits of a block, brought to full size: convolution 1 x 1, then a transposed one of stride ``factor``."""
+    """Logits of a block at full size: a convolution 1 x 1, then a transposed one of stride ``factor``."""
 
     def __init__(self, width: int, classes: int, factor: int) -> None:
         super().__init__()
