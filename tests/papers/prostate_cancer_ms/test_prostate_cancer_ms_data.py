@@ -155,9 +155,10 @@ def test_samples_are_drawn_from_all_slices_of_a_fold():
     assert set(drawn[:, 0].tolist()) == {1, 2, 3} and set(drawn[:, 1].tolist()) == {7}
     assert samples[0]["draw"].shape == (2, 12) and len(samples) == 3
     chunks = FoldChunks([0, 1, 0, 0], [0, 1, 2, 2], 2)
-    assert [(int(c["fold"]), c["row"].tolist(), c["case"].tolist()) for c in (chunks[k] for k in range(3))] == [
-        (0, [0, 2], [0, 2]), (0, [3], [2]), (1, [1], [1]),
-    ]  # fmt: skip
+    found = [chunks[number] for number in range(3)]
+    assert [int(own["fold"]) for own in found] == [0, 0, 1]
+    assert [own["row"].tolist() for own in found] == [[0, 2], [3], [1]]
+    assert [own["case"].tolist() for own in found] == [[0, 2], [2], [1]]
 
 
 def test_a_cut_is_padded_where_the_image_ends():
