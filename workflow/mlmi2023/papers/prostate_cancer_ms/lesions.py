@@ -54,7 +54,7 @@ def settled(
     own = element(closing, spacing)
     edge = [side // 2 for side in own.shape]
     # the box around all lesions holds whatever closing them can add
-    [box] = ndimage.find_objects(labels > 0)
+    [box] = ndimage.find_objects((labels > 0).astype(np.uint8))
     found, inside = labels[box], gland[box]
     whole = np.pad(found > 0, [(side, side) for side in edge])
     inner = tuple(slice(side, side + length) for side, length in zip(edge, found.shape))
