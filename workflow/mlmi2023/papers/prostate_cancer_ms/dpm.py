@@ -55,7 +55,7 @@ class DecisionModule(nn.Module):
             raise ValueError(f"{layers} layers of the decision module; there are 1 to {LAYERS}")
         if any(side % STEP**2 for side in size):
             raise ValueError(f"{' x '.join(map(str, size))} does not divide by {STEP**2}")
-        rest = tuple(side // STEP**2 for side in size)
+        rest = (size[0] // STEP**2, size[1] // STEP**2)
         made: list[nn.Module] = [nn.Conv2d(classes, classes, STEP, STEP) for _ in range(2)]
         self.layers = nn.ModuleList([*made, nn.Conv2d(classes, classes, rest)][:layers])
 

@@ -65,7 +65,10 @@ class GlandSlices(nn.Module):
     def __init__(self, cases: Glands, rows: Sequence[int], augment: Augment2D) -> None:
         super().__init__()
         self.augment = augment
-        images, labels, places, first = [], [], [], 0
+        images: list[np.ndarray] = []
+        labels: list[np.ndarray] = []
+        places: list[np.ndarray] = []
+        first = 0
         #: slices of each patient
         self.counts: list[int] = []
         for row in rows:
@@ -122,7 +125,7 @@ class FoldChunks(Dataset):
     """
 
     def __init__(self, folds: Sequence[int], cases: Sequence[int], size: int) -> None:
-        self.batches = []
+        self.batches: list[tuple[int, list[int]]] = []
         for fold in sorted(set(folds)):
             own = [number for number, other in enumerate(folds) if other == fold]
             self.batches += [(fold, own[start : start + size]) for start in range(0, len(own), size)]
