@@ -40,20 +40,26 @@ class CrossValidated(Segmentation):
     ) -> None:
         super().__init__(net, nn.ModuleList(losses), train, source, classes, cases)
 
+    def folds(self) -> tuple[nn.ModuleList, nn.ModuleList]:
+        """Return the networks and the losses of all folds."""
+        assert isinstance(self.net, Members) and isinstance(self.loss, nn.ModuleList)
+        return self.net.members, self.loss
+
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the sum of the losses of all folds."""
         image, target = self._taken(batch, True)
-        members, losses = self.net.members, self.loss
-        parts = zip(members, losses, image.chunk(len(members)), target.chunk(len(members)))  # type: ignore
-        return torch.stack([loss(member(x), y) for member, loss, x, y in parts]).sum()
+        nets, losses = self.folds()
+        parts = zip(nets, losses, image.chunk(len(nets)), target.chunk(len(nets)))
+        return torch.stack([loss(net(x), y) for net, loss, x, y in parts]).sum()
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count overlaps within glands, on the device."""
         batch = {key: value[0] for key, value in batch.items()}
         image, target = self._taken(batch, False)
+        nets, losses = self.folds()
         fold = int(batch["fold"])
-        answer = self.net.members[fold](image)  # type: ignore[index, union-attr]
+        answer = nets[fold](image)
         inside = target != OUTSIDE
         found, truth = decide(answer.logits) * inside, target * inside
         self._counts.index_add_(0, batch["case"], overlap_counts(found, truth, self.classes))
-        self.log("val_loss", self.loss[fold](answer, target), batch_size=len(image))  # type: ignore[index]
+        self.log("val_loss", losses[fold](answer, target), batch_size=len(image))
