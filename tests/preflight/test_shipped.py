@@ -196,6 +196,16 @@ TAKEN = {
     "papers.pecon.options:Net": ("papers.pecon.penet:PENet", "", ""),
     "papers.pecon.options:Projections": ("papers.pecon.branches:Branches", "ct_features ehr_features", ""),
     "papers.pecon.options:Scan": ("papers.pecon.scans:Cut", "", ""),
+    "papers.prostate_cancer_ms.options:SpcNet": (
+        "papers.prostate_cancer_ms.spcnet:SPCNet",
+        "channels classes size",
+        "name",
+    ),
+    "papers.prostate_cancer_ms.options:BranchedUnet": (
+        "papers.prostate_cancer_ms.branched:BranchedUNet",
+        "channels classes size",
+        "name",
+    ),
     "papers.relational_unet.options:RelationalUnet": (
         "papers.relational_unet.network:RelationalUNet",
         "channels classes size",
