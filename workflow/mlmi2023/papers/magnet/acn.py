@@ -145,7 +145,7 @@ class CoTraining(Repeats):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count overlaps of what the subset's path finds in a scan."""
-        images, labels = self.source(batch["row"])
+        images, labels = self.source(batch["row"][0])
         pair: Any = self.net[self.turn]
         found = pair.some(pair.subset(images))[0].argmax(1)
         self._counts[batch_idx] = region_counts(found, labels)[0]

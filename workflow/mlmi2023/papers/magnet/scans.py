@@ -13,7 +13,7 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.jobs import Job
 from mlmi2023.core.options import options
 from mlmi2023.papers.magnet.options import SegmentationTask
-from mlmi2023.papers.magnet.subsets import all_subsets, drawn, mask_of, masks_of
+from mlmi2023.papers.magnet.subsets import all_subsets, drawn, mask_of
 from mlmi2023.tasks.segmentation import Cases
 from mlmi2023.tasks.segmentation.cases import Samples
 from mlmi2023.training.data.augment3d import Augment3D
@@ -204,5 +204,3 @@ class DeviceScans(nn.Module):
             return images, labels
         return self.augment(images, labels, draw)
 
-
-__all__ = ["REGIONS", "DeviceScans", "Drawn", "MultiModal", "Validated", "masks_of", "region", "regions"]
