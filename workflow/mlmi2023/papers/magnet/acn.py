@@ -95,7 +95,9 @@ class CoTraining(Repeats):
         images, labels = self.source(batch["row"], batch["draw"])
         pair: Any = self.net[self.turn]
         of_all, of_some = pair.all(images), pair.some(pair.subset(images))
-        done = (self.current_epoch % self.epochs + batch_idx / int(self.settings["epoch_steps"])) / self.epochs
+        done = (
+            self.current_epoch % self.epochs + batch_idx / int(self.settings["epoch_steps"])
+        ) / self.epochs
         loss, segmentation = self.objective(of_all, of_some, labels, done)
         optimiser, of_critics = self.optimizers()  # type: ignore[misc]
         optimiser.zero_grad()

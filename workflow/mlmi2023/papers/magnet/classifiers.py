@@ -51,7 +51,13 @@ def baseline(keys: ResNet50 | EfficientNet, mask: Tensor) -> OfSetting:
         from monai.networks.nets.resnet import ResNet
 
         body: nn.Module = ResNet(
-            "bottleneck", [3, 4, 6, 3], list(keys.planes), 3, channels, conv1_t_stride=keys.stride, num_classes=1
+            "bottleneck",
+            [3, 4, 6, 3],
+            list(keys.planes),
+            3,
+            channels,
+            conv1_t_stride=keys.stride,
+            num_classes=1,
         )
     else:
         from monai.networks.nets.efficientnet import EfficientNet as Body

@@ -76,7 +76,9 @@ class ConvAgnostic(Agnostic):
         """Return features of the images that are there; see :class:`.agnostic.Agnostic`."""
         rows = gathered(present)
         made = [
-            encoder(images[own, m, None]) for m, (encoder, own) in enumerate(zip(self.encoders, rows)) if len(own)
+            encoder(images[own, m, None])
+            for m, (encoder, own) in enumerate(zip(self.encoders, rows))
+            if len(own)
         ]
         return [torch.cat(level) for level in zip(*made)], places(rows)
 

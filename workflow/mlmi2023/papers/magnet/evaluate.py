@@ -54,9 +54,7 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
     else:
         assert isinstance(keys, Magnet | Hemis | Hved)
         answers, settings, about = _of_any(job, keys, cases, weights)
-    segmentation.write(
-        out, cases, ((row, _answered(cases, row, settings, answers)) for row in rows), about
-    )
+    segmentation.write(out, cases, ((row, _answered(cases, row, settings, answers)) for row in rows), about)
 
 
 def _control(cases: MultiModal, row: int, kind: str) -> dict[str, np.ndarray]:
@@ -75,9 +73,7 @@ def _there(cases: MultiModal, row: int, settings: list[str]) -> list[str]:
     return [name for name in settings if not (mask_of(name, cases.modalities) & lost).any()]
 
 
-def _answered(
-    cases: MultiModal, row: int, settings: list[str], answers: Answers
-) -> dict[str, np.ndarray]:
+def _answered(cases: MultiModal, row: int, settings: list[str], answers: Answers) -> dict[str, np.ndarray]:
     there = _there(cases, row, settings)
     found = {}
     with torch.inference_mode():

@@ -53,7 +53,11 @@ class MagnetNet(Options):
 
     def wrong(self) -> str:
         """Heads share a token evenly."""
-        return f"hidden ({self.hidden}) must be a multiple of heads ({self.heads})" if self.hidden % self.heads else ""
+        return (
+            f"hidden ({self.hidden}) must be a multiple of heads ({self.heads})"
+            if self.hidden % self.heads
+            else ""
+        )
 
 
 class Adversarial(Options):

@@ -203,4 +203,3 @@ class DeviceScans(nn.Module):
         if self.augment is None or draw is None:
             return images, labels
         return self.augment(images, labels, draw)
-

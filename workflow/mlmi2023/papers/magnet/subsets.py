@@ -58,7 +58,9 @@ def drawn(available: np.ndarray, shares: Sequence[float]) -> Tensor:
         shares: of one, two, ... modalities.
     """
     count = 1 + int(torch.searchsorted(torch.tensor(shares).cumsum(0), torch.rand(()), right=True))
-    order = torch.rand(len(available)).masked_fill(~torch.from_numpy(available), -1.0).argsort(descending=True)
+    order = (
+        torch.rand(len(available)).masked_fill(~torch.from_numpy(available), -1.0).argsort(descending=True)
+    )
     kept = torch.zeros(len(available), dtype=torch.bool)
     kept[order[: min(count, int(available.sum()))]] = True
     return kept

@@ -42,6 +42,12 @@ def plan(job: Job) -> Plan:
         )
     net = agnostic(keys, cases.channels, classes, cases.size, job.method)
     module = SubsetTraining(
-        net, samples.source, keys, job.train, samples.held, cases.channels, channels_of(keys)  # type: ignore[arg-type]
+        net,
+        samples.source,
+        keys,
+        job.train,
+        samples.held,
+        cases.channels,
+        channels_of(keys),  # type: ignore[arg-type]
     )
     return Plan(module, samples.train, samples.val, measure=DICE)

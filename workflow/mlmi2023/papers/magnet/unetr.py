@@ -55,7 +55,16 @@ class Trunk(nn.Module):
         self.taken = [keys.layers * number // levels for number in range(1, levels)]
         self.lifts = nn.ModuleList(
             UnetrPrUpBlock(
-                3, keys.hidden, keys.features * 2**number, levels - 1 - number, 3, 1, 2, "instance", True, True
+                3,
+                keys.hidden,
+                keys.features * 2**number,
+                levels - 1 - number,
+                3,
+                1,
+                2,
+                "instance",
+                True,
+                True,
             )
             for number in range(1, levels)
         )

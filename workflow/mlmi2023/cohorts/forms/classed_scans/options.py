@@ -31,7 +31,7 @@ class Read(Options):
     classes: Annotated[dict[Word, Word], lambda value: "" if len(value) > 1 else "name two or more"]
     shape: Shape
     scale: Scale = "zscore"
-    leave_out: list[Word] = []
+    leave_out: tuple[Word, ...] = ()
 
     def wrong(self) -> str:
         """Images are of different files, and so are classes."""

@@ -50,9 +50,7 @@ def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
         build_maps(min(options["brain"]["spacing"]), options["brain"]["landmarks"]).save(Path(folder))
         make = partial(make_patient, options=options, folder=Path(folder), out=out)
         traits: list[Trait] = run(config, out, threads, make, patients)
-    rows = [
-        (p.name, t.methylated, *(f"{value:.5f}" for value in t[1:])) for p, t in zip(patients, traits)
-    ]
+    rows = [(p.name, t.methylated, *(f"{value:.5f}" for value in t[1:])) for p, t in zip(patients, traits)]
     write_table(out / "methylation.csv", HEADER, rows)
     own = options["methylation"]
     right = [(t.posterior > 0.5) == bool(t.methylated) for t in traits]

@@ -16,6 +16,7 @@ from mlmi2023.cohorts.sources.simulators.t2_anomalies.tumours import EDGE, Tumou
 ABOVE = 200
 CORE, OEDEMA, RIM = 1, 2, 4
 PARTS = ("necrosis", "solid", "rim", "oedema")
+MIDDLING = Trait(0, 0.0, 0.0, 0.5)
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Glioma(Tumour):
 
     shades: dict[str, dict[str, float]] = field(default_factory=dict)
     spread: float = 0.0
-    trait: Trait = Trait(0, 0.0, 0.0, 0.5)
+    trait: Trait = MIDDLING
     separations: dict[str, float] = field(default_factory=lambda: {"rim": 0.0, "texture": 0.0})
 
     def apply(self, subject: Subject, maps: Maps, rng: np.random.Generator) -> Subject:

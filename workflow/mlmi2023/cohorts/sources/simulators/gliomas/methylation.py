@@ -37,9 +37,7 @@ def draw_trait(own: Mapping[str, float], rng: np.random.Generator) -> Trait:
         rng: source of randomness.
     """
     label = int(rng.random() < own["share"])
-    z = {
-        name: float((label - 0.5) * own[name] + rng.standard_normal()) for name in ("rim", "texture")
-    }
+    z = {name: float((label - 0.5) * own[name] + rng.standard_normal()) for name in ("rim", "texture")}
     return Trait(label, z["rim"], z["texture"], posterior(own, z))
 
 
