@@ -1,7 +1,7 @@
 """Read a folder of DICOM slices of MR as one volume; slices are put in order by where they lie.
 
 Files of public data sets have been through many hands: names count otherwise than slices lie, and headers
-have lost what identifies a patient. A volume needs to know where each slice lies and how large its pixels are.
+have lost what identifies a patient. A volume needs to know where slices lie and how large pixels are.
 """
 
 from pathlib import Path

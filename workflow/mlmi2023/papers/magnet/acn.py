@@ -78,7 +78,8 @@ class CoTraining(Repeats):
     """
 
     def __init__(
-        self, pairs: Sequence[Pair], source: DeviceScans, keys: Acn, train: Mapping[str, Any], classes: int, held: int
+        self, pairs: Sequence[Pair], source: DeviceScans, keys: Acn, train: Mapping[str, Any], classes: int,
+        held: int,
     ) -> None:  # fmt: skip
         super().__init__(pairs, train)
         self.automatic_optimization = False

@@ -1,6 +1,7 @@
 """Missing-modality detector, and the losses of both sides (Sect. 2.2)."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,7 @@ class Detector(nn.Module):
         super().__init__()
         sides = [channels, *widths]
         layers: list[nn.Module] = []
-        for given, made in zip(sides, sides[1:]):
+        for given, made in pairwise(sides):
             layers += [nn.Linear(given, made), nn.LeakyReLU(slope)]
         self.body = nn.Sequential(*layers, nn.Linear(sides[-1], modalities))
 

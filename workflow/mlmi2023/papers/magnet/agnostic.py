@@ -1,5 +1,6 @@
-"""What all networks share that take any subset of modalities: encoders see what is there, and nothing else."""
+"""What all networks share that take any subset of modalities: encoders see what is there, nothing else."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -26,8 +27,8 @@ class Answer(NamedTuple):
     fused: Tensor
     each: Tensor
     where: Tensor
-    means: Levels = []
-    logvars: Levels = []
+    means: Sequence[Tensor] = ()
+    logvars: Sequence[Tensor] = ()
     images: Tensor | None = None
 
 

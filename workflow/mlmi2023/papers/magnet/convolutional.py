@@ -1,9 +1,10 @@
 """U-HeMIS (Havaei et al. 2016, as a U-Net) and U-HVED (Dorent et al. 2019), and the U-Net that they share.
 
-Compact, from the papers' descriptions: what tells them apart is how levels of different modalities become one.
+Compact, from the papers' descriptions: they differ in how levels of different modalities become one.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from monai.networks.nets.basic_unet import Down, TwoConv, UpCat
@@ -22,7 +23,7 @@ class ConvEncoder(nn.Module):
     def __init__(self, channels: int, widths: Sequence[int]) -> None:
         super().__init__()
         self.first = TwoConv(3, channels, widths[0], ACT, NORM, True)
-        self.downs = nn.ModuleList(Down(3, a, b, ACT, NORM, True) for a, b in zip(widths, widths[1:]))
+        self.downs = nn.ModuleList(Down(3, a, b, ACT, NORM, True) for a, b in pairwise(widths))
 
     def forward(self, images: Tensor) -> Levels:
         """Return the levels."""
@@ -33,7 +34,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """From levels of ``given`` channels to an answer of ``out`` channels; ``widths`` are those on the way up."""
+    """From levels of ``given`` channels to an answer of ``out``; ``widths`` are those on the way up."""
 
     def __init__(self, given: Sequence[int], widths: Sequence[int], out: int) -> None:
         super().__init__()
@@ -76,8 +77,8 @@ class ConvAgnostic(Agnostic):
         """Return features of the images that are there; see :class:`.agnostic.Agnostic`."""
         rows = gathered(present)
         made = [
-            encoder(images[own, m, None])
-            for m, (encoder, own) in enumerate(zip(self.encoders, rows))
+            encoder(images[own, number, None])
+            for number, (encoder, own) in enumerate(zip(self.encoders, rows))
             if len(own)
         ]
         return [torch.cat(level) for level in zip(*made)], places(rows)
@@ -160,7 +161,7 @@ def product(level: Tensor, where: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return added(precision * mean, where, count) / total, -total.log()
 
 
-def divergence(means: Levels, logvars: Levels) -> Tensor:
+def divergence(means: Sequence[Tensor], logvars: Sequence[Tensor]) -> Tensor:
     """Return the KL divergence from N(0, 1), per code, a mean over levels."""
     own = [0.5 * (m**2 + v.exp() - 1 - v).mean() for m, v in zip(means, logvars)]
     return torch.stack(own).mean()

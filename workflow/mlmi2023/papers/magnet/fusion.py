@@ -32,8 +32,8 @@ class Fusion(nn.Module):
         """
         if self.batched and self.training and len(summed) < 2:
             raise InputError(
-                "config key net.norm is 'batch', which cannot normalise a batch of one; raise train.batch, or "
-                "take 'layer'"
+                "config key net.norm is 'batch', which cannot normalise a batch of one; raise train.batch, "
+                "or take 'layer'"
             )
         x = summed.flatten(2).mean(2)
         x = torch.relu(self.first_norm(self.first(x)))

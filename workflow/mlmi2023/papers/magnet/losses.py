@@ -4,5 +4,5 @@ from mlmi2023.losses.segmentation import SegmentationLoss
 
 
 def segmentation_loss() -> SegmentationLoss:
-    """Return L_seg: 1 - mean Dice over classes, background among them, with squares below, + cross-entropy."""
+    """Return L_seg: 1 - mean Dice over all classes, with squares below, + cross-entropy."""
     return SegmentationLoss("dice_cross_entropy", background=True, squared=True)

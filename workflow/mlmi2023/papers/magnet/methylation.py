@@ -1,4 +1,4 @@
-"""Training of the classifiers (Sect. 3, Table 3): a network for every fold and, of baselines, every setting."""
+"""Training of the classifiers (Table 3): a network for every fold and, of baselines, every setting."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

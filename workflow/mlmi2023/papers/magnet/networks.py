@@ -71,8 +71,8 @@ def pairs(job: Job, keys: Acn, cases: MultiModal, classes: int) -> list[Pair]:
     factor = 2 ** (len(keys.widths) - 1)
     if any(side % factor for side in cases.size):
         raise InputError(
-            f"config key methods.{job.method}.widths: {len(keys.widths)} levels need a task.size of multiples "
-            f"of {factor}"
+            f"config key methods.{job.method}.widths: {len(keys.widths)} levels need a task.size of "
+            f"multiples of {factor}"
         )
     found = []
     for mask in masks_of(keys.subsets, cases.modalities):

@@ -53,11 +53,9 @@ class MagnetNet(Options):
 
     def wrong(self) -> str:
         """Heads share a token evenly."""
-        return (
-            f"hidden ({self.hidden}) must be a multiple of heads ({self.heads})"
-            if self.hidden % self.heads
-            else ""
-        )
+        if self.hidden % self.heads:
+            return f"hidden ({self.hidden}) must be a multiple of heads ({self.heads})"
+        return ""
 
 
 class Adversarial(Options):
@@ -210,7 +208,7 @@ class SegmentationTask(Options):
 
     kind: Literal["segmentation"]
     size: Patch
-    modalities: Annotated[list[Name], filled] = ["FLAIR", "T1", "T1c", "T2"]
+    modalities: Annotated[tuple[Name, ...], filled] = ("FLAIR", "T1", "T1c", "T2")
     labels: Labels = Labels()
     shares: Annotated[tuple[Share, ...], filled] = (0.2, 0.2, 0.2, 0.4)
     settings: Subsets | None = None
@@ -237,7 +235,7 @@ class MethylationTask(Options):
     """
 
     kind: Literal["methylation"]
-    modalities: Annotated[list[Name], filled] = ["FLAIR", "T1", "T1c", "T2"]
+    modalities: Annotated[tuple[Name, ...], filled] = ("FLAIR", "T1", "T1c", "T2")
     shares: Annotated[tuple[Share, ...], filled] = (0.2, 0.2, 0.2, 0.4)
     settings: Subsets
     held: Annotated[float, between(0.01, 0.9)] = 0.15

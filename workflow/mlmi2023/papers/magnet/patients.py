@@ -45,7 +45,7 @@ class Patients:
                 )
         if not self.cohort.folds or len(self.cohort.classes) != 2:
             raise InputError(
-                f"cohort '{self.cohort.name}' needs two classes and folds; set its keys read.classes and folds"
+                f"cohort '{self.cohort.name}' needs two classes and folds; set its read.classes and folds"
             )
         self.folds = 1 + max(self.cohort.folds)
         self.size = self.cohort.shape

@@ -43,7 +43,7 @@ class MultiModal(Cases):
         job: of the paper.
 
     Raises:
-        InputError: the cohort is of another form, lacks a modality, or has labels that the task does not name.
+        InputError: the cohort is of another form, lacks a modality, or has labels that the task lacks.
     """
 
     def __init__(self, job: Job) -> None:
@@ -160,8 +160,8 @@ class Validated(Dataset):
             self.count += len(kept)
         if not self.items:
             raise InputError(
-                f"cohort '{cases.cohort.name}': no validated scan has the images of {', '.join(subsets)}; set "
-                "the task's key 'validated'"
+                f"cohort '{cases.cohort.name}': no validated scan has the images of {', '.join(subsets)}; "
+                "set the task's key 'validated'"
             )
 
     def __len__(self) -> int:
