@@ -1,4 +1,4 @@
-"""Scans with a class: tables, DICOM, images in other places, folds, mistakes; layouts of BraTS 2018 and RSNA."""
+"""Scans with a class: tables, DICOM, images in other places, folds, mistakes; BraTS 2018 and RSNA."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Glioma stand-ins: each contrast shows its own part, tumours push, and a label that is told by two traits."""
+"""Glioma stand-ins: contrasts show their own parts, tumours push, and a label is told by two traits."""
 
 from math import sqrt
 

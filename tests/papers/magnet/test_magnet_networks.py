@@ -58,8 +58,8 @@ def test_without_fusion_a_single_image_gets_unetrs_own_answer():
     moved = {"vit.patch_embedding": "encoders.stems.0.tokens", "encoder1": "encoders.stems.0.voxels",
              "vit.blocks": "encoders.trunks.0.blocks", "vit.norm": "encoders.trunks.0.norm",
              "encoder2": "encoders.trunks.0.lifts.0", "encoder3": "encoders.trunks.0.lifts.1",
-             "encoder4": "encoders.trunks.0.lifts.2", "decoder5": "decoder.ups.0", "decoder4": "decoder.ups.1",
-             "decoder3": "decoder.ups.2", "decoder2": "decoder.ups.3", "out": "decoder.out"}  # fmt: skip
+             "encoder4": "encoders.trunks.0.lifts.2", "decoder5": "decoder.ups.0",
+             "decoder4": "decoder.ups.1", "decoder3": "decoder.ups.2", "decoder2": "decoder.ups.3", "out": "decoder.out"}  # fmt: skip
     state = {}
     for name, value in whole.state_dict().items():
         old = next(own for own in moved if name.startswith(f"{own}."))
