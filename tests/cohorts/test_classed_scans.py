@@ -105,19 +105,27 @@ def test_volumes_of_task_1_with_the_table_of_the_competition(tmp_path):
 
 
 def test_the_layout_of_brats_2018_keeps_both_grades(tmp_path):
-    rng = np.random.default_rng(0)
-    for grade, count in (("HGG", 210), ("LGG", 75)):
+    rng, config = np.random.default_rng(0), of("brats18")
+    groups = config["layout"]["read"]["groups"]
+    assert [group["split"] for group in groups] == [
+        {"train": 133, "val": 7, "test": "rest"},
+        {"train": 47, "val": 3, "test": "rest"},
+    ], "190 of 285, ten of whom validate"
+    for group in groups:
+        group["split"] = {"train": 3, "val": 1, "test": "rest"}
+    for grade, count in (("HGG", 6), ("LGG", 5)):
         for number in range(count):
-            name = f"Brats18_{grade}{number}_1"
+            name = f"Brats18_CBICA_A{number}_1"
             labels = np.zeros((4, 4, 4), np.uint8)
             labels[1, 1, 1:3] = (1, 2 if grade == "LGG" else 4)
             for ending in ("flair", "t1", "t1ce", "t2"):
                 image = rng.uniform(1, 9, labels.shape)
                 write_volume(tmp_path / grade / name / f"{name}_{ending}.nii.gz", image, np.eye(4))
             write_volume(tmp_path / grade / name / f"{name}_seg.nii.gz", labels, np.eye(4))
-    pack_scans(of("brats18"), tmp_path, tmp_path / "packed", "brats18")
+    pack_scans(config, tmp_path, tmp_path / "packed", "brats18")
     found = open_scans(tmp_path / "packed")
-    assert [found.splits.count(s) for s in ("train", "val", "test")] == [180, 10, 95]
+    assert [found.splits.count(s) for s in ("train", "val", "test")] == [6, 2, 3]
+    assert len(set(found.subjects)) == 11, "the same name in both grades is two patients"
     assert found.modalities == ["FLAIR", "T1", "T1c", "T2"] and set(found.label_names) == {1, 2, 4}
 
 

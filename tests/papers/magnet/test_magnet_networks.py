@@ -59,7 +59,8 @@ def test_without_fusion_a_single_image_gets_unetrs_own_answer():
              "vit.blocks": "encoders.trunks.0.blocks", "vit.norm": "encoders.trunks.0.norm",
              "encoder2": "encoders.trunks.0.lifts.0", "encoder3": "encoders.trunks.0.lifts.1",
              "encoder4": "encoders.trunks.0.lifts.2", "decoder5": "decoder.ups.0",
-             "decoder4": "decoder.ups.1", "decoder3": "decoder.ups.2", "decoder2": "decoder.ups.3", "out": "decoder.out"}  # fmt: skip
+             "decoder4": "decoder.ups.1", "decoder3": "decoder.ups.2", "decoder2": "decoder.ups.3",
+             "out": "decoder.out"}  # fmt: skip
     state = {}
     for name, value in whole.state_dict().items():
         old = next(own for own in moved if name.startswith(f"{own}."))
@@ -159,10 +160,10 @@ def test_sizes_that_do_not_fit_are_one_line():
 def test_baselines_have_the_published_sizes():
     mask = torch.tensor([False, True, False, False])
     with torch.device("meta"):
-        ours = baseline(ResNet50(kind="learned", model="resnet50"), mask)
+        ours = baseline(ResNet50(kind="learned", model="resnet50"), mask, (128,) * 3)
         theirs = resnet50(spatial_dims=3, n_input_channels=1, num_classes=1)
         assert count(ours) == count(theirs)
-        ours = baseline(EfficientNet(kind="learned", model="efficientnet"), mask)
+        ours = baseline(EfficientNet(kind="learned", model="efficientnet"), mask, (128,) * 3)
         theirs = EfficientNetBN("efficientnet-b0", False, spatial_dims=3, in_channels=1, num_classes=1)
         assert count(ours) == count(theirs)
 
@@ -172,7 +173,9 @@ def test_a_baseline_sees_its_setting_alone_and_the_classifier_what_is_there():
     mask = torch.tensor([True, False, True, False])
     images, other = torch.randn(2, 4, *SIZE), torch.randn(2, 4, *SIZE)
     other[:, mask] = images[:, mask]
-    small_resnet = baseline(ResNet50(kind="learned", model="resnet50", planes=(2, 2, 2, 2), stride=2), mask)
+    small_resnet = baseline(
+        ResNet50(kind="learned", model="resnet50", planes=(2, 2, 2, 2), stride=2), mask, SIZE
+    )
     own = options(Magnet, {"kind": "learned", "model": "magnet", "net": SMALL}, "test")
     for net in (small_resnet.eval(), tuned(own, 4, SIZE, None).eval()):
         with torch.inference_mode():

@@ -1,5 +1,6 @@
 """Networks of Table 3: the classifier on MagNET's encoders, and two baselines from MONAI."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -44,8 +45,14 @@ class OfSetting(nn.Module):
         return self.body(images[:, self.mask])[:, 0]
 
 
-def baseline(keys: ResNet50 | EfficientNet, mask: Tensor) -> OfSetting:
-    """Return the untrained baseline of a setting; without sizes, it has the published ones."""
+def baseline(keys: ResNet50 | EfficientNet, mask: Tensor, size: Sequence[int]) -> OfSetting:
+    """Return the untrained baseline of a setting; without sizes, it has the published ones.
+
+    Args:
+        keys: of the method.
+        mask: modalities of the setting, (M,) bool.
+        size: of an image, for which EfficientNet pads its strided convolutions.
+    """
     channels = int(mask.sum())
     if isinstance(keys, ResNet50):
         from monai.networks.nets.resnet import ResNet
@@ -62,7 +69,7 @@ def baseline(keys: ResNet50 | EfficientNet, mask: Tensor) -> OfSetting:
     else:
         from monai.networks.nets.efficientnet import EfficientNet as Body
 
-        body = Body(BLOCKS, 3, channels, 1, width_coefficient=keys.width)
+        body = Body(BLOCKS, 3, channels, 1, width_coefficient=keys.width, image_size=min(size))
     return OfSetting(body, mask)
 
 

@@ -47,7 +47,7 @@ def networks(job: Job, keys: Keys, patients: Patients) -> list[nn.Module]:
             found.append(tuned(keys, len(patients.modalities), patients.size, job.previous))
         else:
             assert turn.setting is not None
-            found.append(baseline(keys, masks_of([turn.setting], patients.modalities)[0]))
+            found.append(baseline(keys, masks_of([turn.setting], patients.modalities)[0], patients.size))
     return found
 
 
