@@ -10,7 +10,14 @@ from dicom_slices import write_series
 from magnet_data import CLASSED, IMAGES, patients, scans
 from mlmi2023.cohorts.formats.mr_series import read_mr_series
 from mlmi2023.cohorts.formats.volumes import write_volume
-from mlmi2023.cohorts.forms.classed_scans.form import draw_samples, looks, pack, raw_files, read_key
+from mlmi2023.cohorts.forms.classed_scans.form import (
+    check_task,
+    draw_samples,
+    looks,
+    pack,
+    raw_files,
+    read_key,
+)
 from mlmi2023.cohorts.forms.classed_scans.reader import open_classed
 from mlmi2023.cohorts.forms.scans.form import pack as pack_scans
 from mlmi2023.cohorts.forms.scans.reader import open_scans
@@ -167,6 +174,9 @@ def test_mistakes_in_the_table_are_one_line(tmp_path):
         said(lambda: pack(config, raw, tmp_path / "packed", "mine"), words)
     table.unlink()
     assert raw_files(config, raw) == [table]
+    assert check_task(CLASSED, {"kind": "methylation", "modalities": ["T1c"]}) is None
+    assert check_task(CLASSED, {"modalities": ["T1", "T1d"]})[1].startswith("has no T1d, it has FLAIR")
+    assert check_task(CLASSED, {"kind": "segmentation"})[0] == "task.kind"
     said(lambda: read_key({"layout": {"variants": {"a": {}}}, "variant": "b"}), "key 'variant' is 'b'")
 
 

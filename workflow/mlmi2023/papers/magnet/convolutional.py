@@ -38,7 +38,8 @@ class ConvDecoder(nn.Module):
 
     def __init__(self, given: Sequence[int], widths: Sequence[int], out: int) -> None:
         super().__init__()
-        ups, below = [], given[-1]
+        ups: list[nn.Module] = []
+        below = given[-1]
         for skip, width in zip(given[-2::-1], widths[-2::-1]):
             ups.append(UpCat(3, below, skip, width, ACT, NORM, True, halves=False))
             below = width

@@ -36,12 +36,13 @@ class Encoders(nn.Module):
 
     def _lifted(self, tokens: list[Tensor], only_bottleneck: bool) -> Levels:
         """Return the levels of tokens that are given modality by modality."""
-        if len(self.trunks) == 1:
-            trunk, joined = self.trunks[0], torch.cat(tokens)
-            return [trunk.bottleneck(joined)] if only_bottleneck else trunk(joined)
+        trunks = [own for own in self.trunks if isinstance(own, Trunk)]
+        if len(trunks) == 1:
+            joined = torch.cat(tokens)
+            return [trunks[0].bottleneck(joined)] if only_bottleneck else trunks[0](joined)
         parts = [
             [trunk.bottleneck(own)] if only_bottleneck else trunk(own)
-            for trunk, own in zip(self.trunks, tokens)
+            for trunk, own in zip(trunks, tokens)
             if len(own)
         ]
         return [torch.cat(level) for level in zip(*parts)]

@@ -57,6 +57,15 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
     return [table, *(Path(file) for item in listed(WHERE, read, root) for file in item.all_files)]
 
 
+def check_task(config: dict[str, Any], task: dict[str, Any]) -> tuple[str, str] | None:
+    """Return which key of a dataset the cohort cannot serve: an image that it lacks, or its kind; else None."""
+    if task.get("kind") not in (None, "methylation"):
+        return "task.kind", "has a class for each patient and no label maps; set it to methylation"
+    known = read_key(config).images
+    lost = [name for name in task.get("modalities") or () if name not in known]
+    return ("task.modalities", f"has no {lost[0]}, it has {', '.join(known)}") if lost else None
+
+
 def pack(config: dict[str, Any], root: Path, out: Path, name: str) -> None:
     """Write the packed scans, whole or not at all.
 
