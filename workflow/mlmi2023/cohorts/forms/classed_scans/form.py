@@ -58,7 +58,7 @@ def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
 
 
 def check_task(config: dict[str, Any], task: dict[str, Any]) -> tuple[str, str] | None:
-    """Return which key of a dataset the cohort cannot serve: an image that it lacks, or its kind; else None."""
+    """Return which key of a dataset the cohort cannot serve, an image or its kind; None if it can."""
     if task.get("kind") not in (None, "methylation"):
         return "task.kind", "has a class for each patient and no label maps; set it to methylation"
     known = read_key(config).images
