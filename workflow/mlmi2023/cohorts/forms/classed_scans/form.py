@@ -49,11 +49,11 @@ def read_key(config: dict[str, Any], where: str = WHERE) -> Read:
 
 
 def raw_files(config: dict[str, Any], root: Path) -> list[Path]:
-    """Return the files that :func:`pack` reads: the table, and where it is there, all images."""
+    """Return the files that :func:`pack` reads: the table, and of all whom it names, the images."""
     read, root = read_key(config), Path(root)
     table = table_of(read, root)
-    if not table.exists():
-        return [table]
+    if not table.exists() or not table.stat().st_size:
+        return [table]  # of trees of empty files, too
     return [table, *(Path(file) for item in listed(WHERE, read, root) for file in item.all_files)]
 
 
