@@ -25,6 +25,7 @@ COHORTS = [
     "dermoscopy_2018",
     "fibre_bundles",
     "fundus_domains",
+    "gliomas",
     "infants",
     "mega_press",
     "nuclei_organs",

@@ -46,6 +46,8 @@ FILES = {
     "radiographs": ["reports.csv", "regions.csv", *(f"images/{n}.png" for n in range(400))],
     "reports": ["reports.csv"],
     "spectra": [f"{site}/{n:02d}_mega.{end}" for site in "ab" for n in range(12) for end in ("sdat", "spar")],
+    "classed_scans": [f"{n}/{name}.nii.gz" for n in range(30) for name in ("flair", "t1", "t1c", "t2")]
+    + ["genes.csv"],
     "joined": [],
 }
 
