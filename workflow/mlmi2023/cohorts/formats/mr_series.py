@@ -40,7 +40,7 @@ def read_mr_series(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
     folder, reader = Path(folder), sitk.ImageSeriesReader()
     try:
-        series = reader.GetGDCMSeriesIDs(str(folder)) if folder.is_dir() else ()
+        series: tuple[str, ...] = reader.GetGDCMSeriesIDs(str(folder)) if folder.is_dir() else ()
         if len(series) != 1:
             found = f"{len(series)} series" if series else "no series"
             raise InputError(f"{folder}: holds {found} of DICOM slices; give a folder with one")

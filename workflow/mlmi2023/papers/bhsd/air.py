@@ -8,10 +8,11 @@ units.
 from collections.abc import Sequence
 from typing import TypeVar
 
+import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Values = TypeVar("Values")
+Values = TypeVar("Values", np.ndarray, Tensor)
 
 #: a packed value, and what networks see, of air
 PACKED_AIR, AIR = 0.0, -1.0
@@ -19,7 +20,7 @@ PACKED_AIR, AIR = 0.0, -1.0
 
 def normalised(packed: Values) -> Values:
     """Return packed intensities as networks see them: (HU - 40) / 80 between -40 and 120."""
-    return 2 * packed - 1  # type: ignore[operator,no-any-return]
+    return 2 * packed - 1
 
 
 def in_air(image: Tensor, size: Sequence[int]) -> Tensor:

@@ -84,7 +84,7 @@ class CoTr(nn.Module):
         self.transformer = nn.ModuleList(
             DeformableLayer(width, heads, len(stages), points, mlp, dropout) for _ in range(layers)
         )
-        ups = [
+        ups: list[tuple[int, int, int | tuple[int, int, int]]] = [
             (width, stages[1], 2),
             (stages[1], stages[0], 2),
             (stages[0], stem, 2),

@@ -40,7 +40,7 @@ def merged(chances: Mapping[int, np.ndarray]) -> np.ndarray:
 
 def overlap(chances: Mapping[int, np.ndarray]) -> Overlap:
     """Count the voxels that models claim, and those that more than one does."""
-    claims = sum((chance > 0.5).astype(int) for chance in chances.values())
+    claims = np.sum([chance > 0.5 for chance in chances.values()], axis=0)
     return Overlap(int((claims > 0).sum()), int((claims > 1).sum()))
 
 

@@ -189,14 +189,14 @@ class NnFormer(nn.Module):
         for k, blocks in enumerate(self.encoder):
             x = self.down[k - 1](x) if k else x
             tokens = x.movedim(1, -1)
-            for block in blocks:
+            for block in blocks:  # type: ignore[attr-defined]
                 tokens = block(tokens)
             kept.append(tokens)
             x = tokens.movedim(-1, 1)
         answers = []
         for k in reversed(range(len(self.decoder))):
             tokens = self.up[k](x).movedim(1, -1)
-            for number, block in enumerate(self.decoder[k]):
+            for number, block in enumerate(self.decoder[k]):  # type: ignore[arg-type,var-annotated]
                 tokens = block(tokens, kept[k] if number == 0 else None)
             x = tokens.movedim(-1, 1)
             answers.append(self.heads[k](x))

@@ -100,7 +100,7 @@ class CoTraining(Repeats):
             self.current_epoch % self.epochs + batch_idx / int(self.settings["epoch_steps"])
         ) / self.epochs
         loss, segmentation = self.objective(of_all, of_some, labels, done)
-        optimiser, of_critics = self.optimizers()  # type: ignore[misc]
+        optimiser, of_critics = self.optimizers()  # type: ignore[attr-defined]
         optimiser.zero_grad()
         self.manual_backward(loss)
         optimiser.step()
@@ -139,8 +139,8 @@ class CoTraining(Repeats):
         return total
 
     def _critics(self) -> tuple[nn.Module, nn.Module]:
-        first, second = self.critics[self.turn]  # type: ignore[misc]
-        return first, second
+        own: Any = self.critics[self.turn]
+        return own[0], own[1]
 
     def on_validation_epoch_start(self) -> None:
         """Begin to count."""

@@ -128,8 +128,8 @@ class Hved(ConvAgnostic):
         found = []
         for number, level in enumerate(levels):
             parts = [
-                own[number](part)
-                for own, part in zip(self.gaussians, level.split(counts))  # type: ignore[index]
+                own[number](part)  # type: ignore[index]
+                for own, part in zip(self.gaussians, level.split(counts))
                 if len(part)
             ]
             found.append(torch.cat(parts))

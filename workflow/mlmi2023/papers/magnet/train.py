@@ -43,11 +43,11 @@ def plan(job: Job) -> Plan:
     net = agnostic(keys, cases.channels, classes, cases.size, job.method)
     module = SubsetTraining(
         net,
-        samples.source,
+        samples.source,  # type: ignore[arg-type]
         keys,
         job.train,
         samples.held,
         cases.channels,
-        channels_of(keys),  # type: ignore[arg-type]
+        channels_of(keys),
     )
     return Plan(module, samples.train, samples.val, measure=DICE)

@@ -114,8 +114,11 @@ def _space(rng: np.random.Generator, options: dict[str, Any]) -> Space:
     angle = np.radians(4 * np.clip(rng.standard_normal(), -2, 2))
     x, y = x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)
     warp = own["warp"]
-    moved = [part + warp["amplitude"] * smooth(rng, shape, step, warp["sigma"]) for part in (x, y, z)]
-    return Space(*(part.astype(np.float32) for part in moved), step=step)
+    x, y, z = (
+        (part + warp["amplitude"] * smooth(rng, shape, step, warp["sigma"])).astype(np.float32)
+        for part in (x, y, z)
+    )
+    return Space(x, y, z, step)
 
 
 def _ventricles(space: Space, size: float) -> np.ndarray:

@@ -57,7 +57,7 @@ class Space:
         """Samples along each axis."""
         return self.x.shape
 
-    def egg(self, centre: Sequence[float], radii: Sequence[float]) -> np.ndarray:
+    def egg(self, centre: Sequence[float] | np.ndarray, radii: Sequence[float] | np.ndarray) -> np.ndarray:
         """Return the distance from a centre in radii, (X, Y, Z); below 1 inside of the ellipsoid."""
         parts = ((own - c) / r for own, c, r in zip((self.x, self.y, self.z), centre, radii))
         return np.sqrt(sum(part**2 for part in parts))
