@@ -216,7 +216,7 @@ def test_mistakes_are_one_line():
     said(lambda: plan(job("resnet50")), "methods.resnet50", "classifies")
     said(lambda: plan(class_job("u_hved")), "methods.u_hved", "segments")
     said(lambda: plan(job(task={**SEGMENT, "validated": ["t1+t3"]})), "'t3'", "known: flair, t1")
-    said(lambda: MultiModal(job(data=patients())), "classed_scans")
+    said(lambda: MultiModal(job(data=patients())), "another form than scans")
     said(lambda: Patients(class_job(data=scans())), "scans")
     said(lambda: Patients(class_job(task={**CLASSIFY, "modalities": ["FLAIR", "T1", "T2", "T1d"]})), "T1d")
     said(lambda: MultiModal(job(task={**SEGMENT, "shares": [0.5, 0.5]})), "shares has 2 numbers")
