@@ -48,6 +48,7 @@ FILES = {
     "spectra": [f"{site}/{n:02d}_mega.{end}" for site in "ab" for n in range(12) for end in ("sdat", "spar")],
     "classed_scans": [f"{n}/{name}.nii.gz" for n in range(30) for name in ("flair", "t1", "t1c", "t2")]
     + ["genes.csv"],
+    "registered_scans": [f"{n}_{what}.nii.gz" for n in range(30) for what in ("tra", "sag", "adc", "seg")],
     "joined": [],
 }
 
@@ -142,6 +143,7 @@ HERE += [
     for visit in ("first", "second")
     for end in ("_T1w", "_seg")
 ]
+HERE += [f"data/prostate/{n}/{what}.nii.gz" for n in range(50) for what in ("t2", "adc", "gland", "lesions")]
 #: those that can be planned in one run: no two change one paper alike
 TOGETHER = {
     "fundus": [
@@ -155,6 +157,7 @@ TOGETHER = {
         "lung_lobes",
         "single_nuclei",
         "lung_outlines",
+        "lung_gland",
         "brain_spectra",
     ],
     "nuclei": [
@@ -176,7 +179,7 @@ TOGETHER = {
     "ultrasound": ["breast_ultrasound"],
     "histology": ["histology_tiles", "nuclei_density", "nuclei_points"],
     "clinic": ["clinic_table", "nuclei_points_dsb", "chest_reports"],
-    "heads": ["whole_heads"],
+    "heads": ["whole_heads", "prostate_own"],
 }
 
 
