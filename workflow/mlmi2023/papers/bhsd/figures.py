@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlmi2023.core.yaml_files import read_yaml
-from mlmi2023.drawing.slices import label_colours, paint
+from mlmi2023.drawing.slices import label_colours, name_edges, paint
 from mlmi2023.papers.bhsd.cases import HIDDEN, HeadScans
 from mlmi2023.papers.bhsd.conventions import MEAN
 from mlmi2023.papers.bhsd.evaluate import labels_of, score, tested
@@ -40,6 +40,8 @@ def _show(axes: Any, cases: HeadScans, row: int, labels: np.ndarray | None, z: i
             paint(labels[..., z].T, colours, 0.7), origin="lower", interpolation="nearest",
             aspect=spacing[1] / spacing[0],
         )  # fmt: skip
+    if image.shape[2] > 1:  # a photograph has no sides
+        name_edges(axes, "axial")
     axes.set_title(title, fontsize=7)
 
 

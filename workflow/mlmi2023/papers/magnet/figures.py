@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmi2023.drawing.slices import paint
+from mlmi2023.drawing.slices import name_edges, paint
 from mlmi2023.papers.magnet.evaluate import read_maps, scan_values
 from mlmi2023.papers.magnet.scans import CORE, ENHANCING, OEDEMA, REGIONS, MultiModal
 from mlmi2023.papers.magnet.subsets import all_subsets, mask_of
@@ -59,6 +59,7 @@ def _slices(runs: Runs) -> Any:
                 over = paint(labels[:, :, z].T, COLOURS, 0.7)
                 axes.imshow(over, origin="lower", aspect=aspect, interpolation="nearest")
             axes.axis("off")
+            name_edges(axes, "axial")
             if row == rows[0]:
                 axes.set_title(name.replace("+", "\n"), fontsize=7)
     figure.suptitle(runs.names[method], fontsize=9)

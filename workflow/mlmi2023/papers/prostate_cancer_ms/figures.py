@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from mlmi2023.core.yaml_files import read_yaml
+from mlmi2023.drawing.slices import name_edges
 from mlmi2023.papers.prostate_cancer_ms.cases import Glands
 from mlmi2023.papers.prostate_cancer_ms.dpm import OUTSIDE, coarse_labels
 from mlmi2023.papers.prostate_cancer_ms.evaluate import patient
@@ -70,6 +71,7 @@ def _overlays(runs: Runs) -> Any:
             axes.imshow(image[..., number], cmap="gray", origin="lower", vmin=-3, vmax=3)
             axes.set_xticks([])
             axes.set_yticks([])
+            name_edges(axes, "axial")
         line[2].contour(gland, [0.5], colors=["white"], linewidths=0.8)
         _lesions(line[2], truth, filled=True)
         for axes, folder in zip(line[3:], runs.predictions.values()):

@@ -1,10 +1,10 @@
 """Kinds of image (Fig. 1), a case in three planes (Fig. 3), and ours: Dice by number of inputs, learning."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from mlmi2023.drawing.slices import cut, name_edges
 from mlmi2023.papers.prostate_mpmri.cases import Glands
 from mlmi2023.papers.prostate_mpmri.comparing import dice_by_case
 from mlmi2023.tasks.runs import Runs
@@ -13,22 +13,18 @@ from mlmi2023.tasks.segmentation import read_case
 PLANES = ("axial", "sagittal", "coronal")
 
 
-def cut(volume: np.ndarray, plane: str, at: Sequence[int]) -> np.ndarray:
-    """Return a slice of a volume (X, Y, Z) through the voxel ``at``, upright: rows are drawn from below."""
-    x, y, z = at
-    return {"axial": volume[:, :, z], "sagittal": volume[x], "coronal": volume[:, y]}[plane].T
+def middle_of(mask: np.ndarray) -> tuple[int, int, int]:
+    """Return the voxel in the middle of a mask (X, Y, Z)."""
+    x, y, z = (int(np.median(places)) for places in np.nonzero(mask))
+    return x, y, z
 
 
-def middle_of(mask: np.ndarray) -> list[int]:
-    """Return the voxel in the middle of a mask."""
-    return [int(np.median(places)) for places in np.nonzero(mask)]
-
-
-def _panel(axes: Any, image: np.ndarray, title: str = "") -> None:
+def _panel(axes: Any, image: np.ndarray, plane: str, title: str = "") -> None:
     low, high = np.percentile(image, [1, 99.5])
     axes.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1e-3), origin="lower")
     axes.set_title(title, fontsize=8)
     axes.axis("off")
+    name_edges(axes, plane)
 
 
 def _kinds(runs: Runs) -> Any:
@@ -42,7 +38,7 @@ def _kinds(runs: Runs) -> Any:
         1, len(names), figsize=(1.9 * len(names), 2.2), squeeze=False, layout="constrained"
     )
     for axes, name in zip(grid[0], names):
-        _panel(axes, cut(np.asarray(cases.cohort.image(row, name), np.float32), "axial", at), name)
+        _panel(axes, cut(np.asarray(cases.cohort.image(row, name), np.float32), "axial", at), "axial", name)
     return figure
 
 
@@ -60,7 +56,7 @@ def _planes(runs: Runs) -> Any:
     for line, plane in zip(grid, PLANES):
         for axes, name in zip(line, names):
             image = np.asarray(cases.cohort.image(row, name), np.float32)
-            _panel(axes, cut(image, plane, at), name if plane == "axial" else "")
+            _panel(axes, cut(image, plane, at), plane, name if plane == "axial" else "")
             axes.contour(cut(truth, plane, at), [0.5], colors="#009E73", linewidths=0.6)
         for axes, name, mask in ((line[-2], "reference", truth), (line[-1], "prediction", found)):
             axes.imshow(cut(mask, plane, at), cmap="gray", vmin=0, vmax=1, origin="lower")
