@@ -4,7 +4,7 @@ from pathlib import Path
 
 CONFIG = """
 cohorts:
-  prostate_tiny:
+  prostate_lesions_tiny:
     like: prostate_lesions
     subjects: {train: 5, val: 2, test: 3}
     options:
@@ -25,7 +25,7 @@ overrides:
   prostate_cancer_ms:
     datasets:
       stanford:
-        cohort: prostate_tiny
+        cohort: prostate_lesions_tiny
         task: {size: [32, 32], pixel: 2.25, folds: 2}
         methods: [br_unet, unet, spcnet, decnet, background, truth]
     methods:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 CONFIG = """
 cohorts:
-  prostate_tiny:
+  prostate_planes_tiny:
     like: prostate_planes
     subjects: {train: 6, val: 0, test: 0}
     folds: {count: 3, seed: 1}
@@ -15,7 +15,7 @@ overrides:
     folds: 3
     datasets:
       prostatex:
-        cohort: prostate_tiny
+        cohort: prostate_planes_tiny
         task: {patch: [16, 16, 16], val_share: 0.25}
         methods: [ax, proposed, paired_tests, prior, background, truth]
       prostatex_linear: null
