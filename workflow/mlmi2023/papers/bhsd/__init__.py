@@ -7,8 +7,8 @@ bleed help, whether five models of one class replace one of five, and what scans
 In the paper                          Here
 ====================================  ========================================================================
 Sect. 2.2, volumes from DICOM slices  form ``pool_scans``, ``cohorts.formats.dicom``
-Sect. 2, Figs. 1 and 2, the data set  ``config/cohorts/bhsd.yaml``; stand-in: simulator ``head_ct``;
-``figures`` Sect. 3, window and normalisation     the cohort's key ``read.window``, ``air.normalised``
+Sect. 2, Figs. 1 and 2, the data set  ``config/cohorts/bhsd.yaml``, ``figures``; stand-in: ``head_ct``
+Sect. 3, window and normalisation     the cohort's key ``read.window``, ``air.normalised``
 Sect. 3, sub-volumes                  ``cases.HeadScans``, ``air``: what lies outside of a scan is air
 Sect. 3.1, Table 1, five networks     ``networks``, ``nnunet``, ``cotr``, ``deformable``, ``nnformer``
 Sect. 3.2, Table 2, no hemorrhage     the method's key ``negatives``
