@@ -96,6 +96,18 @@ def test_a_method_a_hair_above_the_floor_is_at_it_too():
     assert noise.status == "at the floor" and len(noise.reasons) == 2
 
 
+def test_of_a_ratio_in_db_the_way_is_that_of_its_error():
+    # a twentieth off an error is 0.446 dB, however many dB rounding leaves the truth itself
+    content = copy.deepcopy(PAPER)
+    next(metric for metric in content["metrics"] if metric["id"] == "dice")["unit"] = "dB"
+    made = paper(metrics=content["metrics"])
+    ends = {"a": [[30.0, 30.0]], "ref": [[30.0, 30.0]], "low": [[20.0, 20.0]], "high": [[100.0, 100.0]]}
+    found = [
+        table({**ends, "b": [[20.0 + gain, 20.0 + gain]]}, made=made) for gain in (0.44, 0.45, -0.44, -0.45)
+    ]
+    assert [result.status for result in found] == ["at the floor", "ok", "at the floor", "broken"]
+
+
 def test_a_network_that_has_not_learned_breaks_nothing_however_far_below_the_floor():
     deep = frame({**VALUES, "b": [[0.05, 0.06]]})
     found = [

@@ -38,7 +38,7 @@ from mlmi2023.tasks.runs import Value, kind_of, read_arrays, ready
 
 KINDS = ("learned", "redrawn", "interpolation", "truth")
 WHOLE = Scoring(1.0, metrics=("psnr", "ssim"), digits=7)
-#: of rows that are no neighbours
+#: of rows that are no neighbours; as metrics of their own, since whole volumes hold rows that are easier
 ROWS = Scoring(1.0, images=lambda part, rows: rows, metrics=("psnr", "ssim"), digits=7)
 
 
@@ -92,11 +92,16 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
 
 
 def score(job: Job, predictions: Path) -> Iterator[Value]:
-    """Yield PSNR, SSIM and what ``measures`` has; of the segmenter Dice with the true labels."""
+    """Yield PSNR, SSIM and what ``measures`` has; of the segmenter Dice with the true labels.
+
+    Of a few rows they are ``psnr_rows`` and ``ssim_rows``.
+    """
     if job.method_options.get("model") == "segmenter":
         yield from _segmenter_scores(job, predictions)
         return
-    yield from restoration.score(job, predictions)
+    few = bool(job.method_options.get("curve"))
+    for value in restoration.score(job, predictions):
+        yield value._replace(metric=f"{value.metric}_rows") if few else value
     yield from read_measures(predictions)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from math import isfinite
+from math import isfinite, log10
 from typing import Any
 
 import pandas as pd
@@ -18,6 +18,9 @@ TOLERANCE = 1e-6
 # of the way from floor to ceiling, on either side, that is a finding about the method; what lies deeper says
 # that the metric may be wrong, unless its network is known not to have learned.
 NEAR_FLOOR = 0.05
+# The same share of an error, in dB. A ratio in dB has no end that a share could be taken of (the truth itself
+# has as many as rounding allows), so there the way is that of the error: from the floor's to none.
+NEAR_FLOOR_DB = -20 * log10(1 - NEAR_FLOOR)
 
 
 def check_controls(reported: Reported, table: Table, frame: pd.DataFrame) -> tuple[str, list[str]]:
@@ -47,11 +50,10 @@ def check_controls(reported: Reported, table: Table, frame: pd.DataFrame) -> tup
                     if not bound["setting"]:
                         there |= ~rows["setting"].isin(bounds["setting"])
                     same = rows[there & (rows["label"] == bound["label"])]
-                    window = NEAR_FLOOR * _span(reported, bound, rows) if end == "floor" else 0.0
+                    what = reported.metrics[metric]
+                    window = _window(what, _span(reported, bound, rows)) if end == "floor" else 0.0
                     checked += 1
-                    for kind, reason in _outside(
-                        reported.metrics[metric], control, bound["mean"], same, window
-                    ):
+                    for kind, reason in _outside(what, control, bound["mean"], same, window):
                         (near if kind == AT_FLOOR else broken).append(reason)
     if broken:
         return BROKEN, broken + near
@@ -67,6 +69,13 @@ def _span(reported: Reported, floor: Mapping[Any, Any], rows: pd.DataFrame) -> f
     tops = rows.loc[ceilings & under, "mean"]
     span = float((tops - floor["mean"]).abs().min()) if len(tops) else 0.0
     return span if isfinite(span) else 0.0
+
+
+def _window(metric: Metric, span: float) -> float:
+    """Return how near to the floor is at it, for a ceiling so far away; 0 without one."""
+    if span > 0 and metric.unit == "dB" and metric.better == "higher":
+        return NEAR_FLOOR_DB
+    return NEAR_FLOOR * span
 
 
 def _outside(
@@ -116,6 +125,6 @@ def at_floor(selector: Selector, reported: Reported, samples: Samples) -> bool:
     ours, ceilings = mean(selector.method), bounds("ceiling")
     for floor in bounds("floor"):
         span = min((abs(top - floor) for top in ceilings), default=0.0)
-        if metric.sign and span > 0 and metric.sign * (ours - floor) <= NEAR_FLOOR * span:
+        if metric.sign and span > 0 and metric.sign * (ours - floor) <= _window(metric, span):
             return True
     return False
