@@ -145,7 +145,8 @@ def test_a_pipeline_learns_in_both_stages_and_is_scored(data, tmp_path):
     first = train(job(data, "rdc_ft", learned(), stage="pretrain"), tmp_path / "runs", tmp_path / "pretrain")
     weights = tmp_path / "pretrain/weights.safetensors"
     second = train(job(data, "rdc_ft", learned(), previous=weights), tmp_path / "runs", tmp_path / "main")
-    assert first["learned"]["measure"] == second["learned"]["measure"] == "val_loss"
+    # on simulations it is told by simulations, and the best step is still that of scans
+    assert first["learned"]["measure"] == "val_simulated" and second["learned"]["measure"] == "val_loss"
     # fine-tuning begins with the pretrained weights, which are those of the best epoch
     curves = [_losses(tmp_path / stage / "curve.csv") for stage in ("pretrain", "main")]
     assert curves[1][0] == pytest.approx(min(curves[0][1:]), rel=1e-4)
@@ -187,6 +188,13 @@ def test_the_loss_s_bounds_are_those_of_the_mean_and_of_the_truth(data):
     own = plan(job(data, "rdc", learned()))
     assert own.measure is not None and callable(own.measure.floor) and callable(own.measure.ceiling)
     assert 0 < own.measure.ceiling() < own.measure.floor()
+    other = plan(job(data, "rdc_ft", learned(), stage="pretrain"))
+    assert other.measure is not None and callable(other.measure.floor)
+    assert other.measure.ceiling == 0 and other.measure.floor() > 0
+    held = other.module.held
+    assert len(held["target"]) == 16
+    again = plan(job(data, "rdc_ft", learned(), stage="pretrain")).module.held
+    assert torch.equal(held["on"], again["on"]), "the same noise whenever they are looked at"
 
 
 @pytest.mark.parametrize(

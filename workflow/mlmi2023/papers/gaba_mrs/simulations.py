@@ -60,3 +60,11 @@ class Simulated(Dataset):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         off, on = noisy(self.pairs[index].astype(complex), self.count, self.axis, self.how)
         return {"on": spectra_of(on), "off": spectra_of(off), "target": torch.from_numpy(self.targets[index])}
+
+    def batch(self, seed: int) -> dict[str, Tensor]:
+        """Return all pairs as one batch, with noise that the seed decides."""
+        state = np.random.get_state()
+        np.random.seed(seed)
+        found = [self[index] for index in range(len(self))]
+        np.random.set_state(state)
+        return {name: torch.stack([own[name] for own in found]) for name in found[0]}

@@ -27,6 +27,8 @@ from mlmi2023.training.loop.weights import load_weights
 
 #: channels of an input, by its form
 CHANNELS = {"sub": 4, "diff": 2}
+#: simulated pairs that validate, and how far their seed lies from that of those that train
+HELD, APART = 16, 10_000
 #: keys of a method that the chain reads
 CHAIN = ("uses", "stages", "train")
 
@@ -70,19 +72,31 @@ def plan(job: Job) -> Plan:
     if job.previous is not None:
         load_weights(net, job.previous)
     rows = scans.cohort.rows("val")
-    module = Pipeline(net, own.input, scans, job.train)
     train: Simulated | Quarters
+    held: dict[str, Tensor] | None = None
     if job.stage == "pretrain":
-        how = scans.task.simulated
-        train = Simulated(how, scans.task.pairs, scans.axis, scans.task.broadening, job.seed)
+        train = simulated(scans, job.seed)
+        held = simulated(scans, job.seed + APART, HELD).batch(APART)
     else:
         train = Quarters(scans)
+    module = Pipeline(net, own.input, scans, job.train, held)
+    measure = Measure("val_loss", "lower", ceiling=module.best, floor=module.unseeing)
+    if held is not None:
+        # by what it is trained on: of scans, which are another domain, it may learn nothing
+        measure = Measure("val_simulated", "lower", ceiling=0.0, floor=module.unseeing_held)
     return Plan(
         module,
         train,
         Chunks({"row": np.array(rows, int)}, scans.task.val_batch) if rows else None,
-        measure=Measure("val_loss", "lower", ceiling=module.best, floor=module.unseeing) if rows else None,
+        measure=measure if rows else None,
     )
+
+
+def simulated(scans: Scans, seed: int, pairs: int | None = None) -> Simulated:
+    """Return simulated pairs like a cohort's scans, as many as the task says or ``pairs``."""
+    how = scans.task.simulated
+    how = type(how)(**{**vars(how), "pairs": pairs or how.pairs})
+    return Simulated(how, scans.task.pairs, scans.axis, scans.task.broadening, seed)
 
 
 class Pipeline(pl.LightningModule):
@@ -93,13 +107,22 @@ class Pipeline(pl.LightningModule):
         form: of its input.
         scans: whose validation scans are looked at.
         train: the schedule and the optimiser's keys.
+        held: a batch of simulated pairs that are looked at as well.
     """
 
-    def __init__(self, net: nn.Module, form: str, scans: Scans, train: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        form: str,
+        scans: Scans,
+        train: Mapping[str, Any],
+        held: dict[str, Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.net, self.form, self.scans, self.settings = net, form, scans, train
         self.loss = RegionLoss(scans.ppm)
         self.register_buffer("naa", torch.from_numpy(scans.naa), persistent=False)
+        self.held = held
 
     def found(self, on: Tensor, off: Tensor) -> tuple[Tensor, Tensor]:
         """Return spectra (B, P) in heights of NAA, and these (B,), of transients (B, K, P) complex."""
@@ -119,6 +142,21 @@ class Pipeline(pl.LightningModule):
         wanted = torch.from_numpy(np.stack([self.scans.target(row) for row in rows])).float().to(self.device)
         each = self.loss(found, wanted / height[:, None])
         self.log("val_loss", each.mean(), batch_size=len(rows))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log ``val_simulated``, the loss of held-out simulations, where there are such."""
+        if self.held is not None:
+            batch = {name: value.to(self.device) for name, value in self.held.items()}
+            with torch.no_grad():
+                self.log("val_simulated", self.training_step(batch, 0))
+
+    def unseeing_held(self) -> float:
+        """Return the loss of held-out simulations for their own mean, which looks at no transient."""
+        assert self.held is not None
+        naa = torch.from_numpy(self.scans.naa)
+        wanted = self.held["target"] / scale(self.held["off"], naa)[:, None]
+        loss = RegionLoss(self.scans.ppm)
+        return float(loss(wanted.mean(0, keepdim=True).expand_as(wanted), wanted).mean())
 
     def _loss_of(self, answers: Mapping[int, np.ndarray]) -> float:
         """Return the mean loss of answers in heights of NAA, (P,) each, by validation scan."""
