@@ -55,6 +55,29 @@ def test_all_nuclei_are_learned_and_one_shape():
     assert (images == again).all() and (draw_shapes(1, 4 * SIZE, part=1)[0] != images[:1]).any()
 
 
+def test_several_points_of_an_image_each_have_their_mask_and_share_its_embedding():
+    images, numbers = draw_shapes(2, 4 * SIZE)
+    task = Task(kind="segmentation", size=(SIZE, SIZE))
+    source = Source(images, numbers, task, "centre", single=True, each=3)
+    seen, mask = source({**ROW, "seed": torch.tensor([5, 6])}, True)
+    assert seen.image.shape[0] == 2 and seen.points.shape == (6, 2, 2) and len(mask) == 6
+    assert len({tuple(place) for place in seen.points[:3, 0].tolist()}) > 1
+    for (x, y), own in zip((seen.points[:, 0] / 4).round().long().tolist(), mask):
+        assert own.sum() == 0 or own[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].any()
+    net = build({**NET, "block": None}, SIZE).eval()
+    with torch.no_grad():
+        found = net(seen)
+        for number in range(6):
+            alone = seen._replace(
+                image=seen.image[number // 3][None],
+                low=seen.low[number // 3][None],
+                points=seen.points[number][None],
+                labels=seen.labels[number][None],
+            )
+            assert torch.allclose(net(alone)[0], found[number], atol=1e-5)
+    assert len(source(ROW, False)[1]) == 2, "validation has one point of an image"
+
+
 def test_an_encoder_follows_its_teacher_and_nothing_else_learns(tmp_path):
     teacher = {**NET, "encoder": VIT, "block": None}
     save_file(build(teacher, SIZE).state_dict(), tmp_path / "w.safetensors")

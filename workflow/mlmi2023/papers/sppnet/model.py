@@ -35,8 +35,13 @@ class SPPNet(nn.Module):
         self.joined = nn.Conv2d(2 * own, 1, 1) if options.fusion == "concat" else None
 
     def forward(self, seen: Seen) -> Tensor:
-        """Return the logits (B, 1, S, S) of all nuclei."""
-        return self.decode(self.encoder(seen.image), self.features(seen), seen.points, seen.labels)
+        """Return the logits (B P, 1, S, S) of all nuclei, P times where an image has P pairs of points."""
+        embedding, low = self.encoder(seen.image), self.features(seen)
+        each = len(seen.points) // len(embedding)
+        if each > 1:
+            embedding = embedding.repeat_interleave(each, 0)
+            low = None if low is None else low.repeat_interleave(each, 0)
+        return self.decode(embedding, low, seen.points, seen.labels)
 
     def features(self, seen: Seen) -> Tensor | None:
         """Return the low-level features (B, width / 8, S, S), or None without a block."""

@@ -196,6 +196,7 @@ class Task(Options):
         costs: tested images that are timed one by one; 0: none.
         redraws: times that points are drawn anew, for methods that ask for it.
         shapes: images of shapes to learn from, before nuclei.
+        shape_points: points of each of them in a step, as SAM learns from many of an image.
     """
 
     kind: Literal["segmentation"]
@@ -209,6 +210,7 @@ class Task(Options):
     costs: Number = 0
     redraws: Number = 0
     shapes: Count = 256
+    shape_points: Count = 8
 
     def wrong(self) -> str:
         """Squares whose quarter of a quarter is whole."""

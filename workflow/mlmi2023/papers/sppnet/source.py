@@ -46,6 +46,7 @@ class Source(nn.Module):
         task: of the paper.
         where: how the first point is drawn (:func:`~.points.draw_points`); None: nobody sees points.
         single: the truth is the nucleus that the point is in, not all of them.
+        each: pairs of points of an image in training, for each of which there is a mask then.
     """
 
     images: Tensor
@@ -58,6 +59,7 @@ class Source(nn.Module):
         task: Task,
         where: str | None,
         single: bool = False,
+        each: int = 1,
     ) -> None:
         super().__init__()
         self.register_buffer("images", torch.from_numpy(np.array(images)), persistent=False)
@@ -66,7 +68,7 @@ class Source(nn.Module):
         )
         for name, values in (("mean", MEAN), ("spread", SPREAD)):
             self.register_buffer(name, torch.tensor(values), persistent=False)
-        self.task, self.where, self.single = task, where, single
+        self.task, self.where, self.single, self.each = task, where, single, each
         self.frame = Frame((images.shape[1], images.shape[2]), task.size[0], task.fit)
 
     def forward(self, batch: Mapping[str, Tensor], train: bool) -> tuple[Seen, Tensor]:
@@ -79,12 +81,17 @@ class Source(nn.Module):
     def seen(
         self, rows: Sequence[int], rngs: Sequence[np.random.Generator], augment: bool = False
     ) -> tuple[Seen, Tensor]:
-        """Return what networks see of some images, by their own random numbers, and masks (B, S, S)."""
+        """Return what networks see of some images, by their own random numbers, and masks (B, S, S).
+
+        Where images have several points, masks are as many times more, those of an image side by side.
+        """
         picked = torch.as_tensor(list(rows), device=self.images.device)
         image, nuclei = self.images[picked].permute(0, 3, 1, 2).float(), self.nuclei[picked]
         mean, spread = self.get_buffer("mean"), self.get_buffer("spread")
         if augment:
             image, nuclei = augmented(image, nuclei, rngs, self.task.augment, mean)
+            nuclei = nuclei.repeat_interleave(self.each, 0)
+            rngs = [rng for rng in rngs for _ in range(self.each)]
         points, labels, chosen = self.prompts(nuclei, rngs)
         mask = nuclei == chosen[:, None, None] if self.single else nuclei > 0
         whole, low = self.frame.image((image - mean[:, None, None]) / spread[:, None, None])

@@ -38,7 +38,9 @@ def plan(job: Job) -> Plan:
         return _plan(job, net, samples.source, samples.train, samples.val, samples.held)
     train, held = (draw_shapes(n, FINER * cases.size[0], p) for p, n in enumerate((cases.task.shapes, HELD)))
     images, numbers = (np.concatenate(pair) for pair in zip(train, held))
-    source = Source(images, numbers, cases.task, keys.point, single=True)
+    # one that follows an encoder asks for no mask
+    each = cases.task.shape_points if keys.model == "shapes" else 1
+    source = Source(images, numbers, cases.task, keys.point, single=True, each=each)
     rows = list(range(len(images)))
     first = len(rows) - HELD
     chunks = RowChunks(rows[first:], int(job.train.get("val_batch", cases.together)))
