@@ -11,8 +11,8 @@ class Seen(NamedTuple):
     Attributes:
         image: (B, 3, 4 S, 4 S), normalised; of the encoder.
         low: (B, 3, S, S), the same, smaller.
-        points: (B P, 2, 2), x and y in the encoder's image, from 0 at the centre of its first pixel; P pairs of an
-            image lie side by side.
+        points: (B P, 2, 2), x and y in the encoder's image, from 0 at the centre of its first pixel; the P
+            pairs of an image lie side by side.
         labels: (B P, 2): 1 a nucleus, 0 background.
     """
 
