@@ -19,8 +19,10 @@ def test_slabs_go_from_files_to_page(tiny_run):
     for name in ("fig1", "fig4", "fig5", "fig_flicker", "fig_steps"):
         assert (out / f"figures/{name}.png").stat().st_size > 0
     page = tiny_run.page("hifi_diff")
-    # the paper's numbers are not these scans'
-    assert "Your own data: brain_slabs_thin" in page and "39.65" not in page
+    # the paper's numbers are not these scans', but those of the published record, which stands apart
+    before, _, rest = page.partition('<section id="bench">')
+    record, _, after = rest.partition("</section>")
+    assert "Your own data: brain_slabs_thin" in page and "39.65" not in before + after and "39.65" in record
 
 
 @pytest.fixture
