@@ -1,0 +1,1 @@
+"""Form ``labelled_images``: small images of one size, each of one class, in the splits of their dataset."""
