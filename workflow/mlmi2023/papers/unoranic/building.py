@@ -30,8 +30,8 @@ def representation(own: Branches | Autoencoder, pictures: Pictures) -> TwoBranch
     if steps[-1] != 1 or min(steps) < 1:
         way = " -> ".join(str(step) for step in steps)
         raise InputError(
-            f"{pictures.where}: images of {pictures.side} pixels become {way}; give net.kernels under which they end "
-            "as 1"
+            f"{pictures.where}: images of {pictures.side} pixels become {way}; give net.kernels under "
+            "which they end as 1"
         )
     kind = TwoBranches if isinstance(own, Branches) else OneBranch
     return kind(own.net, pictures.channels, pictures.side)

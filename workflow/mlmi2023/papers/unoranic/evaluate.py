@@ -1,7 +1,7 @@
 """Predictions and scores of Tables 1 to 4, of revision (Fig. 4) and of robustness (Fig. 5).
 
-A method's ``kind`` is ``learned``, ``input`` (a corrupted image as it is), ``guess``, the floor, or ``truth``,
-the ceiling.
+A method's ``kind`` is ``learned``, ``input`` (a corrupted image as it is), ``guess``, the floor, or
+``truth``, the ceiling.
 """
 
 from collections.abc import Callable, Iterator
@@ -127,7 +127,10 @@ def _answered(pictures: Pictures, answer: Answer) -> dict[str, np.ndarray]:
     if own := pictures.task.unseen:
         clean = pictures.cohort.images[pictures.rows("test")[robust_rows(pictures)]]
         suite = [
-            [_answers_of(unseen(clean, kind, severity, own.side), answer, pictures) for severity in SEVERITIES]
+            [
+                _answers_of(unseen(clean, kind, severity, own.side), answer, pictures)
+                for severity in SEVERITIES
+            ]
             for kind in own.kinds
         ]
         found["unseen"] = np.array(suite, np.float32)
@@ -165,7 +168,7 @@ def detected(pictures: Pictures) -> np.ndarray:
 
 
 def score(job: Job, predictions: Path) -> Iterator[Value]:
-    """Yield all scores; AUC and ACC as what each image adds to them, so that methods compare image by image."""
+    """Yield all scores; AUC and ACC as what each image adds to them, so that methods compare by images."""
     pictures = Pictures(job)
     found = read_arrays(predictions / FILE)
     names = [pictures.names[row] for row in pictures.rows("test")]
@@ -204,7 +207,7 @@ def _classified(
 
 
 def areas(labels: np.ndarray, chances: np.ndarray) -> np.ndarray:
-    """Return the contributions to AUC, (n,): of class 1 of two, else the mean of each class against the rest."""
+    """Return the contributions to AUC, (n,): of class 1 of two, else a mean over one class against the rest."""
     count = chances.shape[1]
     chosen = [1] if count == 2 else range(count)
     return np.mean([contributions.auroc(labels == c, chances[:, c]) for c in chosen], axis=0)

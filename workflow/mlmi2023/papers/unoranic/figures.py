@@ -103,7 +103,10 @@ def _robustness(runs: Runs) -> Any:
     assert own is not None
     rows, labels = robust_rows(pictures), pictures.labels("test")
     areas = {
-        method: (curves(found["unseen"], labels[rows]), curves(found["disease"][rows][None, None], labels[rows]))
+        method: (
+            curves(found["unseen"], labels[rows]),
+            curves(found["disease"][rows][None, None], labels[rows]),
+        )
         for method, folder in runs.predictions.items()
         for found in (read_arrays(folder / FILE),)
     }

@@ -91,9 +91,7 @@ class Orthogonalizing(Representing):
 
     net: TwoBranches
 
-    def __init__(
-        self, net: TwoBranches, pictures: Pictures, train: Mapping[str, Any], own: Branches
-    ) -> None:
+    def __init__(self, net: TwoBranches, pictures: Pictures, train: Mapping[str, Any], own: Branches) -> None:
         super().__init__(net, pictures, train)
         self.own = own
 

@@ -28,7 +28,9 @@ def draw(cohort: LabelledImages, png: Path) -> None:
         rows = np.flatnonzero(cohort.labels == label)
         if not len(rows):
             continue
-        for axes, row in zip(axes_row, rows[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).astype(int)]):
+        for axes, row in zip(
+            axes_row, rows[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).astype(int)]
+        ):
             image = cohort.images[row]
             axes.imshow(image if image.shape[2] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=255)
             axes.set_title(cohort.splits[row], fontsize=6)

@@ -1,7 +1,7 @@
 """The corruptions of training (Sect. 2.2): batches of 8 bits in and out, on the device.
 
-Nothing here draws random numbers: a sample brings its own in [0, 1), so that what happens to sample k of a run
-depends on seed and k alone, whatever is trained on it.
+Nothing here draws random numbers: a sample brings its own in [0, 1), so that what happens to sample k of a
+run depends on seed and k alone, whatever is trained on it.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
 """The suite that no training has seen (Sect. 3.5), after Hendrycks and Dietterich, written for 32 pixels.
 
-Arrays of 8 bits in and out, by NumPy, SciPy, scikit-image, torch and Pillow. Each kind and severity has random
-numbers of its own, the same every time. What a severity means is the table of each kind, from mild to severe.
+Arrays of 8 bits in and out, by NumPy, SciPy, scikit-image, torch and Pillow. Each kind and severity has
+random numbers of its own, the same every time. What severities mean stands at the top, from mild to severe.
 """
 
 import io
@@ -49,7 +49,7 @@ def unseen(images: Array, kind: str, severity: int, side: int) -> Array:
 
 def resized(images: Array, size: tuple[int, ...]) -> Array:
     """Return (N, H, W, C) uint8 at rows and columns ``size``, linear and without aliasing."""
-    x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
+    x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float()
     x = F.interpolate(x, size=size, mode="bilinear", antialias=True)
     return x.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 

@@ -57,9 +57,7 @@ def disc(at: Canvas, x: float, y: float, radius: float, ratio: float = 1.0, turn
     return soft(radius - np.hypot(along, across))
 
 
-def wavy(
-    rng: np.random.Generator, at: Canvas, x: float, y: float, radius: float, rough: float
-) -> np.ndarray:
+def wavy(rng: np.random.Generator, at: Canvas, x: float, y: float, radius: float, rough: float) -> np.ndarray:
     """Return a soft disc whose outline has waves of orders 2 to 5, (S, S) in 0 to 1."""
     angle = np.arctan2(at.y - y, at.x - x)
     orders, shift = np.arange(2, 6), rng.uniform(0, 2 * np.pi, 4)

@@ -39,7 +39,11 @@ def draw_cell(rng: np.random.Generator, at: Canvas, shape: int, options: dict[st
         options: of the scene.
     """
     x, y = 0.5 + options["shift"] * rng.uniform(-1, 1, 2)
-    radius, rough, turn = between(rng, options["radius"]), between(rng, options["rough"]), rng.uniform(0, 6.28)
+    radius, rough, turn = (
+        between(rng, options["radius"]),
+        between(rng, options["rough"]),
+        rng.uniform(0, 6.28),
+    )
     nothing = np.zeros_like(at.x)
     # one that is beside the middle lies at the cell's own turn
     right, down = np.cos(turn), np.sin(turn)
@@ -78,9 +82,7 @@ def _lobes(
     return found
 
 
-def _granules(
-    rng: np.random.Generator, at: Canvas, middle: tuple[float, float], size: float
-) -> np.ndarray:
+def _granules(rng: np.random.Generator, at: Canvas, middle: tuple[float, float], size: float) -> np.ndarray:
     found = np.zeros_like(at.x)
     for _ in range(14):
         away, angle = size * np.sqrt(rng.uniform(0, 0.8)), rng.uniform(0, 2 * np.pi)
