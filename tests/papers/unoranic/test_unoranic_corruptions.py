@@ -26,9 +26,10 @@ def drawn(count, channels, side=28, seed=0):
 
 
 def images(count=40, channels=3, side=28):
-    rng = np.random.default_rng(1)
-    smooth = rng.integers(60, 190, (count, channels, 4, 4)).repeat(side // 4, 2).repeat(side // 4, 3)
-    return torch.from_numpy((smooth + rng.integers(0, 20, smooth.shape)).astype(np.uint8))
+    rng = torch.Generator().manual_seed(1)
+    smooth = 60 + 130 * torch.rand(count, channels, 9, 9, generator=rng)
+    smooth = torch.nn.functional.interpolate(smooth, size=(side, side), mode="bicubic")
+    return (smooth + 12 * torch.rand(smooth.shape, generator=rng)).clamp(0, 255).to(torch.uint8)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -116,8 +116,12 @@ def test_a_representation_learns_and_says_when_it_has_collapsed(packed):
     module = made.module
     logged = {}
     module.log = lambda name, value: logged.__setitem__(name, float(value))
-    validate = lambda: ([module.validation_step({k: torch.as_tensor(v)[None] for k, v in made.val[0].items()}, 0)],  # noqa: E731
-                        module.on_validation_epoch_end())  # fmt: skip
+
+    def validate():
+        chunk = {name: torch.as_tensor(values)[None] for name, values in made.val[0].items()}
+        module.validation_step(chunk, 0)
+        module.on_validation_epoch_end()
+
     optimiser = module.configure_optimizers()["optimizer"]
     for group in optimiser.param_groups:
         group["lr"] = 0.01

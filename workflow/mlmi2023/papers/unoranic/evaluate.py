@@ -207,7 +207,7 @@ def _classified(
 
 
 def areas(labels: np.ndarray, chances: np.ndarray) -> np.ndarray:
-    """Return the contributions to AUC, (n,): of class 1 of two, else a mean over one class against the rest."""
+    """Return the contributions to AUC, (n,): of class 1 of two, else a mean of each against the rest."""
     count = chances.shape[1]
     chosen = [1] if count == 2 else range(count)
     return np.mean([contributions.auroc(labels == c, chances[:, c]) for c in chosen], axis=0)
