@@ -45,6 +45,7 @@ FILES = {
     ],
     "radiographs": ["reports.csv", "regions.csv", *(f"images/{n}.png" for n in range(400))],
     "reports": ["reports.csv"],
+    "labelled_images": ["images.npz"],
     "spectra": [f"{site}/{n:02d}_mega.{end}" for site in "ab" for n in range(12) for end in ("sdat", "spar")],
     "classed_scans": [f"{n}/{name}.nii.gz" for n in range(30) for name in ("flair", "t1", "t1c", "t2")]
     + ["genes.csv"],
@@ -112,6 +113,7 @@ REAL += [
     for n in (1, 2)
     for end in ends
 ]
+REAL += ["chest_xray28/pneumoniamnist.npz"]
 REAL += [f"nuclei_he/{place}/TCGA-{n}.png" for n in range(8) for place in ("images", "masks")]
 REAL += [f"lung_mri/ProtonImages/{n}H1.nii.gz" for n in range(5)]
 REAL += [f"lung_mri/ProtonLobeMasks/{n}Lobes.nii.gz" for n in range(5)]
@@ -178,7 +180,7 @@ TOGETHER = {
     "eyes": ["retina_eyes"],
     "ultrasound": ["breast_ultrasound"],
     "histology": ["histology_tiles", "nuclei_density", "nuclei_points"],
-    "clinic": ["clinic_table", "nuclei_points_dsb", "chest_reports"],
+    "clinic": ["clinic_table", "nuclei_points_dsb", "chest_reports", "chest_thumbnails"],
     "heads": ["whole_heads", "prostate_own"],
 }
 

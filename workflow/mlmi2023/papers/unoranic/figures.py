@@ -111,6 +111,7 @@ def _robustness(runs: Runs) -> Any:
         for found in (read_arrays(folder / FILE),)
     }
     image = pictures.cohort.images[pictures.rows("test")[rows[:1]]]
+    lowest = min(float(part.min()) for pair in areas.values() for part in pair)
     columns = min(6, len(own.kinds))
     lines = -(-len(own.kinds) // columns)
     figure, grid = panels(2 * lines, columns, (1.7 * columns, 2.9 * lines))
@@ -127,7 +128,7 @@ def _robustness(runs: Runs) -> Any:
             below.plot(
                 (0, *SEVERITIES), (clean[0, 0], *found[number]), marker=".", ms=3, label=runs.names[method]
             )
-        below.set(ylim=(0.3, 1.02), xticks=(0, *SEVERITIES))
+        below.set(ylim=(lowest - 0.02, 1.02), xticks=(0, *SEVERITIES))
         below.tick_params(labelsize=6)
         if column == 0:
             below.set_ylabel("AUC", fontsize=7)

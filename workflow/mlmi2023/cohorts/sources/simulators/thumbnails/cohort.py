@@ -1,5 +1,6 @@
 """All images of a cohort, in parallel processes, and the archive that they become."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,13 @@ ARCHIVE = "images.npz"
 PAINTERS: dict[str, ModuleType] = {"cells": cells, "lungs": lungs}
 
 
+class Person(NamedTuple):
+    """Whose image it is, and its class."""
+
+    patient: Patient
+    label: int
+
+
 class Thumbnail(NamedTuple):
     """An image (H, W, C) uint8 and its class."""
 
@@ -29,7 +37,7 @@ class Thumbnail(NamedTuple):
 def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
     """Write a stand-in cohort in the layout of :mod:`mlmi2023.cohorts.forms.labelled_images.form`.
 
-    Classes take turns, so that each split has as many of each as its size allows.
+    Each split has as many images of each class as its size allows, in an order by the seed.
 
     Args:
         config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (images per split) and ``options``
@@ -41,11 +49,11 @@ def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
         InputError: an option is unknown or out of range.
     """
     options = read_options(config)
-    people = plan(config, "i{:06d}", SPLITS)
+    people = classed(plan(config, "i{:06d}", SPLITS), len(PAINTERS[options["scene"]].SHAPES))
     made = run(config, out, threads, partial(make_image, options=options), people)
     arrays: dict[str, np.ndarray] = {}
     for split in SPLITS:
-        own = [thumbnail for person, thumbnail in zip(people, made) if person.split == split]
+        own = [thumbnail for person, thumbnail in zip(people, made) if person.patient.split == split]
         shape = made[0].image.shape
         images = np.stack([t.image for t in own]) if own else np.empty((0, *shape), np.uint8)
         arrays[f"{split}_images"] = images[..., 0] if shape[2] == 1 else images
@@ -54,10 +62,21 @@ def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
     write_about(out, config, options)
 
 
-def make_image(patient: Patient, options: dict[str, Any]) -> Thumbnail:
-    """Return the image of one number; its class is that number's turn."""
-    rng, painter = patient.random(), PAINTERS[options["scene"]]
-    label = patient.number % len(painter.SHAPES)
+def classed(patients: Sequence[Patient], classes: int) -> list[Person]:
+    """Give each image a class: in each split all as often, in an order by the seed."""
+    found = []
+    for number, split in enumerate(SPLITS):
+        members = [patient for patient in patients if patient.split == split]
+        labels = np.arange(len(members)) % classes
+        if members:
+            np.random.default_rng([members[0].seed, 0, number]).shuffle(labels)
+        found += [Person(patient, int(label)) for patient, label in zip(members, labels)]
+    return found
+
+
+def make_image(person: Person, options: dict[str, Any]) -> Thumbnail:
+    """Return the image of one number."""
+    rng, painter, label = person.patient.random(), PAINTERS[options["scene"]], person.label
     fine = painter.paint(rng, label, int(options["size"]), options[options["scene"]])
     image = photographed(rng, fine, between(rng, options["blur"]), between(rng, options["noise"]))
     return Thumbnail(image, label)
