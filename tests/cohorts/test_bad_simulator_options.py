@@ -39,6 +39,8 @@ COHORTS = [
     "pulmonary_ct",
     "t2_tumours",
     "tadpole_like",
+    "thumbnail_cells",
+    "thumbnail_lungs",
     "ultrasound_heads",
     "wm_lesions",
     "xray_reports",

@@ -26,7 +26,7 @@ def test_tables_figures_and_page_are_made(tiny_run):
     assert figures == {
         "fig3", "fig3_pneumonia", "fig4", "fig5", "fig_corruptions", "fig_corruptions_pneumonia", "fig_learning",
     }  # fmt: skip
-    assert "unORANIC, as released" in tiny_run.page("unoranic")
+    assert "Autoencoder, code of 512" in tiny_run.page("unoranic")
     with open(folder / "claims.csv", newline="") as stream:
         found = [row["id"] for row in csv.DictReader(stream)]
     assert {f"c{k}" for k in range(1, 8)} <= set(found)
@@ -40,11 +40,16 @@ def test_floor_and_ceiling_bracket(tiny_run):
             )
             assert top.mean() == 1 and bottom.mean() == low
     assert values(tiny_run, dataset="blood", method="truth", metric="n_train") == [32]
-    assert len(values(tiny_run, dataset="pneumonia", method="unoranic", metric="robust_auc", setting="noise")) == 10
+    assert (
+        len(values(tiny_run, dataset="pneumonia", method="unoranic", metric="robust_auc", setting="noise"))
+        == 10
+    )
 
 
 def test_revision_is_held_against_the_same_corrupted_images(tiny_run):
-    rows = [row for row in tiny_run.rows("unoranic") if row["metric"] == "revised" and row["dataset"] == "blood"]
+    rows = [
+        row for row in tiny_run.rows("unoranic") if row["metric"] == "revised" and row["dataset"] == "blood"
+    ]
     settings = {m: {r["setting"] for r in rows if r["method"] == m} for m in ("unoranic", "input")}
     assert settings["unoranic"] == {"none", "all", "strong", *SEEN}
     assert settings["input"] == settings["unoranic"] - {"none"}
@@ -79,7 +84,9 @@ def test_the_paper_s_scale_has_the_printed_and_released_settings():
 def test_table_1_is_what_the_layout_says(dataset):
     layout = read_yaml(ROOT / "resources/datasets/medmnist.yaml")["variants"][dataset]
     (row,) = next(
-        t for t in read_yaml(ROOT / "resources/papers/unoranic.yaml")["tables"] if t["id"] == f"table1_{dataset}"
+        t
+        for t in read_yaml(ROOT / "resources/papers/unoranic.yaml")["tables"]
+        if t["id"] == f"table1_{dataset}"
     )["rows"]
     assert len(layout["read"]["classes"]) == row["values"]["classes"]
     counts = " / ".join(str(row["values"][f"n_{split}"]) for split in ("train", "val", "test"))

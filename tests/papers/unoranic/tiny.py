@@ -13,24 +13,19 @@ overrides:
     datasets:
       blood:
         cohort: tiny_cells
-        methods: [resnet18, ae, unoranic, dae, unoranic_no_consistency, input, guess, truth]
+        methods: [resnet18, ae, unoranic, input, guess, truth]
       pneumonia:
         cohort: tiny_lungs
         task: {unseen: {kinds: [shot_noise, speckle_noise, fog, jpeg], images: 10}}
-        methods: [resnet18, ae, unoranic, ae_512, unoranic_no_ri, unoranic_release, unoranic_norms, input, guess,
-                  truth]
+        methods: [resnet18, unoranic, ae_512, guess, truth]
     methods:
       unoranic: &tiny {net: {width: 2}, stages: {main: &few {steps: 4, epoch_steps: 2}}}
-      unoranic_no_consistency: *tiny
-      unoranic_no_ri: *tiny
-      unoranic_release: *tiny
-      unoranic_norms: *tiny
       ae: *tiny
       ae_512: {net: {width: 2, code: 32}, stages: {main: *few}}
-      dae: *tiny
       resnet18: {blocks: [1, 1, 1, 1], width: 2, train: {batch: 8, steps: 4, epoch_steps: 2}}
     train: {steps: 4, epoch_steps: 2, batch: 8}
     figures:
+      fig3_pneumonia: {methods: [unoranic, ae_512]}
       fig4: {methods: [input, unoranic]}
       fig5: {methods: [unoranic, resnet18]}
       fig_learning: {methods: [unoranic, resnet18]}

@@ -176,9 +176,10 @@ def score(job: Job, predictions: Path) -> Iterator[Value]:
     if "rebuilt" in found:
         yield from _each("psnr", found["rebuilt"], names)
     if "revised" in found:
-        for number, kind in enumerate([NONE, *kinds]):
-            if kind != NONE or "rebuilt" in found:  # a clean image is its own copy
-                yield Value("revised", float(found["revised"][number].mean()), setting=kind)
+        for number, kind in enumerate(kinds, 1):
+            yield Value("revised", float(found["revised"][number].mean()), setting=kind)
+        if "rebuilt" in found:  # an image as it is, where it is clean, is its own copy
+            yield from _each("revised", found["revised"][0], names, NONE)
         yield from _each("revised", found["revised"][1:].mean(0), names, "all")
         strong = [1 + kinds.index(kind) for kind in STRONG if kind in kinds]
         if strong:
