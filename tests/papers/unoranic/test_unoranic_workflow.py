@@ -69,7 +69,7 @@ def test_the_paper_s_scale_has_the_printed_and_released_settings():
             assert probe["cycle"] == train["cycle"] and train["monitor"] == ""
         whole = settings.schedule("unoranic", dataset, "resnet18", "main")
         assert whole["epoch_steps"] == -(-count // 128) and whole["steps"] == 100 * whole["epoch_steps"]
-        assert not whole["cycle"] and (whole["decay"], whole["learning_rate"]) == ("step", 0.001)
+        assert whole.get("cycle") is None and (whole["decay"], whole["learning_rate"]) == ("step", 0.001)
     own = settings.method("unoranic", "blood", "unoranic")
     assert own["net"] == {"width": 32, "kernels": [4, 4, 5, 5], "slope": 0.01, "sampling_slope": 0.01}
     assert (own["variants"], own["reconstruction"], own["consistency"]) == (3, 1.0, 1.0)
