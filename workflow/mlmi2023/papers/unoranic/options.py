@@ -12,8 +12,8 @@ from mlmi2023.training.loop.options import OptimisedTraining
 STAGES = ("represent", "main")
 
 Slope = Annotated[float, between(0, 1)]
-Seen = Literal[SEEN]
-Unseen = Literal[UNSEEN]
+Seen = Literal[SEEN]  # type: ignore[valid-type]
+Unseen = Literal[UNSEEN]  # type: ignore[valid-type]
 
 
 class Net(Options):
