@@ -1,5 +1,6 @@
 """Two lungs between ribs, heart and shoulders, with or without opacities."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def paint(rng: np.random.Generator, shape: int, size: int, options: dict[str, An
 
 
 def _opacities(
-    rng: np.random.Generator, at: Canvas, places: list[tuple[float, ...]], options: dict[str, Any]
+    rng: np.random.Generator, at: Canvas, places: Sequence[tuple[float, ...]], options: dict[str, Any]
 ) -> np.ndarray:
     """Return blurred patches in one of the lungs, (S, S)."""
     x, y, width, height = places[int(rng.integers(2))]
