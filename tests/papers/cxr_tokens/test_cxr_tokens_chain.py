@@ -18,7 +18,13 @@ from mlmi2023.core.tidy import read_metrics
 from mlmi2023.papers.cxr_tokens.figures import RED, coloured, most_findings
 from mlmi2023.papers.cxr_tokens.labelling import RuleLabeller
 from mlmi2023.papers.cxr_tokens.measures import positive
-from mlmi2023.papers.cxr_tokens.samples import TOKENS, Eye, RegionReadings, stored_answers
+from mlmi2023.papers.cxr_tokens.samples import (
+    TOKENS,
+    Eye,
+    RegionReadings,
+    mean_and_spread,
+    stored_answers,
+)
 from mlmi2023.papers.cxr_tokens.studies import Studies, frequent_triples, normal_report
 from mlmi2023.papers.cxr_tokens.train import asked_of, keys_of, plan
 from mlmi2023.papers.cxr_tokens.words import SEP
@@ -124,12 +130,31 @@ def test_curves_say_whether_a_network_has_learned():
 def test_the_detector_leaves_tokens_of_all_images():
     tokens = np.load(ran("detector") / "predictions" / TOKENS)
     assert tokens.shape == (26, 18, 16) and tokens.dtype == np.float16
-    eye = Eye(Studies(job()), ran("detector") / "predictions")
-    assert torch.equal(eye(3, True), torch.from_numpy(tokens[3].astype(np.float32))) and eye.shape() == (
-        18,
-        16,
-    )
+    studies = Studies(job())
+    eye = Eye(studies, ran("detector") / "predictions")
+    assert eye.shape() == (18, 16)
+    known = tokens[studies.rows("train")].astype(np.float64)
+    there = known.any(2)
+    region = int(there.sum(0).argmax())
+    own = known[there[:, region], region]
+    tested = studies.rows("test")[0]
+    wanted = (tokens[tested, region] - own.mean(0)) / np.where(own.std(0) > 1e-3, own.std(0), 1)
+    found = eye(tested, False)[region].numpy()
+    assert found == pytest.approx(wanted, abs=1e-3), "by training images that show the region"
     said(lambda: Eye(Studies(job()), ran("normal") / "predictions"), TOKENS, "name a detector")
+
+
+def test_tokens_of_missing_regions_do_not_count_and_stay_zero():
+    tokens = np.zeros((4, 2, 3), np.float16)
+    tokens[:3, 0] = [[1, 5, 2], [3, 5, 2], [5, 5, 8]]
+    tokens[3] = 99
+    mean, spread = mean_and_spread(tokens, [0, 1, 2])
+    assert mean[0].tolist() == [3, 5, 4] and mean[1].tolist() == [0, 0, 0]
+    assert spread[0] == pytest.approx([(8 / 3) ** 0.5, 1, 8**0.5]), "what never changes is not blown up"
+    assert spread[1].tolist() == [1, 1, 1]
+    tokens[:2, 1] = [[2, 2, 2], [4, 2, 2]]
+    mean, spread = mean_and_spread(tokens, [0, 1, 2])
+    assert mean[1].tolist() == [3, 2, 2] and spread[1].tolist() == [1, 1, 1], "two of three images show it"
 
 
 def test_rg_learns_on_masked_true_triples_and_reads_those_of_te():

@@ -75,8 +75,33 @@ def stored_options(folder: Path) -> dict[str, Any]:
     return content
 
 
+def mean_and_spread(tokens: np.ndarray, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation (R, D) of each region's tokens over some images, float32.
+
+    Images in which a region is missing, whose token is zero, do not count; what never changes has a deviation
+    of 1, and so has a region that fewer than two images show.
+
+    Args:
+        tokens: (N, R, D).
+        rows: images.
+    """
+    count = np.zeros((tokens.shape[1], 1))
+    total, squares = np.zeros(tokens.shape[1:]), np.zeros(tokens.shape[1:])
+    for start in range(0, len(rows), 512):  # float64 of a part at a time: all are gigabytes
+        part = np.asarray(tokens[list(rows[start : start + 512])], np.float64)
+        count += part.any(2, keepdims=True).sum(0)
+        total, squares = total + part.sum(0), squares + np.square(part).sum(0)
+    mean = total / np.maximum(count, 1)
+    spread = np.sqrt(np.maximum(squares / np.maximum(count, 1) - np.square(mean), 0))
+    spread = np.where((spread > 1e-4 * (1 + np.abs(mean))) & (count > 1), spread, 1)
+    return mean.astype(np.float32), spread.astype(np.float32)
+
+
 class Eye:
     """Visual input of an image: tokens that a detector has left, or the image itself.
+
+    A region's tokens are given their mean and deviation over training images: between regions they differ far
+    more than between images, and after the projection's norm little would be left of a finding.
 
     Args:
         studies: of the run.
@@ -86,15 +111,19 @@ class Eye:
     def __init__(self, studies: Studies, folder: Path | None = None) -> None:
         self.studies = studies
         self.tokens = stored_tokens(studies, folder) if folder else None
+        if self.tokens is not None:
+            self.mean, self.spread = mean_and_spread(self.tokens, studies.rows("train"))
 
     def shape(self) -> tuple[int, int]:
         """Return number and width of tokens; zeros for images."""
         return (0, 0) if self.tokens is None else (self.tokens.shape[1], self.tokens.shape[2])
 
     def __call__(self, row: int, drawn: bool) -> Tensor:
-        """Return tokens (R, D) or an image (1, S, S), which is cut at random if ``drawn``."""
+        """Return tokens (R, D), zeros where missing, or an image (1, S, S), cut at random if ``drawn``."""
         if self.tokens is not None:
-            return torch.from_numpy(np.array(self.tokens[row], np.float32))
+            own = np.array(self.tokens[row], np.float32)
+            there = own.any(1, keepdims=True)
+            return torch.from_numpy(np.where(there, (own - self.mean) / self.spread, 0).astype(np.float32))
         return self.studies.seen(row, torch.rand(2) if drawn else None)[0]
 
 
