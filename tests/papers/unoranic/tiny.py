@@ -17,15 +17,15 @@ overrides:
       pneumonia:
         cohort: tiny_lungs
         task: {unseen: {kinds: [shot_noise, speckle_noise, fog, jpeg], images: 10}}
-        methods: [resnet18, unoranic, ae_512, guess, truth]
+        methods: [resnet18, unoranic, guess, truth]
     methods:
-      unoranic: &tiny {net: {width: 2}, stages: {main: &few {steps: 4, epoch_steps: 2}}}
+      unoranic: &tiny {net: {width: 2}, stages: {main: {steps: 4, epoch_steps: 2}}}
       ae: *tiny
-      ae_512: {net: {width: 2, code: 32}, stages: {main: *few}}
       resnet18: {blocks: [1, 1, 1, 1], width: 2, train: {batch: 8, steps: 4, epoch_steps: 2}}
     train: {steps: 4, epoch_steps: 2, batch: 8}
     figures:
-      fig3_pneumonia: {methods: [unoranic, ae_512]}
+      fig3_pneumonia: null
+      fig_corruptions_pneumonia: null
       fig4: {methods: [input, unoranic]}
       fig5: {methods: [unoranic, resnet18]}
       fig_learning: {methods: [unoranic, resnet18]}
