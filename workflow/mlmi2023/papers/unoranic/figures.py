@@ -72,7 +72,8 @@ def _revision(runs: Runs) -> Any:
     pictures = Pictures(runs.job)
     kinds = [NONE, *pictures.task.corrupt.kinds]
     figure = plt.figure(figsize=(7.4, 5.4), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(2, 1))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(2, 1))
+    upper, lower = parts
     axes, places = upper.subplots(), np.arange(len(kinds))
     width = 0.8 / len(runs.predictions)
     for number, (method, folder) in enumerate(runs.predictions.items()):
