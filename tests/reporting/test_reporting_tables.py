@@ -108,6 +108,19 @@ def test_of_a_ratio_in_db_the_way_is_that_of_its_error():
     assert [result.status for result in found] == ["at the floor", "ok", "at the floor", "broken"]
 
 
+def test_a_method_of_another_domain_may_be_worse_than_the_floor_and_its_file_says_why():
+    content = copy.deepcopy(PAPER)
+    next(one for one in content["methods"] if one["id"] == "b")["below_floor"] = "it has seen no scan"
+    made = paper(methods=content["methods"])
+    result = table({**VALUES, "b": [[0.05, 0.06]]}, made=made)
+    assert result.status == "at the floor"
+    assert result.reasons == [
+        "Dice of B is below the floor: 0.055 against 0.150 of Low (it has seen no scan)"
+    ]
+    assert table({**VALUES, "a": [[0.05, 0.06]]}, made=made).status == "broken", "another method"
+    assert table({**VALUES, "high": [[0.75, 0.75]]}, made=made).status == "broken", "the other end"
+
+
 def test_a_network_that_has_not_learned_breaks_nothing_however_far_below_the_floor():
     deep = frame({**VALUES, "b": [[0.05, 0.06]]})
     found = [

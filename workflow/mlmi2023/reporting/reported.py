@@ -17,7 +17,11 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Method:
-    """A method and its role; a control says which end it marks and for which metrics."""
+    """A method and its role; a control says which end it marks and for which metrics.
+
+    ``below_floor`` says why a method may do worse than a floor without any metric being at fault: one that is
+    tested on another domain than it learned from may be worse than a constant answer.
+    """
 
     id: str
     name: str
@@ -25,6 +29,7 @@ class Method:
     control: str = ""
     brackets: tuple[str, ...] = ()
     about: str = ""
+    below_floor: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ OK, AT_FLOOR, BROKEN, UNCHECKED, NOT_RUN = "ok", "at the floor", "broken", "unch
 TOLERANCE = 1e-6
 # A method that has learned nothing lies at the floor, by chance a little above or below it. Up to this share
 # of the way from floor to ceiling, on either side, that is a finding about the method; what lies deeper says
-# that the metric may be wrong, unless its network is known not to have learned.
+# that the metric may be wrong, unless its network is known not to have learned, or its file says why it may.
 NEAR_FLOOR = 0.05
 # The same share of an error, in dB. A ratio in dB has no end that a share could be taken of (the truth itself
 # has as many as rounding allows), so there the way is that of the error: from the floor's to none.
@@ -53,7 +53,7 @@ def check_controls(reported: Reported, table: Table, frame: pd.DataFrame) -> tup
                     what = reported.metrics[metric]
                     window = _window(what, _span(reported, bound, rows)) if end == "floor" else 0.0
                     checked += 1
-                    for kind, reason in _outside(what, control, bound["mean"], same, window):
+                    for kind, reason in _outside(reported, what, control, bound["mean"], same, window):
                         (near if kind == AT_FLOOR else broken).append(reason)
     if broken:
         return BROKEN, broken + near
@@ -79,7 +79,7 @@ def _window(metric: Metric, span: float) -> float:
 
 
 def _outside(
-    metric: Metric, control: Method, bound: float, rows: pd.DataFrame, window: float
+    reported: Reported, metric: Metric, control: Method, bound: float, rows: pd.DataFrame, window: float
 ) -> Iterator[tuple[str, str]]:
     """Yield each method beyond a control or in the window around it: what that is, and how to say it."""
     ceiling = control.control == "ceiling"
@@ -89,13 +89,15 @@ def _outside(
         near = window > 0 and abs(beyond) <= window
         if not (outside or near):
             continue
-        unlearned = not ceiling and row.get("learned") == NOT_LEARNED
+        why = "" if ceiling else reported.methods[row["method"]].below_floor
+        meant = bool(why) or (not ceiling and row.get("learned") == NOT_LEARNED)
         side = "above the ceiling" if ceiling else "below the floor" if outside else "at the floor"
         where = " ".join(filter(None, [row["setting"], row["label"]]))
         yield (
-            AT_FLOOR if near or unlearned else BROKEN,
+            AT_FLOOR if near or meant else BROKEN,
             f"{metric.name} of {row['name']}{' under ' + where if where else ''} is {side}: "
-            f"{metric.show(row['mean'])} against {metric.show(bound)} of {control.name}",
+            f"{metric.show(row['mean'])} against {metric.show(bound)} of {control.name}"
+            f"{f' ({why})' if why else ''}",
         )
 
 
