@@ -1,5 +1,6 @@
 """Training without labels: unORANIC (Sect. 2.1) and the autoencoders that it is held against."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from mlmi2023.papers.unoranic.pictures import Pictures, draw_of, to_input
 from mlmi2023.papers.unoranic.rates import optimiser_of
 
 
-class Representing(pl.LightningModule):
+class Representing(pl.LightningModule, ABC):
     """What both have in common: images, validation, optimiser.
 
     Validation corrupts each image in one way, always the same, and logs ``val_error``, the mean squared error
@@ -41,7 +42,7 @@ class Representing(pl.LightningModule):
 
     def error(self, codes: Codes, clean: Tensor, seen: Tensor) -> Tensor:
         """Return the error of each image that validation is to log, (B,)."""
-        raise NotImplementedError
+        return self.error_of(self.net.rebuilt(codes), self.net.revised(codes), clean, seen)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Keep errors and codes of a chunk."""
@@ -72,9 +73,9 @@ class Representing(pl.LightningModule):
             found.append(self.error_of(mean.expand_as(seen), mean.expand_as(seen), to_input(images), seen))
         return float(torch.cat(found).mean())
 
+    @abstractmethod
     def error_of(self, rebuilt: Tensor, revised: Tensor, clean: Tensor, seen: Tensor) -> Tensor:
         """Return the error of each image, (B,), of what is rebuilt and revised."""
-        raise NotImplementedError
 
 
 class Orthogonalizing(Representing):
@@ -110,10 +111,6 @@ class Orthogonalizing(Representing):
             anatomies, own.distance
         )
 
-    def error(self, codes: Codes, clean: Tensor, seen: Tensor) -> Tensor:
-        """Return the mean of both errors of each image, (B,)."""
-        return self.error_of(self.net.rebuilt(codes), self.net.revised(codes), clean, seen)
-
     def error_of(self, rebuilt: Tensor, revised: Tensor, clean: Tensor, seen: Tensor) -> Tensor:
         """Return the mean of both errors of each image, (B,)."""
         return (_squares(rebuilt, seen) + _squares(revised, clean)) / 2
@@ -143,11 +140,6 @@ class Autoencoding(Representing):
         seen = to_input(corrupted(clean, draw_of(batch, 0), self.pictures.task.corrupt))
         wanted = seen if self.own.target == "corrupted" else to_input(clean)
         return F.mse_loss(self.net.rebuilt(self.net.codes(seen)), wanted)
-
-    def error(self, codes: Codes, clean: Tensor, seen: Tensor) -> Tensor:
-        """Return the error of each image, (B,), against what it is to become."""
-        rebuilt = self.net.rebuilt(codes)
-        return self.error_of(rebuilt, rebuilt, clean, seen)
 
     def error_of(self, rebuilt: Tensor, revised: Tensor, clean: Tensor, seen: Tensor) -> Tensor:
         """Return the error of each image, (B,), against what it is to become."""
