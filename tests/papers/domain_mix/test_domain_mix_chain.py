@@ -105,6 +105,23 @@ def test_who_labels_is_the_teacher_or_the_student(eyes):
         assert module.net.segmenter.training
 
 
+def test_what_norms_have_gathered_does_not_matter_to_labels_and_labelling_gathers_nothing(eyes):
+    torch.manual_seed(0)
+    module = stepped(plan(job(eyes, ADAPT)).module)
+    image = module.source.take(torch.tensor([0, 1]))[0]
+    labels = module.pseudo(image)
+    norms = [norm for norm in module.teacher.modules() if isinstance(norm, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.running_mean += 3
+    before = {name: value.clone() for name, value in module.teacher.state_dict().items()}
+    modes = [part.training for part in module.teacher.modules()]
+    assert torch.equal(module.pseudo(image), labels)
+    assert not torch.equal(module.teacher.eval()(image).argmax(1), labels)
+    assert all(torch.equal(before[name], value) for name, value in module.teacher.state_dict().items())
+    assert modes == [part.training for part in module.teacher.modules()]
+    assert all(norm.track_running_stats for norm in norms)
+
+
 def test_the_threshold_is_that_of_the_step(eyes):
     made = plan(job(eyes, ADAPT))
     image = made.module.source.take(torch.tensor([0]))[0]

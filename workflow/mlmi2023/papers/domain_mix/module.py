@@ -10,7 +10,7 @@ from mlmi2023.papers.domain_mix.losses import StudentLoss
 from mlmi2023.papers.domain_mix.mixing import object_mask, pasted
 from mlmi2023.papers.domain_mix.model import Student
 from mlmi2023.papers.domain_mix.options import Learned
-from mlmi2023.papers.domain_mix.pseudo import pseudo_labels, threshold_at
+from mlmi2023.papers.domain_mix.pseudo import labelling, pseudo_labels, threshold_at
 from mlmi2023.papers.domain_mix.samples import NONE, Pictures
 from mlmi2023.tasks.segmentation.module import Segmentation, decide, overlap_counts
 from mlmi2023.training.loop.ema import average_in, average_of
@@ -87,9 +87,8 @@ class Adapting(Segmentation):
     def pseudo(self, image: Tensor) -> Tensor:
         """Return pseudo-labels (B, H, W) by the teacher, or by the student where there is none."""
         labeller = self.net.segmenter if self.teacher is None else self.teacher
-        labeller.eval()
-        logits = labeller(image)
-        self.net.segmenter.train(self.net.training)
+        with labelling(labeller):
+            logits = labeller(image)
         keys = self.keys.threshold
         threshold = threshold_at(keys, self.global_step, int(self.settings["steps"]))
         return pseudo_labels(logits, threshold, keys.below)
