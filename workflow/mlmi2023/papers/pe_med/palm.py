@@ -1,0 +1,67 @@
+"""PALM, the prompt attention learning module (Sect. 2.2, Fig. 2). Tokens are maps (B, H, W, C)."""
+
+import torch
+from torch import Tensor, nn
+
+from mlmi2023.nets.blocks.swin import PatchEmbed
+from mlmi2023.papers.pe_med.attention import CrossAttention
+
+
+class GlobalPrompt(nn.Module):
+    """Tokens of both maps of clicks and of the previous mask: M_global.
+
+    Args:
+        width: channels of a token, a square of four pixels.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embed = PatchEmbed(3, width)
+
+    def forward(self, disks: Tensor, previous: Tensor) -> Tensor:
+        """Return tokens of disks (B, 2, H, W) and a mask (B, 1, H, W)."""
+        return self.embed(torch.cat([disks, previous], 1))
+
+
+class PalmI(nn.Module):
+    """PALM-I: what positive and negative clicks, and all prompts together, say of each other (Eqs. 1, 2).
+
+    Args:
+        width: channels of a token.
+        reduction: of :class:`~.attention.CrossAttention`.
+    """
+
+    def __init__(self, width: int, reduction: int) -> None:
+        super().__init__()
+        self.pos, self.neg = PatchEmbed(2, width), PatchEmbed(2, width)
+        self.whole = GlobalPrompt(width)
+        names = ("to_pos", "to_neg", "to_self", "from_pos", "from_neg")
+        self.ask = nn.ModuleDict({name: CrossAttention(width, reduction) for name in names})
+
+    def forward(self, disks: Tensor, previous: Tensor) -> Tensor:
+        """Return the prompt feature E_p of disks (B, 2, H, W) and a mask (B, 1, H, W)."""
+        m_pos = self.pos(torch.cat([disks[:, :1], previous], 1))
+        m_neg = self.neg(torch.cat([disks[:, 1:], previous], 1))
+        m_global = self.whole(disks, previous)
+        pos, neg = self.ask["to_pos"](m_neg, m_pos), self.ask["to_neg"](m_pos, m_neg)
+        whole = self.ask["to_self"](m_global, m_global)
+        return self.ask["from_pos"](pos, whole) + self.ask["from_neg"](neg, whole)
+
+
+class PalmO(nn.Module):
+    """PALM-O: prompts and image ask each other (Eq. 3).
+
+    Args:
+        width: channels of a token.
+        reduction: of :class:`~.attention.CrossAttention`.
+    """
+
+    def __init__(self, width: int, reduction: int) -> None:
+        super().__init__()
+        self.image, self.prompt = CrossAttention(width, reduction), CrossAttention(width, reduction)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+
+    def forward(self, image: Tensor, prompt: Tensor) -> Tensor:
+        """Return the mixture of image features F_I and prompt features E_p."""
+        asked = self.norms[0](self.image(image, prompt))
+        return image + asked + prompt + self.norms[1](self.prompt(prompt, image))
