@@ -25,6 +25,8 @@ from mlmi2023.tasks.runs import Value, kind_of, read_arrays, ready, start
 KINDS = ("learned", "published", "grabcut", "background", "truth")
 #: first word of the random states of tested clicks
 TESTED = 202
+#: organs with a column of their own in Tables 1 and 3
+SYNAPSE = ("aorta", "gallbladder", "kidney_l", "kidney_r", "liver", "pancreas", "spleen", "stomach")
 #: Dice in percent whose clicks are counted
 GOALS = (85, 90)
 
@@ -182,15 +184,30 @@ def _grabcut(objects: Objects, keys: GrabCut, pairs: np.ndarray) -> Answers:
     return Answers(np.stack(masks, 1), places, signs)
 
 
-def score(job: Job, predictions: Path) -> Iterator[Value]:
-    """Yield Dice by organ, mean over organs and over objects, after each click; and clicks to reach a Dice.
+class Scored(NamedTuple):
+    """Dice of all tested objects.
 
-    A method that answers to clicks has the settings ``p1``, ``p2``, ...; what it says without one has none.
+    Attributes:
+        cases: of each object.
+        organs: of each object, (n,) numbers.
+        values: (n, T) percent.
+        first: clicks before the first of the T answers: 1 for networks that answer to clicks, else 0.
     """
-    objects = Objects(job, ("test",))
+
+    cases: list[str]
+    organs: np.ndarray
+    values: np.ndarray
+    first: int
+
+
+def scored(objects: Objects, predictions: Path) -> Scored:
+    """Return the Dice of what was said to all tested objects.
+
+    Raises:
+        InputError: a prediction is missing, broken or of other objects.
+    """
     cases: list[str] = []
-    organs: list[int] = []
-    values: list[np.ndarray] = []
+    organs, values = [], []
     first = 0
     for case, pairs in objects.tested():
         found = read(objects, predictions, case, pairs)
@@ -198,27 +215,40 @@ def score(job: Job, predictions: Path) -> Iterator[Value]:
         truth = objects.truth(pairs).reshape(len(pairs), 1, -1)
         values.append(dice(found.masks.reshape(*found.masks.shape[:2], -1), truth))
         cases += [case] * len(pairs)
-        organs += pairs[:, 1].tolist()
-    whole = np.concatenate(values)
-    for step in range(whole.shape[1]):
-        number = step + first
-        setting = f"p{number}" if number else ""
-        yield from _dice(objects, cases, np.array(organs), whole[:, step], setting)
-    if first and whole.shape[1] == objects.task.clicks.most:
+        organs.append(pairs[:, 1])
+    return Scored(cases, np.concatenate(organs), np.concatenate(values), first)
+
+
+def score(job: Job, predictions: Path) -> Iterator[Value]:
+    """Yield Dice after each click, and clicks to reach a Dice.
+
+    ``dsc_avg`` is the mean over objects, ``dsc_organs`` the mean over organs of their means, ``dsc_<organ>``
+    that of an organ of Synapse; other structures are labels of ``dsc``. A method that answers to clicks has
+    the settings ``p1``, ``p2``, ...; what it says without one has none.
+    """
+    objects = Objects(job, ("test",))
+    found = scored(objects, predictions)
+    for step, values in enumerate(found.values.T):
+        number = step + found.first
+        for value in _dice(objects, found, values):
+            yield value._replace(setting=f"p{number}" if number else "")
+    if found.first and found.values.shape[1] == objects.task.clicks.most:
         for goal in GOALS:
-            for case, value in by_case(cases, clicks_to(whole, goal)).items():
-                yield Value(f"noc{goal}", value, case, "objects")
+            for case, clicks in by_case(found.cases, clicks_to(found.values, goal)).items():
+                yield Value(f"noc{goal}", clicks, case)
 
 
-def _dice(
-    objects: Objects, cases: list[str], organs: np.ndarray, values: np.ndarray, setting: str
-) -> Iterator[Value]:
+def _dice(objects: Objects, found: Scored, values: np.ndarray) -> Iterator[Value]:
     parts = {}
     for number, organ in enumerate(objects.organs):
-        own = organs == number
-        if own.any():
-            parts[organ] = by_case([case for case, there in zip(cases, own) if there], values[own])
-    whole = {**parts, "organs": over_organs(parts, cases), "objects": by_case(cases, values)}
-    for label, numbers in whole.items():
-        for case, value in numbers.items():
-            yield Value("dsc", value, case, label, setting)
+        own = found.organs == number
+        if not own.any():
+            continue
+        parts[organ] = by_case([case for case, there in zip(found.cases, own) if there], values[own])
+        known = organ in SYNAPSE
+        for case, value in parts[organ].items():
+            yield Value(f"dsc_{organ}" if known else "dsc", value, case, "" if known else organ)
+    for case, value in over_organs(parts, found.cases).items():
+        yield Value("dsc_organs", value, case)
+    for case, value in by_case(found.cases, values).items():
+        yield Value("dsc_avg", value, case)
