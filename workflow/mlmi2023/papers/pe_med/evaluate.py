@@ -22,7 +22,8 @@ from mlmi2023.papers.pe_med.source import click_draws
 from mlmi2023.papers.pe_med.train import interactive
 from mlmi2023.tasks.runs import Value, kind_of, read_arrays, ready, start
 
-KINDS = ("learned", "published", "grabcut", "background", "truth")
+CONTROLS = ("background", "truth")
+KINDS = ("learned", "published", "grabcut", *CONTROLS)
 #: first word of the random states of tested clicks
 TESTED = 202
 #: organs with a column of their own in Tables 1 and 3
@@ -224,7 +225,8 @@ def score(job: Job, predictions: Path) -> Iterator[Value]:
 
     ``dsc_avg`` is the mean over objects, ``dsc_organs`` the mean over organs of their means, ``dsc_<organ>``
     that of an organ of Synapse; other structures are labels of ``dsc``. A method that answers to clicks has
-    the settings ``p1``, ``p2``, ...; what it says without one has none.
+    the settings ``p1``, ``p2``, ...; what it says without one has none. ``noc85`` and ``noc90`` stand under
+    the last of these; of controls, which are asked once, that is the first click.
     """
     objects = Objects(job, ("test",))
     found = scored(objects, predictions)
@@ -232,10 +234,11 @@ def score(job: Job, predictions: Path) -> Iterator[Value]:
         number = step + found.first
         for value in _dice(objects, found, values):
             yield value._replace(setting=f"p{number}" if number else "")
-    if found.first and found.values.shape[1] == objects.task.clicks.most:
+    most = objects.task.clicks.most
+    if found.first or job.method_options["kind"] in CONTROLS:
         for goal in GOALS:
-            for case, clicks in by_case(found.cases, clicks_to(found.values, goal)).items():
-                yield Value(f"noc{goal}", clicks, case)
+            for case, clicks in by_case(found.cases, clicks_to(found.values, goal, most)).items():
+                yield Value(f"noc{goal}", clicks, case, setting=f"p{most}" if found.first else "")
 
 
 def _dice(objects: Objects, found: Scored, values: np.ndarray) -> Iterator[Value]:

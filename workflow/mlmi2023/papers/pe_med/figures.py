@@ -131,11 +131,13 @@ def _learning(runs: Runs) -> Any:
     figure, grid = panels(1, 2, (7.4, 3.2), sharey=True)
     titles = {"val_dice_1": "one click", "val_dice": f"{clicks} clicks, or none to automatic networks"}
     for axes, (name, title) in zip(grid[0], titles.items()):
-        for method in runs.weights:
+        for number, method in enumerate(runs.weights):
             curve = runs.curve(method)
             if name in curve:
                 there = np.isfinite(curve[name])
-                axes.plot(curve["step"][there], 100 * curve[name][there], lw=1, label=runs.names[method])
+                # the same look on both sides, and one of its own
+                look = {"color": f"C{number % 7}", "ls": ("-", "--", ":")[number // 7 % 3], "lw": 1}
+                axes.plot(curve["step"][there], 100 * curve[name][there], **look, label=runs.names[method])
         axes.set(xlabel="step", title=title)
     grid[0, 0].set_ylabel("validation Dice, %")
     grid[0, 1].legend(fontsize=6)

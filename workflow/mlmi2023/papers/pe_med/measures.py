@@ -12,15 +12,16 @@ def dice(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.where(sizes > 0, 200 * both / np.maximum(sizes, 1), 100.0)
 
 
-def clicks_to(values: np.ndarray, goal: float) -> np.ndarray:
-    """Return NoC: how many clicks objects need to reach a Dice; those that never do count as all clicks.
+def clicks_to(values: np.ndarray, goal: float, most: int) -> np.ndarray:
+    """Return NoC: how many clicks objects need to reach a Dice; those that never do count as ``most``.
 
     Args:
         values: (objects, clicks) Dice in percent, after the first click, the second, ...
         goal: percent.
+        most: clicks that are made.
     """
     reached = values >= goal
-    return np.where(reached.any(1), reached.argmax(1) + 1, values.shape[1])
+    return np.where(reached.any(1), reached.argmax(1) + 1, most)
 
 
 def by_case(cases: Sequence[str], values: np.ndarray) -> dict[str, float]:

@@ -35,6 +35,7 @@ class PeMed(nn.Module):
         palm_i: prompts are enhanced by PALM-I; without, their feature is M_global.
         palm_o: prompts and image ask each other; without, their features are added.
         tsip: it has a memory.
+        skip: see :class:`~.palm.PalmI`.
         dims: see :class:`~.encoder.Mit`, as the next five.
         depths: of the stages.
         heads: of the stages.
@@ -52,6 +53,7 @@ class PeMed(nn.Module):
         palm_i: bool = True,
         palm_o: bool = True,
         tsip: bool = True,
+        skip: bool = True,
         dims: Sequence[int] = (64, 128, 320, 512),
         depths: Sequence[int] = (3, 4, 18, 3),
         heads: Sequence[int] = (1, 2, 5, 8),
@@ -65,7 +67,7 @@ class PeMed(nn.Module):
         super().__init__()
         self.radius = radius
         self.encoder = Mit(1, dims, depths, heads, reductions, ratio, drop_path)
-        self.prompt: nn.Module = PalmI(dims[0], reduction) if palm_i else GlobalPrompt(dims[0])
+        self.prompt: nn.Module = PalmI(dims[0], reduction, skip) if palm_i else GlobalPrompt(dims[0])
         self.mix = PalmO(dims[0], reduction) if palm_o else None
         self.decoder = MlpDecoder(dims, width)
         self.memory = Memory(hidden) if tsip else None

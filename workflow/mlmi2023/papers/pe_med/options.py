@@ -24,6 +24,7 @@ class PeMed(Options):
     palm_i: bool = True
     palm_o: bool = True
     tsip: bool = True
+    skip: bool = True
     dims: Four = (64, 128, 320, 512)
     depths: Four = (3, 4, 18, 3)
     heads: Four = (1, 2, 5, 8)

@@ -26,13 +26,19 @@ class GlobalPrompt(nn.Module):
 class PalmI(nn.Module):
     """PALM-I: what positive and negative clicks, and all prompts together, say of each other (Eqs. 1, 2).
 
+    As printed, a token's answer depends on its place by the query alone. At the first click with a blank mask
+    all queries of M_neg are alike, and so are all keys: E_p is the same everywhere, and where the click was
+    is lost. A Transformer's skip around each attention keeps it.
+
     Args:
         width: channels of a token.
         reduction: of :class:`~.attention.CrossAttention`.
+        skip: what asks is added to its answer; False: as printed.
     """
 
-    def __init__(self, width: int, reduction: int) -> None:
+    def __init__(self, width: int, reduction: int, skip: bool) -> None:
         super().__init__()
+        self.skip = skip
         self.pos, self.neg = PatchEmbed(2, width), PatchEmbed(2, width)
         self.whole = GlobalPrompt(width)
         names = ("to_pos", "to_neg", "to_self", "from_pos", "from_neg")
@@ -43,9 +49,13 @@ class PalmI(nn.Module):
         m_pos = self.pos(torch.cat([disks[:, :1], previous], 1))
         m_neg = self.neg(torch.cat([disks[:, 1:], previous], 1))
         m_global = self.whole(disks, previous)
-        pos, neg = self.ask["to_pos"](m_neg, m_pos), self.ask["to_neg"](m_pos, m_neg)
-        whole = self.ask["to_self"](m_global, m_global)
-        return self.ask["from_pos"](pos, whole) + self.ask["from_neg"](neg, whole)
+        pos, neg = self._asked("to_pos", m_neg, m_pos), self._asked("to_neg", m_pos, m_neg)
+        whole = self._asked("to_self", m_global, m_global)
+        return self._asked("from_pos", pos, whole) + self._asked("from_neg", neg, whole)
+
+    def _asked(self, name: str, asking: Tensor, asked: Tensor) -> Tensor:
+        answer = self.ask[name](asking, asked)
+        return asking + answer if self.skip else answer
 
 
 class PalmO(nn.Module):
