@@ -14,29 +14,18 @@ overrides:
       synapse:
         cohort: abdomens_tiny
         task: {size: [32, 32], least: 4, held: 6, tested: 10, clicks: {most: 6, radius: 2}, shapes: 6}
-        methods: [unet, hiformer, grabcut, isegformer, sam, pe_med, baseline, background, truth]
+        methods: [unet, grabcut, isegformer, sam, pe_med, background, truth]
       ol12: null
     methods:
       unet: {net: {features: [4, 4, 4, 4, 4, 4]}}
-      hiformer:
-        net:
-          depths: [1, 1, 1]
-          width: 8
-          swin: 8
-          blocks: [1, 1, 1]
-          heads: [1, 2, 2]
-          window: 2
-          fusion_heads: [2, 2]
-          decoder: 8
       isegformer: {net: {width: 8, depths: [1, 1, 1, 1], heads: [1, 1, 2, 2], window: 4, decoder: 8}}
       sam: {net: {side: 64, hidden: 16, layers: 1, heads: 2, window: 2, everywhere: [0], width: 32, mlp: 16}}
       pe_med:
-        net: &tiny {dims: [8, 8, 16, 16], depths: [1, 1, 1, 1], heads: [1, 1, 2, 2], width: 8, reduction: 2}
-      baseline: {net: *tiny}
+        net: {dims: [8, 8, 16, 16], depths: [1, 1, 1, 1], heads: [1, 1, 2, 2], width: 8, reduction: 2}
     train: {steps: 2, epoch_steps: 1, batch: 2, warmup: 0}
     figures:
       fig3: {methods: [unet, grabcut, pe_med]}
-      fig4b: {methods: [pe_med, baseline]}
+      fig4b: {methods: [pe_med, isegformer]}
       fig_learning: {methods: [unet, sam, pe_med]}
 """
 
