@@ -26,27 +26,37 @@ class Click(NamedTuple):
     sign: Tensor
 
 
-def distances(mask: Tensor) -> Tensor:
-    """Return how far each pixel of a mask is from the nearest one outside it, (B, H, W) float32, pixels.
+def distances(kinds: Tensor) -> Tensor:
+    """Return how far each pixel is from the nearest one of another kind, (B, H, W) float32, pixels.
 
-    Exact and Euclidean; beyond the image is outside. Rows are swept once, then shifted against each other as
-    often as the deepest region asks for.
+    Exact and Euclidean; beyond the image is another kind, and kind 0 has no distance. Rows are swept once.
+    Then pixels look up and down their columns, all at once, and drop out as soon as nothing nearer can come.
 
     Args:
-        mask: (B, H, W) bool.
+        kinds: (B, H, W) bool or whole numbers.
     """
-    rows, columns = mask.shape[1:]
-    at = torch.arange(columns, device=mask.device).expand(mask.shape)
-    before = torch.where(mask, -1, at).cummax(-1).values
-    behind = torch.where(mask, columns, at).flip(-1).cummin(-1).values.flip(-1)
-    along = torch.minimum(at - before, behind - at).float().square()
-    found = along
+    rows, columns = kinds.shape[1:]
+    at = torch.arange(columns, device=kinds.device, dtype=torch.int32)
+    change = kinds[..., 1:] != kinds[..., :-1]
+    start = torch.where(F.pad(change, (1, 0), value=True), at, 0).cummax(-1).values
+    end = torch.where(F.pad(change, (0, 1), value=True), at, columns).flip(-1).cummin(-1).values.flip(-1)
+    along = (torch.minimum(at - start, end - at) + 1).float().square().flatten()
+    flat = kinds.flatten()
+    place = flat.nonzero()[:, 0]
+    row, kind, best = place // columns % rows, flat[place], along[place]
+    found = torch.zeros_like(along)
     for reach in range(1, rows + 1):
-        if float(found.max()) <= reach**2:
+        near = best <= reach**2
+        found[place[near]] = best[near]
+        place, row, kind, best = (own[~near] for own in (place, row, kind, best))
+        if not len(place):
             break
-        padded = F.pad(along, (0, 0, reach, reach))
-        found = torch.minimum(found, torch.minimum(padded[:, :rows], padded[:, -rows:]) + reach**2)
-    return found.sqrt()
+        for step in (-reach, reach):
+            inside = (row + step >= 0) & (row + step < rows)
+            there = torch.where(inside, place + step * columns, place)
+            same = inside & (flat[there] == kind)
+            best = torch.minimum(best, torch.where(same, along[there], 0) + reach**2)
+    return found.sqrt().view(kinds.shape)
 
 
 def pick(candidates: Tensor, draw: Tensor) -> Tensor:
@@ -56,9 +66,9 @@ def pick(candidates: Tensor, draw: Tensor) -> Tensor:
         candidates: (B, N) bool.
         draw: (B,) in [0, 1), which says which.
     """
-    order = candidates.long().cumsum(1)
+    order = candidates.cumsum(1, dtype=torch.int32)
     count = order[:, -1]
-    wanted = (draw * count).long().clamp(max=(count - 1).clamp_min(0)) + 1
+    wanted = (draw * count).int().clamp(max=(count - 1).clamp_min(0)) + 1
     return torch.searchsorted(order, wanted[:, None])[:, 0] * (count > 0)
 
 
@@ -74,17 +84,28 @@ def next_click(
         taken: (B, H, W) bool, pixels that were clicked before; None: none.
         spread: places of at least this share of the largest depth are as good; 1: the deepest alone.
     """
-    count, columns = len(found), found.shape[2]
-    depth = distances(torch.cat([truth & ~found, found & ~truth]))
+    # nobody clicks beyond the errors of the batch
+    box = _box((found ^ truth).any(0))
+    found, truth = found[box], truth[box]
+    columns = found.shape[2]
+    # 1 missed, 2 wrongly found
+    depth = distances((truth & ~found).byte() + 2 * (found & ~truth).byte())
     if taken is not None:
-        depth = depth * ~taken.repeat(2, 1, 1)
-    missed, wrong = depth.flatten(1).split(count)
-    positive = missed.amax(1) >= wrong.amax(1)
-    own = torch.where(positive[:, None], missed, wrong)
+        depth = depth * ~taken[box]
+    depth, inside = depth.flatten(1), truth.flatten(1)
+    positive = (depth * inside).amax(1) >= (depth * ~inside).amax(1)
+    own = depth * (inside == positive[:, None])
     deepest = own.amax(1)
     place = pick((own >= spread * deepest[:, None]) & (own > 0), draw.to(own.device))
     sign = torch.where(deepest > 0, torch.where(positive, OBJECT, BACKGROUND), NONE)
-    return Click(torch.stack([place // columns, place % columns], -1), sign)
+    return Click(torch.stack([place // columns + box[1].start, place % columns + box[2].start], -1), sign)
+
+
+def _box(mask: Tensor) -> tuple[slice, slice, slice]:
+    """Return all images, and the rows and columns that hold a mask (H, W); one pixel without any."""
+    sides = [mask.any(axis).nonzero()[:, 0].tolist() or [0] for axis in (1, 0)]
+    rows, columns = (slice(side[0], side[-1] + 1) for side in sides)
+    return slice(None), rows, columns
 
 
 def disk_maps(places: Tensor, signs: Tensor, size: tuple[int, int], radius: float) -> Tensor:
