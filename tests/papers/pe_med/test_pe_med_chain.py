@@ -33,14 +33,14 @@ def test_cases_stay_in_their_part_and_objects_are_those_of_the_labels():
 
 
 def test_structures_of_several_labels_and_each_image_of_a_scan_by_itself():
-    whole = {"organs": {"all": [1, 2], "first": 1}, "modalities": ["A", "B"]}
+    whole = {"organs": [{"all": [1, 2]}, {"first": 1}], "modalities": ["A", "B"]}
     both, one = Objects(job(task=whole)), Objects(job(task={**whole, "modalities": ["A"]}))
     assert len(both.images) == 2 * len(one.images) and both.organs == ["all", "first"]
     place = next(n for n, organ in both.pairs["train"] if organ == 1)
     masks = both.truth(np.array([[place, 0], [place, 1]]))
     assert (masks[0] >= masks[1]).all() and masks[0].sum() >= masks[1].sum()
     said(lambda: exclusive(both), "share the label 1")
-    said(lambda: Objects(job(task={"organs": {"third": 3}})), "no structure has the label 3")
+    said(lambda: Objects(job(task={"organs": [{"third": 3}]})), "no structure has the label 3")
     said(lambda: Objects(job(task={"modalities": ["C"]})), "task.modalities")
     said(lambda: Objects(job(task={"least": 900})), "no object for 'train' of 900 pixels")
 

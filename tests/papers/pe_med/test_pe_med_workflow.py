@@ -51,7 +51,7 @@ def test_synapse_is_read_from_real_files_of_a_few_voxels(tmp_path):
     pack(cohort, tmp_path, tmp_path / "packed", "synapse_24")
     scans = open_scans(tmp_path / "packed")
     assert [scans.splits.count(split) for split in ("train", "val", "test")] == [24, 0, 6]
-    task = {"kind": "clicks", "size": [32, 32], "organs": {"kidney_r": 2, "liver": 6, "aorta": 8}}
+    task = {"kind": "clicks", "size": [32, 32], "organs": [{"kidney_r": 2}, {"liver": 6}, {"aorta": 8}]}
     objects = Objects(Job("pe_med", "synapse", "x", 0, tmp_path / "packed", task=task))
     assert len(objects.pairs["test"]) == 6 * 3 and set(objects.pairs["test"][:, 1]) == {0, 1}
     # nobody validates, so that trained objects say whether a network learns

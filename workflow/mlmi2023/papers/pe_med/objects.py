@@ -100,7 +100,7 @@ class Objects:
         known = cohort.label_names if isinstance(cohort, Scans) else dict(enumerate(cohort.classes, 1))
         if not self.task.organs:
             return {name.lower().replace(" ", "_"): [value] for value, name in known.items() if value < 256}
-        given = self.task.organs
+        given = {name: own for organ in self.task.organs for name, own in organ.items()}
         values = {name: own if isinstance(own, list) else [own] for name, own in given.items()}
         for name, own in values.items():
             if lost := [value for value in own if value not in known or value > 255]:

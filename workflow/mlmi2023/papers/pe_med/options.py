@@ -163,7 +163,8 @@ class Task(Options):
         size: rows and columns that networks see and that is judged at, a square.
         plane: that scans are sliced in.
         modalities: images of a scan that are used, each by itself; null: the first.
-        organs: label values of each structure, by its name in tables; null: those of the cohort.
+        organs: structures, each with its name in tables and its label values, a list, which another one
+            replaces whole; null: those of the cohort.
         least: pixels that an object must have.
         held: objects that validate, at most, spread over all.
         tested: objects of each tested case, at most, spread over all; null: all.
@@ -175,7 +176,7 @@ class Task(Options):
     size: Size
     plane: Literal["axial", "coronal", "sagittal"] = "axial"
     modalities: Annotated[list[str], filled] | None = None
-    organs: Annotated[dict[str, Count | list[Count]], filled] | None = None
+    organs: Annotated[list[dict[str, Count | list[Count]]], filled] | None = None
     least: Count = 10
     held: Count = 200
     tested: Count | None = None
