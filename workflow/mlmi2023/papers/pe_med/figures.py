@@ -14,13 +14,13 @@ from mlmi2023.papers.pe_med.options import Task
 from mlmi2023.tasks.runs import Runs
 
 TRUE, FOUND = "#00C000", "#F03020"
-#: objects that are shown, and the click after which masks are
+#: objects that are shown, the click after which their masks are, and clicks of a strip
 SHOWN, CLICK, STRIP = 4, 5, 5
 
 
 def _chosen(objects: Objects, count: int) -> list[tuple[str, np.ndarray, int]]:
-    """Return case, objects and number of the largest object of some organs, those of most kinds first."""
-    found = {}
+    """Return case, objects and number of the largest object of some organs, from the smallest of these on."""
+    found: dict[int, tuple[int, str, np.ndarray, int]] = {}
     for case, pairs in objects.tested():
         for number, size in enumerate(objects.truth(pairs).sum((1, 2))):
             organ = int(pairs[number, 1])
