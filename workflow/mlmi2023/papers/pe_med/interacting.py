@@ -68,8 +68,11 @@ class Interaction:
         """Return the logits (B, 1, H, W) after the last click; gradients are those of the last pass alone."""
         seen = Clicked(self.image, self.places, self.signs, self.previous, self.memory)
         if self.self_loop and self.clicks == 1:
+            learning = self.net.training
+            self.net.eval()  # as all passes without gradients
             with torch.no_grad():
                 seen = seen._replace(previous=self.net(seen).float().sigmoid())
+            self.net.train(learning)
         return self.net(seen)
 
     def keep(self, logits: Tensor) -> Tensor:
