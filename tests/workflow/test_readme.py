@@ -160,6 +160,7 @@ TOGETHER = {
         "single_nuclei",
         "lung_outlines",
         "lung_gland",
+        "lung_clicks",
         "brain_spectra",
     ],
     "nuclei": [
