@@ -32,8 +32,9 @@ def pseudo_labels(logits: Tensor, threshold: float, below: str = "background") -
 def labelling(net: nn.Module) -> Iterator[None]:
     """Let a network label: without dropout, and with its batch norms on the statistics of what they see.
 
-    Those that the student has gathered are of mixed and of source images together. On the target alone they shift
-    its answer, the student learns that shift, and within fifty steps all is foreground. Nothing is gathered here.
+    Those that the student has gathered are of mixed and of source images together. On the target alone they
+    shift its answer, the student learns that shift, and in fifty steps all is foreground. Nothing is gathered
+    here.
     """
     modes = {module: module.training for module in net.modules()}
     norms = [module for module in modes if isinstance(module, nn.BatchNorm2d)]
