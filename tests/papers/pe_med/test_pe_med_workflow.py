@@ -67,7 +67,16 @@ def test_the_paper_scale_says_what_is_missing_and_is_planned_from_empty_files(tm
     place = checkout(tmp_path)
     keys = ["-n", "pe_med", "--config", "scale=paper", "papers=[pe_med]"]
     run = snakemake(place, *keys)
-    assert run.returncode != 0 and "synapse" in run.stdout + run.stderr
+    assert run.returncode != 0 and "data/ol12" in run.stdout + run.stderr
+    parts = {"001_01": "train", "001_02": "train", "002_01": "val", "003_01": "test"}
+    for kind in ("images", "masks"):
+        (place / "data/ol12" / kind).mkdir(parents=True)
+        for name in parts:
+            (place / f"data/ol12/{kind}/{name}.png").touch()
+    rows = "".join(f"{name},{part}\n" for name, part in parts.items())
+    (place / "data/ol12/split.csv").write_text(f"subject,split\n{rows}")
+    run = snakemake(place, *keys)
+    assert run.returncode != 0 and "data/btcv" in run.stdout + run.stderr
     for number in BTCV:
         for kind in ("img", "label"):
             file = place / f"data/btcv/RawData/Training/{kind}/{kind}{number}.nii.gz"
@@ -75,5 +84,5 @@ def test_the_paper_scale_says_what_is_missing_and_is_planned_from_empty_files(tm
             file.touch()
     run = snakemake(place, *keys)
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
-    assert run.stdout.count("train pe_med on synapse") == 3
-    assert "train sam" not in run.stdout and "ol12" not in run.stdout
+    assert run.stdout.count("train pe_med on synapse") == run.stdout.count("train pe_med on ol12") == 3
+    assert "train sam" not in run.stdout

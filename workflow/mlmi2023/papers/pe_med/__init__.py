@@ -21,7 +21,7 @@ Sect. 3, objects of slices            ``objects``
 Sect. 3, Dice and NoC                 ``measures``, ``evaluate``
 Tables 1 and 2, iSegFormer, SAM       ``isegformer``, ``sam`` (on stand-ins learned from ``shapes``)
 Table 1, GrabCut                      ``grabcut``
-Table 1, automatic networks           ``mlmi2023.nets.segmentation`` and ``hiformer``
+Table 1, automatic networks           ``mlmi2023.nets.segmentation``; ``networks.HIFORMER``
 Table 3, ablations                    keys ``palm_i``, ``palm_o``, ``tsip`` and ``self_loop``
 Figs. 3 and 4, and ours               ``figures``
 ====================================  ==================================================================

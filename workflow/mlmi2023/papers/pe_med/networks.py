@@ -1,4 +1,4 @@
-"""The networks that answer to clicks by the key ``net``, and HiFormer's name among the automatic ones."""
+"""The networks that answer to clicks by the key ``net``, and the automatic ones."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,13 +7,12 @@ from torch import nn
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.nets import registry
-from mlmi2023.nets.registry import network_at
 from mlmi2023.papers.pe_med.isegformer import ISegFormer
 from mlmi2023.papers.pe_med.model import PeMed
 from mlmi2023.papers.pe_med.sam import Sam
 
-network_at("hiformer", 2, "mlmi2023.papers.pe_med.hiformer:HiFormer", encoder="cnn")
-
+#: enters HiFormer
+HIFORMER = "mlmi2023.papers.fine_grained_wavelet.networks"
 #: of networks that answer to clicks: takes size, radius of disks and the network's own sizes
 CLICKED: Mapping[str, Callable[..., nn.Module]] = {
     "pe_med": lambda size, radius, **keys: PeMed(radius, **keys),
@@ -44,4 +43,4 @@ def build(net: Mapping[str, Any], size: tuple[int, int], radius: float) -> nn.Mo
 
 def build_automatic(net: Mapping[str, Any], size: tuple[int, int], organs: int) -> nn.Module:
     """Return a network that answers with logits (B, 1 + organs, H, W) to images (B, 1, H, W)."""
-    return registry.build(net, 1, 1 + organs, size, __name__)
+    return registry.build(net, 1, 1 + organs, size, HIFORMER)
