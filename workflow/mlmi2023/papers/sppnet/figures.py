@@ -73,7 +73,10 @@ def _masks(runs: Runs) -> Any:
             both = np.stack([found, true, np.zeros_like(true)], -1).astype(np.uint8) * 255
             picture(axes, both, runs.names[method] if number == 0 else "")
             dice = overlap(found, true)["dsc"]
-            axes.text(0.03, 0.03, f"{dice:.1f}", transform=axes.transAxes, color="white", fontsize=7)
+            axes.text(
+                0.03, 0.03, f"{dice:.1f}", transform=axes.transAxes, color="white", fontsize=7,
+                bbox={"facecolor": "black", "edgecolor": "none", "pad": 1},
+            )  # fmt: skip
     return figure
 
 
