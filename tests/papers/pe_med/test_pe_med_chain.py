@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from bad_inputs import said
+from mlmi2023.cohorts.forms.scans.reader import open_scans
 from mlmi2023.core.options import options
 from mlmi2023.papers.pe_med import evaluate
 from mlmi2023.papers.pe_med.grabcut import box_around, grabcut
@@ -16,7 +17,7 @@ from mlmi2023.papers.pe_med.options import GrabCut, Method, Task
 from mlmi2023.papers.pe_med.sam import FEATURES
 from mlmi2023.papers.pe_med.source import DrawnObjects, ObjectSource, click_draws
 from mlmi2023.papers.pe_med.train import plan
-from pe_med_data import NET, SAM, SIZE, SWIN, job
+from pe_med_data import NET, SAM, SIZE, SWIN, job, packed
 
 BATCH = {"row": torch.tensor([0, 1, 2]), "organ": torch.tensor([0, 0, 0]), "draw": torch.rand(3, 12)}
 
@@ -43,6 +44,19 @@ def test_structures_of_several_labels_and_each_image_of_a_scan_by_itself():
     said(lambda: Objects(job(task={"organs": [{"third": 3}]})), "no structure has the label 3")
     said(lambda: Objects(job(task={"modalities": ["C"]})), "task.modalities")
     said(lambda: Objects(job(task={"least": 900})), "no object for 'train' of 900 pixels")
+
+
+def test_what_is_left_out_is_said(monkeypatch):
+    read = Objects._read
+    held = Objects(job()).cohort.splits.index("val")
+    monkeypatch.setattr(
+        Objects, "_read", lambda own, kept, rows: read(own, kept, [r for r in rows if r < held])
+    )
+    said(lambda: Objects(job()), "no object for 'val'")
+    scans = open_scans(packed())
+    scans.label_names = {1: "first", 1001: "left"}
+    monkeypatch.setattr("mlmi2023.papers.pe_med.objects.open_cohort", lambda data: scans)
+    said(lambda: Objects(job(task={"organs": None})), "label 1001 is above 255", "organs")
 
 
 def test_few_objects_are_spread_over_all():

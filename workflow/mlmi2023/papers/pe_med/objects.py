@@ -61,7 +61,7 @@ class Objects:
         self.pairs: dict[str, np.ndarray] = {}
         for part in parts:
             self.pairs[part] = self._read(kept, dealt[part])
-        if "val" in parts and not len(self.pairs["val"]):
+        if "val" in parts and not dealt["val"]:
             # whether a network learns is seen on what it is trained on, where nothing else is left
             self.pairs["val"] = self.pairs["train"]
         for part, pairs in self.pairs.items():
@@ -99,7 +99,12 @@ class Objects:
         cohort = self.cohort
         known = cohort.label_names if isinstance(cohort, Scans) else dict(enumerate(cohort.classes, 1))
         if not self.task.organs:
-            return {name.lower().replace(" ", "_"): [value] for value, name in known.items() if value < 256}
+            if large := [value for value in known if value > 255]:
+                raise InputError(
+                    f"cohort '{cohort.name}': label {large[0]} is above 255; name what is clicked at by the "
+                    "task's key 'organs', or renumber by the cohort's 'read.labels_kept'"
+                )
+            return {name.lower().replace(" ", "_"): [value] for value, name in known.items()}
         given = {name: own for organ in self.task.organs for name, own in organ.items()}
         values = {name: own if isinstance(own, list) else [own] for name, own in given.items()}
         for name, own in values.items():
