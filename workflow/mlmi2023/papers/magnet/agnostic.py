@@ -1,5 +1,6 @@
 """What all networks share that take any subset of modalities: encoders see what is there, nothing else."""
 
+import abc
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -32,9 +33,10 @@ class Answer(NamedTuple):
     images: Tensor | None = None
 
 
-class Agnostic(nn.Module):
+class Agnostic(nn.Module, abc.ABC):
     """A network of several encoders and one decoder; ``encode`` and ``decode`` are the subclass's."""
 
+    @abc.abstractmethod
     def encode(self, images: Tensor, present: Tensor) -> tuple[Levels, Tensor]:
         """Return features of the images that are there, and patient and modality of each.
 
@@ -42,11 +44,10 @@ class Agnostic(nn.Module):
             images: (B, M, *size).
             present: (B, M) bool; where it is false, what the image holds is never looked at.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def decode(self, levels: Levels, where: Tensor, count: int) -> Answer:
         """Return the answer for ``count`` patients."""
-        raise NotImplementedError
 
     def forward(self, images: Tensor, present: Tensor) -> Answer:
         """Return the answer for images (B, M, *size) of which ``present`` (B, M) are there."""
