@@ -9,7 +9,7 @@ from mlmi2023.core.config import Settings
 from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.papers.unoranic.names import SEEN, UNSEEN
-from preflight_root import ROOT
+from tiny_run import ROOT, checkout, snakemake
 
 
 def values(tiny_run, **wanted):
@@ -89,3 +89,17 @@ def test_table_1_is_what_the_layout_says(dataset):
     assert len(layout["read"]["classes"]) == row["values"]["classes"]
     counts = " / ".join(str(row["values"][f"n_{split}"]) for split in ("train", "val", "test"))
     assert counts in layout["about"]
+
+
+def test_the_paper_scale_says_what_is_missing_and_is_planned_from_empty_files(tmp_path):
+    place = checkout(tmp_path)
+    keys = ["-n", "unoranic", "--config", "scale=paper", "papers=[unoranic]"]
+    run = snakemake(place, *keys)
+    assert run.returncode != 0 and "medmnist" in (run.stdout + run.stderr).lower()
+    (place / "data/medmnist").mkdir(parents=True)
+    for name in ("blood", "breast", "derma", "pneumonia", "retina"):
+        (place / f"data/medmnist/{name}mnist.npz").touch()
+    run = snakemake(place, *keys)
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
+    # two stages of three seeds
+    assert run.stdout.count("train unoranic on breast") == 6

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from mlmi2023.cohorts.forms.scans.reader import Scans
 from mlmi2023.core.options import options
 from mlmi2023.drawing.panels import panels, picture
+from mlmi2023.drawing.slices import name_edges
 from mlmi2023.papers.pe_med.clicks import NONE, OBJECT
 from mlmi2023.papers.pe_med.evaluate import Answers, read, scored
 from mlmi2023.papers.pe_med.measures import dice
@@ -34,8 +36,10 @@ def _chosen(objects: Objects, count: int) -> list[tuple[str, np.ndarray, int]]:
 def _outlined(
     axes: Any, objects: Objects, pair: np.ndarray, found: np.ndarray | None, title: str = ""
 ) -> None:
-    """Show a slice with the object in green and what was found in red."""
+    """Show a slice, its sides named, with the object in green and what was found in red."""
     picture(axes, objects.images[pair[0]].astype(np.float32), title, cmap="gray", vmin=0, vmax=1)
+    if isinstance(objects.cohort, Scans):
+        name_edges(axes, objects.task.plane, mirrored=True)
     truth = objects.truth(pair[None])[0]
     for mask, colour in ((truth, TRUE), (found, FOUND)):
         if mask is not None and mask.any():
