@@ -14,7 +14,7 @@ from mlmi2023.training.data.augment2d import DRAWS, Augment2D
 class DrawnAtSites(Dataset):
     """Samples: of each site one of its training images, and the random numbers of its augmentation.
 
-    Sites differ in size; each draws from its own.
+    Sites differ in size; each draws from its own, and what it draws does not depend on how many others have.
 
     Args:
         counts: training images of each site.
@@ -27,8 +27,9 @@ class DrawnAtSites(Dataset):
         return max(self.counts)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
+        places = torch.rand(len(self.counts)) * torch.tensor(self.counts)
         return {
-            "row": torch.stack([torch.randint(count, ()) for count in self.counts]),
+            "row": places.long().minimum(torch.tensor(self.counts) - 1),
             "draw": torch.rand(len(self.counts), DRAWS),
         }
 
