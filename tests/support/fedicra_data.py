@@ -24,7 +24,12 @@ TRAIN = {
 }  # fmt: skip
 WHOLE = {"tree": 0.1, "crf": 0.1, "con": 1.0}
 #: of the proposed method
-FEDICRA = {"strategy": "aa", "net": {**NET, "scr": True}, "weights": WHOLE, "mixing": {"first": 3, "later": 1}}
+FEDICRA = {
+    "strategy": "aa",
+    "net": {**NET, "scr": True},
+    "weights": WHOLE,
+    "mixing": {"first": 3, "later": 1},
+}
 
 
 def packed(place: Path, size: int = 32, counts: tuple[int, ...] = (6, 8, 5)) -> Path:

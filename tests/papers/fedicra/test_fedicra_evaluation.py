@@ -39,11 +39,15 @@ def test_each_site_counts_alike_in_the_mean():
 
 
 def test_the_findings_about_printed_averages_are_what_the_printed_values_say():
-    table = next(t for t in read_yaml(ROOT / "resources/papers/fedicra.yaml")["tables"] if t["id"] == "table1")
+    table = next(
+        t for t in read_yaml(ROOT / "resources/papers/fedicra.yaml")["tables"] if t["id"] == "table1"
+    )
     printed = {}
     for row in table["rows"]:
         value = row["values"]["dsc"]
-        printed[row["method"], row["label"], row["setting"]] = value["mean"] if isinstance(value, dict) else value
+        printed[row["method"], row["label"], row["setting"]] = (
+            value["mean"] if isinstance(value, dict) else value
+        )
     methods = {method for method, _, _ in printed}
     sites = [f"site{letter}" for letter in "ABCDE"]
 
@@ -53,8 +57,13 @@ def test_the_findings_about_printed_averages_are_what_the_printed_values_say():
 
     off = {(m, label): apart(m, label) for m in methods for label in ("OD", "OC")}
     assert sum(abs(value) > 0.011 for value in off.values()) == 14
-    assert min(off.values()) == pytest.approx(-1.908) and abs(min(off.values())) == max(map(abs, off.values()))
-    overall = {m: printed[m, "overall", "avg"] - (printed[m, "OD", "avg"] + printed[m, "OC", "avg"]) / 2 for m in methods}
+    assert min(off.values()) == pytest.approx(-1.908) and abs(min(off.values())) == max(
+        map(abs, off.values())
+    )
+    overall = {
+        m: printed[m, "overall", "avg"] - (printed[m, "OD", "avg"] + printed[m, "OC", "avg"]) / 2
+        for m in methods
+    }
     wrong = {m: value for m, value in overall.items() if abs(value) > 0.011}
     assert set(wrong) == {"fedprox", "fedap", "metafed", "lt_full", "ct_full"}
     assert max(wrong.values()) == pytest.approx(3.24) and min(map(abs, wrong.values())) == pytest.approx(0.60)

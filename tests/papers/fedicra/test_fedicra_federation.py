@@ -1,4 +1,4 @@
-"""Rounds of small federations: what sites keep, who is left out, a killed run, fine-tuning, every ablation."""
+"""Rounds of small federations: what sites keep, who is left out, a killed run, fine-tuning, ablations."""
 
 import copy
 
@@ -58,9 +58,9 @@ def differ(one, other, names):
 def test_the_server_averages_by_counts_and_sites_begin_with_its_answer(angiograms):
     clients, optimisers, server = party(angiograms, {"strategy": "fedavg"})
     updates = rounds(clients, optimisers, server, 1)
-    assert [update.count for update in updates] == [5, 6, 4]
+    assert [update.images for update in updates] == [5, 6, 4]
     name = "encoder.levels.0.0.weight"
-    mean = sum(u.count * u.state[name] for u in updates) / 15
+    mean = sum(u.images * u.state[name] for u in updates) / 15
     assert torch.allclose(server.net.state_dict()[name], mean, atol=1e-6)
     clients[0].begin(server.message(0, 1), 1)
     assert not differ(state_of(clients[0].net), state_of(server.net), mean_names(clients[0]))
@@ -156,7 +156,10 @@ def test_metafed_sends_networks_around_the_ring_and_then_the_common_one(angiogra
 def test_a_site_that_sends_no_numbers_or_nothing_is_left_out(angiograms, capsys):
     clients, optimisers, server = party(angiograms, {"strategy": "fedavg"})
     good = rounds(clients, optimisers, server, 1)
-    broken = {name: value * float("nan") if value.is_floating_point() else value for name, value in good[1].state.items()}
+    broken = {
+        name: value * float("nan") if value.is_floating_point() else value
+        for name, value in good[1].state.items()
+    }
     assert server.gather([good[0], Update(1, broken, 6), None], 1) == ["siteB", "siteC"]
     name = "encoder.levels.0.0.weight"
     assert torch.equal(server.net.state_dict()[name], good[0].state[name])
@@ -164,10 +167,14 @@ def test_a_site_that_sends_no_numbers_or_nothing_is_left_out(angiograms, capsys)
     assert said.count("round 2: siteB, siteC left out of the average") == 1
     before = state_of(server.net)
     assert server.gather([None, None, None], 2) == ["siteA", "siteB", "siteC"]
-    assert not differ(before, state_of(server.net), before) and "global model stays" in capsys.readouterr().out
+    assert (
+        not differ(before, state_of(server.net), before) and "global model stays" in capsys.readouterr().out
+    )
 
 
-def test_a_site_with_a_loss_that_is_no_number_leaves_the_round_and_the_run_goes_on(angiograms, tmp_path, capsys):
+def test_a_site_with_a_loss_that_is_no_number_leaves_the_round_and_the_run_goes_on(
+    angiograms, tmp_path, capsys
+):
     torch.manual_seed(0)
     own = job(angiograms, {"strategy": "fedavg"})
     made = plan(own)
@@ -188,7 +195,9 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("method", [FEDICRA, {"strategy": "fedap"}, {"strategy": "metafed"}], ids=["aa", "fedap", "metafed"])
+@pytest.mark.parametrize(
+    "method", [FEDICRA, {"strategy": "fedap"}, {"strategy": "metafed"}], ids=["aa", "fedap", "metafed"]
+)
 def test_a_killed_run_ends_as_one_that_was_not(angiograms, tmp_path, method):
     own, ended = job(angiograms, method), {}
     for name, deaths in (("whole", [None]), ("killed", [5, None])):

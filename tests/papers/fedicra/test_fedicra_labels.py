@@ -1,4 +1,4 @@
-"""Weak labels: where they may lie, what boxes may know, and that rotation brings no label in; simulated angiograms."""
+"""Weak labels: where they lie, what boxes know, and that rotation brings none in; simulated angiograms."""
 
 import numpy as np
 import pytest
@@ -103,7 +103,11 @@ def test_what_rotation_brings_in_has_no_label(angiograms):
 
 def test_mistakes_in_sites_are_one_line(angiograms):
     def sites(**own):
-        return {"sites": {"siteA": {"train": ["siteA_train/*"], "test": ["siteA_test/*"], "label": "point", **own}}}
+        return {
+            "sites": {
+                "siteA": {"train": ["siteA_train/*"], "test": ["siteA_test/*"], "label": "point", **own}
+            }
+        }
 
     for task, said in (
         (sites(train=["siteX/*"]), r"sites\.siteA\.train: no image fits 'siteX/\*'; names are such as"),

@@ -1,4 +1,4 @@
-"""Tree energy, gated CRF, partial cross-entropy and contrast against brute force and values worked out by hand."""
+"""Tree energy, gated CRF, partial cross-entropy and contrast against brute force and values by hand."""
 
 import math
 
@@ -49,7 +49,9 @@ def test_images_of_a_batch_do_not_see_each_other_and_equal_pixels_are_joined():
     chances[0, 0, 1, 2] = 1
     found = filtered(chances, features, 1.0)
     # all pixels of an image are alike, so that each is the mean of its own image
-    assert torch.allclose(found[0], torch.full((1, 4, 4), 1 / 16)) and torch.allclose(found[1], torch.ones(1, 4, 4))
+    assert torch.allclose(found[0], torch.full((1, 4, 4), 1 / 16)) and torch.allclose(
+        found[1], torch.ones(1, 4, 4)
+    )
     forest = spanning_forest(features.numpy(), 1.0)
     assert (forest.affinity == 0).sum() == 2 and (forest.up[1:] < np.arange(1, 32)).all()
 
@@ -107,7 +109,9 @@ def test_the_gated_crf_is_the_energy_of_all_pairs():
                 for u in range(max(0, x - 2), min(5, x + 3)):
                     if (v, u) != (y, x):
                         colour = float((image[0, :, y, x] - image[0, :, v, u]).square().sum())
-                        kernel = math.exp(-((y - v) ** 2 + (x - u) ** 2) / (2 * 1.5**2) - colour / (2 * 0.4**2))
+                        kernel = math.exp(
+                            -((y - v) ** 2 + (x - u) ** 2) / (2 * 1.5**2) - colour / (2 * 0.4**2)
+                        )
                         total += kernel * (1 - float((chances[0, :, y, x] * chances[0, :, v, u]).sum()))
     found = gated_crf(chances, image, Crf(radius=2, xy=1.5, rgb=0.4))
     assert float(found) == pytest.approx(total / 20, rel=1e-4)

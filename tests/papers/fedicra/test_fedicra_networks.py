@@ -3,13 +3,13 @@
 import pytest
 import torch
 
+from fedicra_data import NET, TASK, TRAIN
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.options import options
 from mlmi2023.papers.fedicra.adaptive import Mix, aggregate
 from mlmi2023.papers.fedicra.model import SiteUnet
 from mlmi2023.papers.fedicra.options import Learned, Mixing, Task, Train
-from mlmi2023.papers.fedicra.strategies import average, is_finite, likeness, norms_of, shared, state_of
-from fedicra_data import NET, TASK, TRAIN
+from mlmi2023.papers.fedicra.strategies import average, is_finite, likeness, norms_of, shared
 
 WIDTHS = (16, 32, 64, 128, 256)
 
@@ -85,7 +85,9 @@ def test_w_is_learned_until_its_loss_settles_in_the_second_round_alone():
         net, mix = Line([2.0, 1.0, 0.0]), Mix(Line([0.0, 0.0, 0.0]))
         keys = Mixing(first=50, later=7, window=4, tolerance=0.5, rate=0.001)
         common = {"decoder.weight": torch.zeros(1, 3)}
-        assert aggregate(net, common, mix, keys, first, lambda n, net=net: net.decoder.weight.sum()) == expected
+        assert (
+            aggregate(net, common, mix, keys, first, lambda n, net=net: net.decoder.weight.sum()) == expected
+        )
 
 
 def test_what_is_shared_is_what_the_strategy_says():
@@ -105,7 +107,10 @@ def test_what_is_shared_is_what_the_strategy_says():
 
 
 def test_an_average_is_weighted_by_counts():
-    states = [{"a": torch.tensor([1.0, 2.0]), "n": torch.tensor(3)}, {"a": torch.tensor([4.0, 0.0]), "n": torch.tensor(9)}]
+    states = [
+        {"a": torch.tensor([1.0, 2.0]), "n": torch.tensor(3)},
+        {"a": torch.tensor([4.0, 0.0]), "n": torch.tensor(9)},
+    ]
     found = average(states, [1, 3])
     assert torch.allclose(found["a"], torch.tensor([3.25, 0.5])) and int(found["n"]) == 3
     assert is_finite(states[0]) and not is_finite({"a": torch.tensor([1.0, float("nan")])})
@@ -127,7 +132,11 @@ def test_mistakes_in_keys_are_one_line():
     for model, given, said in (
         (Learned, {**method, "weights": {"con": 1.0}}, "set net.scr: true"),
         (Learned, {**method, "strategy": "fedavgm"}, "strategy"),
-        (Learned, {**method, "strategy": "central", "net": {**NET, "scr": True}}, "pooled images have no site"),
+        (
+            Learned,
+            {**method, "strategy": "central", "net": {**NET, "scr": True}},
+            "pooled images have no site",
+        ),
         (Task, {**TASK, "val": 0.0}, "val must be above 0"),
         (Task, {**TASK, "augment": {"rotate": 45}}, "border must be zeros"),
         (Task, {**TASK, "weak": {"boxs": "block"}}, "boxs"),

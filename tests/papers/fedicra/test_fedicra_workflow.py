@@ -1,4 +1,4 @@
-"""The tiny run's results; the released folders from small and from empty files; the paper scale without data."""
+"""The tiny run's results; released folders from small and from empty files; the paper scale without data."""
 
 import re
 
@@ -26,12 +26,20 @@ def test_the_stand_in_goes_to_the_page(tiny_run):
     assert settings == {"siteA", "siteB", "siteC", "avg"} and {r["label"] for r in rows} == {"FAZ"}
     for method, dice, away in (("truth", 100, 0), ("background", 0, 32 * 2**0.5)):
         assert np.mean(values(rows, method=method, setting="avg", metric="dsc")) == pytest.approx(dice)
-        assert np.mean(values(rows, method=method, setting="avg", metric="hd95")) == pytest.approx(away, rel=1e-4)
+        assert np.mean(values(rows, method=method, setting="avg", metric="hd95")) == pytest.approx(
+            away, rel=1e-4
+        )
     for method in ("fedavg", "ft", "fedicra"):
-        means = [np.mean(values(rows, method=method, setting=s, metric="dsc")) for s in ("siteA", "siteB", "siteC")]
-        assert np.mean(values(rows, method=method, setting="avg", metric="dsc")) == pytest.approx(np.mean(means), abs=0.01)
+        means = [
+            np.mean(values(rows, method=method, setting=s, metric="dsc")) for s in ("siteA", "siteB", "siteC")
+        ]
+        assert np.mean(values(rows, method=method, setting="avg", metric="dsc")) == pytest.approx(
+            np.mean(means), abs=0.01
+        )
     page = tiny_run.page("fedicra")
-    assert all(name in page for name in ("fig3_faz", "fig4", "fig_labels_faz", "table2_hd95", "table3_faz", "c5"))
+    assert all(
+        name in page for name in ("fig3_faz", "fig4", "fig_labels_faz", "table2_hd95", "table3_faz", "c5")
+    )
 
 
 def cohort(name):
@@ -73,7 +81,10 @@ def test_released_folders_are_read_site_by_site(tmp_path, kind):
         assert [len(own[part]) for part in ("train", "val", "test")] == [1, 1, 1]
         for part in own.values():
             image, truth = cases.pictures(part)[0], cases.truth(part[0])
-            assert np.median(image[truth == 0]) == 30 * number and np.median(image[truth > 0]) == 30 * number + 40
+            assert (
+                np.median(image[truth == 0]) == 30 * number
+                and np.median(image[truth > 0]) == 30 * number + 40
+            )
             assert int(truth.max()) == (2 if kind == "odoc" else 1) and truth[16, 14] == truth.max()
 
 

@@ -1,4 +1,4 @@
-"""FedICRA: sites with unlike weak labels train one segmenter each, together (Lin et al., MLMI 2023): paper to code.
+"""FedICRA: sites with unlike weak labels train together (Lin et al., MLMI 2023): paper to code.
 
 Each site labels its images in a way of its own. All share an encoder that knows which site it looks at; each
 has a decoder, which begins every round as a mixture of its own and the common one, weight by weight.

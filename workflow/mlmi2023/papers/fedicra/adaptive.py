@@ -70,8 +70,8 @@ def aggregate(
     _put(head, common, own, mix)
     net.zero_grad(set_to_none=True)
     with torch.no_grad():
-        for name, value in net.named_buffers():
-            value.copy_(gathered[name])
+        for name, statistic in net.named_buffers():
+            statistic.copy_(gathered[name])
     return len(losses)
 
 

@@ -48,7 +48,8 @@ class SiteImages(Cases):
         self.structures = list(self.task.structures)
         if len(self.structures) != len(self.classes):
             raise InputError(
-                f"{self.where}: structures names {len(self.structures)}, the map has {', '.join(self.classes)}"
+                f"{self.where}: structures names {len(self.structures)}, the map has "
+                f"{', '.join(self.classes)}"
             )
         size = self.task.size or self.cohort.images.shape[1:3]
         self.size = (int(size[0]), int(size[1]))
@@ -123,8 +124,9 @@ class SiteImages(Cases):
     def pictures(self, rows: list[int]) -> np.ndarray:
         """Return images (n, *size, channels) uint8."""
         images = np.array(self.cohort.images[rows])
+        height, width = self.size
         if images.shape[1:3] != self.size:
-            images = resized(images, np.zeros((0, *self.size), np.uint8), self.size)[0]
+            images = resized(images, np.zeros((0, *self.size), np.uint8), (height, width))[0]
         if self.task.grey:
             images = np.rint(images.mean(axis=3, keepdims=True)).astype(np.uint8)
         return images

@@ -1,4 +1,4 @@
-"""A site's side of a round: it takes the server's message, trains on its own images, and answers with weights.
+"""A site's side of a round: it takes a message, trains on its own images, and answers with weights.
 
 The same class serves the federation in one process (:mod:`.module`) and one process a site (:mod:`.flower`).
 """
@@ -30,7 +30,7 @@ class Update(NamedTuple):
 
     site: int
     state: State
-    count: int
+    images: int
 
 
 class Client:

@@ -1,4 +1,4 @@
-"""What is tested at each site, and its Dice and HD95, by site and as unweighted means over sites (Sect. 3)."""
+"""What is tested at each site; Dice and HD95 by site and as unweighted means over sites (Sect. 3)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from mlmi2023.core.jobs import Job
 from mlmi2023.metrics.overlap import dice_per_label
 from mlmi2023.metrics.segmentation import voxel_hd95
 from mlmi2023.papers.fedicra.cases import SiteImages
-from mlmi2023.papers.fedicra.model import SiteUnet
+from mlmi2023.papers.fedicra.model import Federation, SiteUnet
 from mlmi2023.papers.fedicra.module import tested_at
 from mlmi2023.papers.fedicra.train import learned, networks
 from mlmi2023.tasks import segmentation
@@ -49,17 +49,18 @@ def predict(job: Job, weights: Path | None, out: Path) -> None:
         return
     keys = learned(job)
     net, device = ready(job, lambda: networks(cases, keys), weights)
+    assert isinstance(net, Federation)
     shape = (1 + len(cases.classes), *cases.size)
     pixels = int(np.prod(shape))
 
     def found() -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         for site, own in enumerate(cases.parts.values()):
-            tested = AtSite(tested_at(net, site, keys.strategy), site)  # type: ignore[arg-type]
+            tested = AtSite(tested_at(net, site, keys.strategy), site)
             for row, answer in segmentation.answers(tested, device, cases, own["test"], lambda x: x):
                 labels = decide(answer[:, :pixels].view(-1, *shape))
                 yield row, {"labels": labels[0].numpy(), "embedding": answer[0, pixels:].numpy()}
 
-    one = sum(p.numel() for p in net.server.parameters())  # type: ignore[union-attr, operator]
+    one = sum(p.numel() for p in net.server.parameters())
     segmentation.write(out, cases, found(), {"parameters": one})
 
 

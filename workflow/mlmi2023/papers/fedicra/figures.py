@@ -105,7 +105,9 @@ def _learning(runs: Runs) -> Any:
         curve = runs.curve(method)
         there = ~np.isnan(curve["val_dice"])
         style = "-" if number < 10 else "--"
-        axes.plot(curve["step"][there], 100 * curve["val_dice"][there], style, lw=1.2, label=runs.names[method])
+        axes.plot(
+            curve["step"][there], 100 * curve["val_dice"][there], style, lw=1.2, label=runs.names[method]
+        )
     axes.set_xlabel("local steps of a site")
     axes.set_ylabel("Dice of held out images, %")
     axes.legend(fontsize=6, ncols=2)

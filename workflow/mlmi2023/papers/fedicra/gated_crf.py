@@ -15,7 +15,7 @@ def half_window(radius: int) -> list[tuple[int, int]]:
 
 
 def gated_crf(chances: Tensor, image: Tensor, keys: Crf) -> Tensor:
-    """Return the energy of a pixel, the mean over pixels of the sum over its neighbours j of k_ij (1 - p_i p_j).
+    """Return the mean over pixels i of the sum over neighbours j of k_ij (1 - p_i p_j).
 
     k_ij = exp(-|place_i - place_j|^2 / (2 xy^2) - |colour_i - colour_j|^2 / (2 rgb^2)).
 
@@ -29,7 +29,10 @@ def gated_crf(chances: Tensor, image: Tensor, keys: Crf) -> Tensor:
     for down, right in half_window(keys.radius):
         if down >= height or abs(right) >= width:
             continue
-        here, there = _window(0, 0, down, right, height, width), _window(down, right, -down, -right, height, width)
+        here, there = (
+            _window(0, 0, down, right, height, width),
+            _window(down, right, -down, -right, height, width),
+        )
         with torch.no_grad():
             apart = (image[..., here[0], here[1]] - image[..., there[0], there[1]]).square().sum(1)
             near = math.exp(-(down**2 + right**2) / (2 * keys.xy**2))
@@ -40,9 +43,7 @@ def gated_crf(chances: Tensor, image: Tensor, keys: Crf) -> Tensor:
     return energy / (len(image) * height * width)
 
 
-def _window(
-    top: int, left: int, down: int, right: int, height: int, width: int
-) -> tuple[slice, slice]:
+def _window(top: int, left: int, down: int, right: int, height: int, width: int) -> tuple[slice, slice]:
     """Return rows and columns of the pixels that have a neighbour at a shift, moved by (top, left)."""
     first_row, first_column = max(0, -down), max(0, -right)
     rows, columns = height - abs(down), width - abs(right)

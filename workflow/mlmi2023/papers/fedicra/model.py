@@ -107,9 +107,14 @@ class SiteUnet(nn.Module):
     """
 
     def __init__(
-        self, channels: int, classes: int, size: Sequence[int], features: Sequence[int] = (16, 32, 64, 128, 256),
-        scr: bool = False, sites: int = 1,
-    ) -> None:  # fmt: skip
+        self,
+        channels: int,
+        classes: int,
+        size: Sequence[int],
+        features: Sequence[int] = (16, 32, 64, 128, 256),
+        scr: bool = False,
+        sites: int = 1,
+    ) -> None:
         super().__init__()
         if any(int(side) % 16 for side in size):
             raise InputError(

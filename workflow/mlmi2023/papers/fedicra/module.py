@@ -91,10 +91,16 @@ class Federated(pl.LightningModule):
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count overlaps of structures as they are judged, with the network of each image's site."""
         rows = batch["row"][0].tolist()
-        net = self._untrained[0].to(self.device) if self._untrained and self.trainer.sanity_checking else self.net
+        net = (
+            self._untrained[0].to(self.device)
+            if self._untrained and self.trainer.sanity_checking
+            else self.net
+        )
         for site in sorted({self.cases.site_of[row] for row in rows}):
             own = [row for row in rows if self.cases.site_of[row] == site]
-            image = torch.from_numpy(self.cases.pictures(own)).to(self.device).permute(0, 3, 1, 2).float() / 255
+            image = (
+                torch.from_numpy(self.cases.pictures(own)).to(self.device).permute(0, 3, 1, 2).float() / 255
+            )
             found = decide(tested_at(net, site, self.server.keys.strategy)(image, site))
             truth = torch.stack([torch.from_numpy(self.cases.truth(row)) for row in own]).to(self.device)
             counts = counted(found, truth, len(self.cases.classes), self.cases.task.nested)
@@ -114,7 +120,7 @@ class Federated(pl.LightningModule):
 
 
 def counted(found: Tensor, truth: Tensor, classes: int, nested: bool) -> Tensor:
-    """Return overlaps and volumes (B, classes, 2) of structures; a nested one is all labels from its own on."""
+    """Return overlaps and volumes (B, classes, 2); a nested structure is all labels from its own on."""
     if not nested:
         return overlap_counts(found, truth, classes)
     return torch.cat([overlap_counts(found >= k, truth >= k, 1) for k in range(1, classes + 1)], dim=1)
@@ -136,4 +142,4 @@ def site_data(cases: SiteImages, pooled: bool, full: bool) -> list[SiteData]:
     from mlmi2023.papers.fedicra.samples import data_of
 
     rows = [own["train"] for own in cases.parts.values()]
-    return [data_of(cases, own, full) for own in ([sum(rows, [])] if pooled else rows)]
+    return [data_of(cases, own, full) for own in ([[row for own in rows for row in own]] if pooled else rows)]

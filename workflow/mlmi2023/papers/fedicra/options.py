@@ -172,7 +172,9 @@ class Task(Options):
         turned = self.augment is not None and (self.augment.rotate or self.augment.shift)
         if turned and self.augment is not None and self.augment.border != "zeros":
             return "augment.border must be zeros: what comes in from outside has no label"
-        return "a site is called 'avg', which is the mean over sites; rename it" if "avg" in self.sites else ""
+        return (
+            "a site is called 'avg', which is the mean over sites; rename it" if "avg" in self.sites else ""
+        )
 
 
 class Train(OptimisedTraining):

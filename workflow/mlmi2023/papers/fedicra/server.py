@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from mlmi2023.papers.fedicra.client import Update
 from mlmi2023.papers.fedicra.model import SiteUnet
 from mlmi2023.papers.fedicra.options import Learned
-from mlmi2023.papers.fedicra.strategies import OWN_MESSAGES, State, average, is_finite, likeness, state_of, take
+from mlmi2023.papers.fedicra.strategies import (
+    OWN_MESSAGES,
+    State,
+    average,
+    is_finite,
+    likeness,
+    state_of,
+    take,
+)
 
 
 class Server:
@@ -42,9 +50,7 @@ class Server:
         A site that does not answer, or answers with what is no number, has no part in the round. If nobody
         is left the server's network stays.
         """
-        told = {
-            update.site: update for update in updates if update is not None and is_finite(update.state)
-        }
+        told = {update.site: update for update in updates if update is not None and is_finite(update.state)}
         lost = [name for site, name in enumerate(self.sites) if site not in told]
         if lost:
             rest = "" if told else "; nobody is left, and the global model stays"
@@ -65,7 +71,7 @@ class Server:
             if 2 * (number + 1) <= self.rounds:  # the last of the ring is the common model
                 self._keep(states[-1])
             return lost
-        self._keep(average(states, [told[site].count for site in order]))
+        self._keep(average(states, [told[site].images for site in order]))
         return lost
 
     def _keep(self, state: State) -> None:

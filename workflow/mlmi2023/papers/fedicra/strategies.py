@@ -94,7 +94,8 @@ def likeness(states: Sequence[Mapping[str, Tensor]], kept: float) -> Tensor:
     """Return FedAP's weights (K, K): row k is how much site k takes of each.
 
     Sites are as far apart as the Gaussians that their batch norms have gathered: the sum over layers of the
-    distances of means and of deviations. A site keeps ``kept`` of itself, others share the rest by 1 / distance.
+    distances of means and of deviations. A site keeps ``kept`` of itself, and others
+    share the rest by 1 / distance.
     """
     count = len(states)
     if count == 1:

@@ -63,9 +63,7 @@ def plan(job: Job) -> Plan:
     return Plan(module, DrawnAtSites([len(c.data) for c in clients]), val, parameters=size, measure=DICE)
 
 
-def parties(
-    job: Job, cases: SiteImages, keys: Learned, net: Federation
-) -> tuple[list[Client], Server]:
+def parties(job: Job, cases: SiteImages, keys: Learned, net: Federation) -> tuple[list[Client], Server]:
     """Return the clients and the server of a method, over the networks of ``net``."""
     pooled = keys.strategy == "central"
     data = site_data(cases, pooled, keys.labels == "full")

@@ -140,7 +140,7 @@ def tree_energy(
         labelled: (B, H, W), whether a pixel has a label.
         keys: grid and scales.
     """
-    grid = [min(keys.grid, side) for side in logits.shape[-2:]]
+    grid = (min(keys.grid, logits.shape[-2]), min(keys.grid, logits.shape[-1]))
     chances = F.adaptive_avg_pool2d(logits.softmax(1), grid)
     free = F.adaptive_max_pool2d(labelled.float()[:, None], grid) == 0
     low = F.adaptive_avg_pool2d(image, grid)

@@ -5,8 +5,8 @@
 
 ``train.json`` is what a training in one process has left: it says what is trained, and its weights lie beside
 it. The same :class:`~mlmi2023.papers.fedicra.client.Client` runs in every process and draws the same samples,
-so that with the same number of threads the global weights are the same, which is checked. A site reads its own
-images alone.
+so that with the same number of threads the global weights are the same, which is checked. A site trains on
+its own images alone.
 
 ========  ===============================================================
 site      a client's process: rounds of its :class:`Client`, by Flower's messages

@@ -8,6 +8,12 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.papers.fedicra.flower.launch import job_of, launch
 from mlmi2023.papers.fedicra.flower.site import serve_site
 
+SAID = {
+    True: "equal to those of one process",
+    False: "differ from those of one process",
+    None: "nothing beside train.json to compare with",
+}
+
 
 def main() -> int:
     """Launch a federation or, as its launcher does, one site; return the exit status."""
@@ -29,9 +35,10 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     bytes_ = [one["bytes_out"] + one["bytes_in"] for one in found["rounds"]]
-    print(f"{len(bytes_)} rounds, {sum(bytes_) / max(1, len(bytes_)):.0f} bytes a round, {found['seconds']} s")
-    print({True: "global weights: equal to those of one process", False: "global weights: differ from one process",
-           None: "global weights: nothing beside train.json to compare with"}[found["same"]])  # fmt: skip
+    print(
+        f"{len(bytes_)} rounds, {sum(bytes_) / max(1, len(bytes_)):.0f} bytes a round, {found['seconds']} s"
+    )
+    print(f"global weights: {SAID[found['same']]}")
     return 0 if found["same"] in (True, None) else 2
 
 

@@ -12,8 +12,8 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import atomic, write_json
 from mlmi2023.core.jobs import Job
 from mlmi2023.core.json_files import read_object
-from mlmi2023.papers.fedicra.flower.site import flwr, rows_of
 from mlmi2023.papers.fedicra.cases import SiteImages
+from mlmi2023.papers.fedicra.flower.site import flwr, rows_of
 from mlmi2023.training.loop.weights import read_weights, weights_hash
 
 

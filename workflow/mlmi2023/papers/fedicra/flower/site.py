@@ -115,7 +115,7 @@ def serve_site(job: Job, site: int, address: str) -> None:
             update = client.fit(message, number, batches(job, client, sites, number), optimiser)
             if update is None:
                 return [], 0, {"site": site}
-            return packed(update.state), update.count, {"site": site}
+            return packed(update.state), update.images, {"site": site}
 
     wait_for(address)
     flwr("flwr.client").start_client(server_address=address, client=Answers().to_client(), max_wait_time=60)

@@ -1,4 +1,4 @@
-"""The server's process: messages and averages of :class:`~mlmi2023.papers.fedicra.server.Server` over Flower."""
+"""The server's process: messages and averages of :mod:`mlmi2023.papers.fedicra.server` over Flower."""
 
 import time
 from typing import Any
@@ -35,7 +35,8 @@ def serve(job: Job, address: str, patience: float = 120.0) -> tuple[State, dict[
     class Exchange(flwr("flwr.server.strategy").Strategy):  # type: ignore[misc]
         """One round: each site gets a message of its own, and answers with weights."""
 
-        site_of: dict[str, int] = {}
+        def __init__(self) -> None:
+            self.site_of: dict[str, int] = {}
 
         def initialize_parameters(self, client_manager: Any) -> Any:
             if not client_manager.wait_for(len(cases.sites), int(patience)):
@@ -65,7 +66,9 @@ def serve(job: Job, address: str, patience: float = 120.0) -> tuple[State, dict[
                 updates.append(Update(site, unpacked(arrays, names), count) if arrays else None)
             lost = server.gather(updates, server_round - 1)
             seconds = time.perf_counter() - self.begun
-            told.append({"bytes_out": self.sent, "bytes_in": got, "seconds": round(seconds, 3), "left_out": lost})
+            told.append(
+                {"bytes_out": self.sent, "bytes_in": got, "seconds": round(seconds, 3), "left_out": lost}
+            )
             return common.ndarrays_to_parameters(packed(state_of(server.net))), {}
 
         def configure_evaluate(self, server_round: int, parameters: Any, client_manager: Any) -> list[Any]:

@@ -25,8 +25,8 @@ def simulate(config: dict[str, Any], out: Path, threads: int = 1) -> None:
     """Write a stand-in cohort, in the default layout of :mod:`mlmi2023.cohorts.forms.domain_images.form`.
 
     Args:
-        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (images per domain) and ``options`` (see
-            :mod:`mlmi2023.cohorts.sources.simulators.octa.options`).
+        config: a cohort of kind ``simulated``: ``seed``, ``subjects`` (images per domain) and ``options``
+            (see :mod:`mlmi2023.cohorts.sources.simulators.octa.options`).
         out: folder; made if absent.
         threads: worker processes; the bytes do not depend on their number.
 

@@ -1,5 +1,6 @@
 """Vessels of the macula: a few that run towards the zone, and a mesh of capillaries that spares it."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,22 @@ from mlmi2023.cohorts.sources.simulators.octa.zone import Zone
 BEYOND = 1.3
 
 
-def flow(rng: np.random.Generator, zone: Zone, own: dict[str, Any], options: dict[str, Any], fine: int) -> np.ndarray:
+def flow(
+    rng: np.random.Generator, zone: Zone, own: dict[str, Any], options: dict[str, Any], fine: int
+) -> np.ndarray:
     """Return how much blood flows at each place of a fine grid, (fine, fine) in [0, 1]."""
     canvas = Image.new("L", (fine, fine))
     draw, scale = ImageDraw.Draw(canvas), fine / 2
     width = max(1, round(rng.uniform(*options["capillary"]) * scale))
     for start, end in _mesh(rng, zone, own):
-        draw.line([*((start + 1) * scale), *((end + 1) * scale)], fill=int(rng.uniform(110, 200)), width=width)
+        draw.line(
+            [*((start + 1) * scale), *((end + 1) * scale)], fill=int(rng.uniform(110, 200)), width=width
+        )
     low, high = options["vessels"]["count"]
     for _ in range(int(rng.integers(int(low), int(high) + 1))):
         path = _towards(rng, zone)
         wide = rng.uniform(*options["vessels"]["width"]) * scale
-        for step, (start, end) in enumerate(zip(path, path[1:])):
+        for step, (start, end) in enumerate(pairwise(path)):
             taper = max(1, round(wide * (1 - 0.75 * step / len(path))))
             draw.line([*((start + 1) * scale), *((end + 1) * scale)], fill=245, width=taper)
     return np.asarray(canvas, float) / 255
@@ -43,9 +48,7 @@ def _mesh(rng: np.random.Generator, zone: Zone, own: dict[str, Any]) -> list[tup
     angle = np.linspace(0, 2 * np.pi, 97)
     ring = zone.centre + 1.03 * zone.edge(angle)[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
     open_at = rng.random(96) < 0.1
-    return [*zip(kept[:, 0], kept[:, 1])] + [
-        (a, b) for a, b, gap in zip(ring, ring[1:], open_at) if not gap
-    ]
+    return [*zip(kept[:, 0], kept[:, 1])] + [(a, b) for a, b, gap in zip(ring, ring[1:], open_at) if not gap]
 
 
 def _towards(rng: np.random.Generator, zone: Zone) -> np.ndarray:
