@@ -195,9 +195,7 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize(
-    "method", [FEDICRA, {"strategy": "fedap"}, {"strategy": "metafed"}], ids=["aa", "fedap", "metafed"]
-)
+@pytest.mark.parametrize("method", [FEDICRA, {"strategy": "metafed"}], ids=["aa", "metafed"])
 def test_a_killed_run_ends_as_one_that_was_not(angiograms, tmp_path, method):
     own, ended = job(angiograms, method), {}
     for name, deaths in (("whole", [None]), ("killed", [5, None])):
