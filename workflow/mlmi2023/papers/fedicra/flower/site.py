@@ -75,7 +75,7 @@ def unpacked(arrays: list[np.ndarray], names: list[str]) -> State:
     return {name: torch.from_numpy(np.array(array)) for name, array in zip(names, arrays, strict=True)}
 
 
-def wait_for(address: str, patience: float = 120.0) -> None:
+def wait_for(address: str, patience: float = 600.0) -> None:
     """Wait until somebody listens at an address; Flower's client gives up at once where nobody does.
 
     Raises:

@@ -15,7 +15,7 @@ from mlmi2023.papers.fedicra.train import build, learned
 from mlmi2023.tasks.runs import start
 
 
-def serve(job: Job, address: str, patience: float = 120.0) -> tuple[State, dict[str, Any]]:
+def serve(job: Job, address: str, patience: float = 600.0) -> tuple[State, dict[str, Any]]:
     """Run all rounds; return the global weights, and what was exchanged.
 
     Args:
