@@ -28,6 +28,7 @@ COHORTS = [
     "gliomas",
     "infants",
     "mega_press",
+    "octa_sites",
     "nuclei_organs",
     "prostate_lesions",
     "prostate_planes",

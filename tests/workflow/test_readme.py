@@ -118,6 +118,10 @@ REAL += [f"nuclei_he/{place}/TCGA-{n}.png" for n in range(8) for place in ("imag
 REAL += [f"lung_mri/ProtonImages/{n}H1.nii.gz" for n in range(5)]
 REAL += [f"lung_mri/ProtonLobeMasks/{n}Lobes.nii.gz" for n in range(5)]
 REAL += [f"lung_mri/ProtonLungMasks/{n}Mask.nii.gz" for n in range(5)]
+REAL += [f"fundus_drive/training/images/{n}_training.tif" for n in range(21, 41)]
+REAL += [f"fundus_drive/training/1st_manual/{n}_manual1.gif" for n in range(21, 41)]
+REAL += [f"fundus_drive/testing/images/{n:02d}_test.tif" for n in range(1, 21)]
+REAL += [f"fundus_drive/testing/1st_manual/{n:02d}_manual1.gif" for n in range(1, 21)]
 DRIVE, KINDS = "data/fundus_drive", ("benign", "malignant", "normal")
 HERE = [f"{DRIVE}/training/images/{n}_training.tif" for n in range(21, 41)]
 HERE += [f"{DRIVE}/training/1st_manual/{n}_manual1.gif" for n in range(21, 41)]
@@ -153,6 +157,7 @@ TOGETHER = {
         "fundus_vessels_fet",
         "fundus_vessels_mcnv",
         "fundus_bundles",
+        "fundus_sites",
         "brain_slabs",
         "body_ct",
         "sklearn_tables",
