@@ -61,19 +61,12 @@ def tallness(volume: Volume, plane: str) -> float:
     return float(up / across)
 
 
-def name_edges(axes: Any, plane: str, mirrored: bool = False) -> None:
-    """Write at both edges of a slice of :func:`cut` which side of the patient lies there (R, L, A or P).
-
-    Args:
-        axes: where the slice is drawn.
-        plane: of the slice.
-        mirrored: whether it is drawn from right to left, as radiologists look at it.
-    """
+def name_edges(axes: Any, plane: str) -> None:
+    """Write at both edges of a slice of :func:`cut` which side of the patient lies there (R, L, A or P)."""
     from matplotlib.patheffects import withStroke
 
-    letters = EDGES[plane][::-1] if mirrored else EDGES[plane]
     kind = {"transform": axes.transAxes, "va": "center", "color": INK, "fontsize": 7}
-    for place, side, letter in zip((0.02, 0.98), ("left", "right"), letters):
+    for place, side, letter in zip((0.02, 0.98), ("left", "right"), EDGES[plane]):
         text = axes.text(place, 0.5, letter, ha=side, **kind)
         text.set_path_effects([withStroke(linewidth=1.5, foreground=SHEET)])
 

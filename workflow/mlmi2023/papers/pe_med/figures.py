@@ -7,7 +7,7 @@ import numpy as np
 from mlmi2023.cohorts.forms.scans.reader import Scans
 from mlmi2023.core.options import options
 from mlmi2023.drawing.panels import panels, picture
-from mlmi2023.drawing.slices import name_edges
+from mlmi2023.drawing.slices import EDGES
 from mlmi2023.papers.pe_med.clicks import NONE, OBJECT
 from mlmi2023.papers.pe_med.evaluate import Answers, read, scored
 from mlmi2023.papers.pe_med.measures import dice
@@ -33,13 +33,20 @@ def _chosen(objects: Objects, count: int) -> list[tuple[str, np.ndarray, int]]:
     return [order[place][1:] for place in picked]
 
 
+def _name_edges(axes: Any, plane: str) -> None:
+    """Write which side of the patient lies at both edges of a slice, drawn as radiologists look at it."""
+    kind = {"va": "center", "transform": axes.transAxes, "color": "white", "fontsize": 7}
+    for letter, place, side in zip(EDGES[plane][::-1], (0.02, 0.98), ("left", "right")):
+        axes.text(place, 0.5, letter, ha=side, **kind)
+
+
 def _outlined(
     axes: Any, objects: Objects, pair: np.ndarray, found: np.ndarray | None, title: str = ""
 ) -> None:
     """Show a slice, its sides named, with the object in green and what was found in red."""
     picture(axes, objects.images[pair[0]].astype(np.float32), title, cmap="gray", vmin=0, vmax=1)
     if isinstance(objects.cohort, Scans):
-        name_edges(axes, objects.task.plane, mirrored=True)
+        _name_edges(axes, objects.task.plane)
     truth = objects.truth(pair[None])[0]
     for mask, colour in ((truth, TRUE), (found, FOUND)):
         if mask is not None and mask.any():
