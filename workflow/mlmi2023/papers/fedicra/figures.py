@@ -32,11 +32,11 @@ def _segmented(runs: Runs) -> Any:
     found = {m: {pair.row: pair for pair in pairs(runs.predictions[m], cases)} for m in methods}
     figure, grid = panels(len(cases.sites), len(methods), (1.7 * len(methods), 1.75 * len(cases.sites) + 0.3))
     box = {"facecolor": "black", "alpha": 0.6, "pad": 1.5, "edgecolor": "none"}
-    for line, (site, own) in zip(grid, cases.parts.items()):
+    for number, (line, (site, own)) in enumerate(zip(grid, cases.parts.items())):
         row = own["test"][len(own["test"]) // 2]
         for axes, method in zip(line, methods):
             pair = found[method][row]
-            picture(axes, _shown(cases.pictures([row])[0]), runs.names[method] if line is grid[0] else "")
+            picture(axes, _shown(cases.pictures([row])[0]), "" if number else runs.names[method])
             _outlined(axes, cases, pair.truth, TRUE)
             _outlined(axes, cases, pair.found, FOUND)
             dice = measures(pair.found, pair.truth, cases.structures, cases.task.nested)["dsc"]
@@ -85,12 +85,12 @@ def _labels(runs: Runs) -> Any:
     """Two training images of each site, with the masks' outlines, and their weak labels."""
     cases = SiteImages(runs.job)
     figure, grid = panels(len(cases.sites), 4, (6.8, 1.75 * len(cases.sites) + 0.3))
-    for line, (site, own) in zip(grid, cases.parts.items()):
+    for number, (line, (site, own)) in enumerate(zip(grid, cases.parts.items())):
         for place, row in enumerate(own["train"][:2]):
             image, label = _shown(cases.pictures([row])[0]), cases.labels(row)
-            picture(line[2 * place], image, "image and mask" if line is grid[0] else "")
+            picture(line[2 * place], image, "" if number else "image and mask")
             _outlined(line[2 * place], cases, cases.truth(row), TRUE)
-            picture(line[2 * place + 1], image, "weak label" if line is grid[0] else "")
+            picture(line[2 * place + 1], image, "" if number else "weak label")
             drawn = np.ma.masked_equal(label, 0)
             line[2 * place + 1].imshow(drawn, cmap="viridis", vmin=1, vmax=1 + len(cases.classes), alpha=0.85)
         line[0].set_ylabel(f"{site}\n{cases.task.sites[site].label}", fontsize=7)
