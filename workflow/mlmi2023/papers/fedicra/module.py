@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mlmi2023.papers.fedicra.cases import SiteImages
 from mlmi2023.papers.fedicra.client import Client
 from mlmi2023.papers.fedicra.model import Federation, SiteUnet
-from mlmi2023.papers.fedicra.samples import SiteData
+from mlmi2023.papers.fedicra.samples import SiteData, data_of
 from mlmi2023.papers.fedicra.server import Server
 from mlmi2023.papers.fedicra.strategies import CLOSED, GLOBAL, OWN_MESSAGES, state_of
 from mlmi2023.tasks.segmentation.module import decide, mean_dice, overlap_counts
@@ -139,7 +139,5 @@ def federation(first: SiteUnet, count: int) -> Federation:
 
 def site_data(cases: SiteImages, pooled: bool, full: bool) -> list[SiteData]:
     """Return the data of each site, or of one that has all images."""
-    from mlmi2023.papers.fedicra.samples import data_of
-
     rows = [own["train"] for own in cases.parts.values()]
     return [data_of(cases, own, full) for own in ([[row for own in rows for row in own]] if pooled else rows)]

@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,7 @@ def launch(report: Path, data: Path, out: Path) -> dict[str, Any]:
         for number in range(len(cases.sites))
     ]
     try:
-        state, told = serve(replace(job), address)
+        state, told = serve(job, address)
     finally:
         codes = []
         for process in sites:
