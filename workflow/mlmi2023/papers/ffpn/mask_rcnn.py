@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from mlmi2023.nets.blocks.boxes import pairwise_iou
 from mlmi2023.nets.blocks.feature_pyramid import (
-    Head,
     Trunk,
     anchors,
     cells,
@@ -20,6 +19,7 @@ from mlmi2023.nets.blocks.feature_pyramid import (
     proposed,
     read_at,
 )
+from mlmi2023.papers.ffpn.shared_head import SharedHead
 from mlmi2023.papers.ffpn.truth import Found, Truth
 
 #: bins along a side that the box head and the mask head read
@@ -72,7 +72,7 @@ class MaskRCNN(nn.Module):
         self.code, self.box_code = BoxCoder([1.0] * 4), BoxCoder([10.0, 10.0, 5.0, 5.0])
         self.trunk = Trunk(channels, depths, width, pyramid)
         self.shapes = [(side * ratio**0.5, side / ratio**0.5) for side in sides for ratio in ratios]
-        self.propose = Head(pyramid, 5 * len(self.shapes), head)
+        self.propose = SharedHead(pyramid, 5 * len(self.shapes), head)
         self.box = nn.Sequential(
             nn.Linear(BOX_BINS**2 * pyramid, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
         )

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlmi2023.nets.blocks.feature_pyramid import STRIDES, Head, Trunk, cells, check_size
+from mlmi2023.nets.blocks.feature_pyramid import STRIDES, Trunk, cells, check_size
+from mlmi2023.papers.ffpn.shared_head import SharedHead
 from mlmi2023.papers.ffpn.truth import Found, Truth
 
 
@@ -50,8 +51,8 @@ class PolarMask(nn.Module):
         self.size, self.classes, self.rays, self.cut = tuple(size), classes, rays, cut
         self.levels, self.radius = tuple(levels), radius
         self.trunk = Trunk(channels, depths, width, pyramid)
-        self.score, self.centrality = Head(pyramid, classes, head), Head(pyramid, 1, head)
-        self.length = Head(pyramid, rays, head)
+        self.score, self.centrality = SharedHead(pyramid, classes, head), SharedHead(pyramid, 1, head)
+        self.length = SharedHead(pyramid, rays, head)
         self.scale = nn.Parameter(torch.full((len(STRIDES),), float(size[0]) / 8).log())
         nn.init.constant_(self.score[-1].bias, -4.6)  # type: ignore[arg-type]
 
