@@ -140,7 +140,7 @@ def test_dice_and_hybrid_losses_by_hand():
     # 2 * 0.5 n / (0.25 * 1024 + n) for both channels
     wanted = np.mean([1 - n / (256 + n) for n in (64, 256)])
     assert float(losses.supervised("dice", [half], labels)) == pytest.approx(wanted, abs=1e-4)
-    assert float(losses.supervised("dice", [right, half], labels)) == pytest.approx(wanted / 2, abs=1e-4)
+    assert float(losses.supervised("dice", [right, half], labels)) == pytest.approx(wanted, abs=1e-4)
     iou = np.mean([0.5 * n / (512 + 0.5 * n) for n in (64, 256)])
     rest = float(losses.supervised("hybrid", [half], labels)) - math.log(2) - (1 - iou)
     assert 0.3 < rest < 1, "one minus SSIM of a flat answer"

@@ -50,7 +50,10 @@ LOSSES = {"dice": dice_loss, "hybrid": hybrid_loss}
 
 
 def supervised(kind: str, logits: Sequence[Tensor], labels: Tensor) -> Tensor:
-    """Return the mean loss over a network's outputs, all at the size of the labels.
+    """Return the sum of the losses of a network's outputs, all at the size of the labels.
+
+    U2-Net and BASNet weight each output by 1. Of a mean, that of the final one would have a seventh of the weight
+    which Eq. 5 has on the same masks, and networks please the flow by masks that are the same in all frames.
 
     Args:
         kind: of the loss.
@@ -58,7 +61,7 @@ def supervised(kind: str, logits: Sequence[Tensor], labels: Tensor) -> Tensor:
         labels: (M, H, W).
     """
     masks = channels_of(labels)
-    return torch.stack([LOSSES[kind](own, masks) for own in logits]).mean()
+    return torch.stack([LOSSES[kind](own, masks) for own in logits]).sum()
 
 
 def distance_loss(found: Tensor, labels: Tensor) -> Tensor:
