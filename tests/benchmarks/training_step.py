@@ -29,14 +29,26 @@ WARM = 3
 
 
 def bare(job: Job, steps: int, device: torch.device) -> float:
-    """Return seconds per step of a loop with nothing but forward, loss, backward and optimiser."""
+    """Return seconds per step of a loop with nothing but forward, loss, backward and optimiser.
+
+    Modules that step several optimisers by themselves do so here, too.
+    """
     plan = part(job.paper, "train").plan(job)
     module: Any = plan.module.to(device)
     module.log = lambda *args, **kwargs: None
-    chosen: Any = module.configure_optimizers()
-    optimiser = chosen["optimizer"] if isinstance(chosen, dict) else chosen
+    made = module.configure_optimizers()
+    optimisers = [
+        own["optimizer"] if isinstance(own, dict) else own
+        for own in (made if isinstance(made, list) else [made])
+    ]
+    by_itself = not module.automatic_optimization
+    if by_itself:
+        module.optimizers = lambda use_pl_optimizer=True: optimisers
+        module.lr_schedulers = lambda: []
+        module.manual_backward = lambda loss: loss.backward()
     size = int(job.train.get("batch", 1))
-    batch = torch.utils.data.default_collate([plan.train[i % len(plan.train)] for i in range(size)])  # type: ignore[arg-type]
+    items = [plan.train[i % len(plan.train)] for i in range(size)]  # type: ignore[arg-type]
+    batch = {key: value.to(device) for key, value in torch.utils.data.default_collate(items).items()}
     module.train()
     start = 0.0
     for step in range(WARM + steps):
@@ -45,9 +57,11 @@ def bare(job: Job, steps: int, device: torch.device) -> float:
         mixed = device.type == "cuda" and job.train.get("precision") == "bf16"
         with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
             loss = module.training_step(batch, step)
-        optimiser.zero_grad()
+        if by_itself:
+            continue
+        optimisers[0].zero_grad()
         loss.backward()
-        optimiser.step()
+        optimisers[0].step()
     return (_now(device) - start) / steps
 
 
@@ -67,12 +81,23 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--stage", default="main", help="the first of a method that has several")
     args = parser.parse_args()
+    job = job_of(args, settings_of(args))
+    print(f"{args.paper} {args.dataset} {args.method} on {ratio(job, args.steps)}")
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Return the workflow's settings at the scale that is asked for."""
     config = merge(read_yaml(ROOT / "config/config.yaml"), {"scale": args.scale, "papers": [args.paper]})
-    settings = Settings(config, ROOT)
+    return Settings(config, ROOT)
+
+
+def job_of(args: argparse.Namespace, settings: Settings) -> Job:
+    """Return the job of two epochs of ``args.steps``."""
     options = settings.method(args.paper, args.dataset, args.method)
-    schedule = settings.schedule(args.paper, args.dataset, args.method)
-    job = Job(
+    schedule = settings.schedule(args.paper, args.dataset, args.method, args.stage)
+    return Job(
         paper=args.paper,
         dataset=args.dataset,
         method=args.method,
@@ -83,17 +108,22 @@ def main() -> None:
         train={**schedule, "steps": 2 * args.steps, "epoch_steps": args.steps},
         threads=args.threads,
         device=args.device,
+        stage=args.stage,
     )
+
+
+def ratio(job: Job, steps: int) -> str:
+    """Return the device, seconds per step of both, and their ratio, in words."""
     device = pick_device(job.device)
     make_deterministic(job.threads, device)
-    alone = bare(job, args.steps, device)
+    alone = bare(job, steps, device)
     with tempfile.TemporaryDirectory() as folder:
         plan = part(job.paper, "train").plan(job)
         report = fit(job, plan, Path(folder) / "runs", Path(folder) / "out")
-    alone = min(alone, bare(job, args.steps, device))
+    alone = min(alone, bare(job, steps, device))
     trained = report["seconds"] / report["steps"]
-    print(f"{args.paper} {args.dataset} {args.method} on {report['device']}")
-    print(f"bare loop {alone:.4f} s/step, trainer {trained:.4f} s/step, ratio {trained / alone:.2f}")
+    both = f"bare loop {alone:.4f} s/step, trainer {trained:.4f} s/step"
+    return f"{report['device']}: {both}, ratio {trained / alone:.2f}"
 
 
 if __name__ == "__main__":
