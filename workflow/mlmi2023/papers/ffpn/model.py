@@ -61,7 +61,7 @@ class FFPN(nn.Module):
         negative: float = 0.1,
         negatives: int = 20,
         polar: Polar = "printed",
-        least: float = 0.05,
+        least: float = 0.005,
         top: int = 20,
         cut: float = 0.05,
         refine: Mapping[str, Any] | None = None,

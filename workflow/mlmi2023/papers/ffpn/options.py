@@ -41,7 +41,7 @@ class Ffpn(Options):
     negative: Share = 0.1
     negatives: Count = 20
     polar: Polar = "printed"
-    least: Positive = 0.05
+    least: Positive = 0.005
     top: Count = 20
     cut: Share = 0.05
     refine: Refine | None = None

@@ -38,7 +38,7 @@ class Refinement(nn.Module):
         size: Sequence[int],
         orders: int,
         polar: Polar = "printed",
-        least: float = 0.05,
+        least: float = 0.005,
         features: int = 64,
         hidden: Sequence[int] = (1024, 512),
         points: int = 16,
