@@ -13,6 +13,7 @@ from mlmi2023.papers.ffpn.losses import class_loss, regression_loss
 from mlmi2023.papers.ffpn.model import FFPN
 from mlmi2023.papers.ffpn.networks import DETECTORS
 from mlmi2023.papers.ffpn.refinement import Refinement
+from mlmi2023.papers.ffpn.shared_head import SharedHead
 from mlmi2023.papers.ffpn.truth import Truth
 
 OWN = "mlmi2023.papers.ffpn.networks"
@@ -95,7 +96,7 @@ def test_orders_keep_their_place_whatever_their_level():
             head[-1].bias.data.copy_(bias.flatten())
         coefficients = found(torch.randn(1, 1, 64, 64))[0].view(1, -1, 2, 7, 4)
         moved = (coefficients - found.anchors)[0, 0, 0, :, 0]
-        wide = torch.tensor([20.0, *[0.05 * 24] * 6])
+        wide = torch.tensor([20.0, *[0.005 * 24] * 6])
         assert torch.allclose(moved, wide * torch.arange(1, 8), rtol=1e-4)
 
 
@@ -250,3 +251,11 @@ def test_memory_and_time_of_an_answer():
     weights = 4 * (72 + 8)
     assert found["memory"] == 2 * 4 * 8 * 100 * 100 + weights
     assert len(found["seconds"]) == 4 and min(found["seconds"]) > 0
+
+
+def test_heads_that_levels_share_answer_a_level_alike_in_training_and_in_use():
+    head = SharedHead(8, 3, 2)
+    assert not dict(head.named_buffers()), "statistics of unlike levels are not averaged"
+    for scale in (1.0, 30.0):
+        level = scale * torch.randn(2, 8, 4, 4)
+        assert torch.equal(head.train()(level), head.eval()(level))
