@@ -9,8 +9,6 @@ from mlmi2023.papers.ffpn.overlap import Polar, contour_iou
 
 #: points by which contours are compared
 COMPARED = 32
-#: targets of Eq. 2 are cut here
-LARGEST = 10.0
 
 
 def regression_loss(
@@ -29,7 +27,7 @@ def regression_loss(
     """
     apart = (found[0] - true[0]) / wide.repeat_interleave(2, -1)
     away = (found[1] - true[1]) / wide[:, 0]
-    parts = [_huber(apart.clamp(-LARGEST, LARGEST)), _huber(away.clamp(-LARGEST, LARGEST))]
+    parts = [_huber(apart), _huber(away)]
     points = decode(*found, COMPARED)
     overlap = contour_iou(points, decode(*true, COMPARED), true[1], polar)
     return parts[0] + parts[1] + (1 - overlap).sum() / max(len(overlap), 1)
