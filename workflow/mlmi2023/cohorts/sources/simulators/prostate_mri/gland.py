@@ -59,6 +59,8 @@ def build(rng: np.random.Generator, options: dict[str, Any]) -> Gland:
     lines = [((np.arange(n) - (n - 1) / 2) * step).astype(np.float32) for n in shape]
     points = np.stack(np.meshgrid(*lines, indexing="ij"))
     own = options["gland"]
+    if own["place"]:
+        points -= rng.uniform(-own["place"], own["place"], 3).reshape(3, 1, 1, 1).astype(np.float32)
     half = np.array([rng.uniform(*own[key]) for key in ("width", "depth", "height")])
     taper, hollow, inner = (float(rng.uniform(*own[key])) for key in ("taper", "hollow", "inner"))
     rough = own["rough"] * smooth_field(rng, shape, step, 6.0)

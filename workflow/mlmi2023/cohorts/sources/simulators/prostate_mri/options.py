@@ -9,7 +9,8 @@ Pairs are ranges, drawn from uniformly for a patient or a lesion. Lengths are mm
 ``grids``      ``own``: each image on voxels of its own; ``axial``: all on those of T2_axial
 ``truth``      ``fine``: labels on the fine grid; ``axial``: on voxels of T2_axial
 ``gland``      half ``width``, ``depth`` and ``height``; ``inner``: the transition zone's size against it;
-               ``taper``: how much narrower the apex is; ``hollow``: at the rectum; ``rough``: of the surface
+               ``taper``: how much narrower the apex is; ``hollow``: at the rectum; ``rough``: of the surface;
+               ``place``: how far its middle lies from the field's along each axis, at most
 ``urethra``    ``radius``, and how far ``below`` the apex it is labelled
 ``spread``     of intensities between patients; ``texture``: correlation length of uneven tissue
 ``cancer``     share of patients with cancer, in every split; ``count`` of lesions, ``radius``, share
@@ -53,6 +54,7 @@ DEFAULTS: dict[str, Any] = {
         "taper": [0.1, 0.35],
         "hollow": [0.0, 0.2],
         "rough": 0.8,
+        "place": 0.0,
     },
     "urethra": {"radius": [3.5, 5.0], "below": [5.0, 13.0]},
     "spread": 0.06,
@@ -161,6 +163,8 @@ def _check_ranges(options: dict[str, Any]) -> None:
         or options["gland"]["height"][0] < 5
     ):
         raise InputError("options.gland: half of width, depth and height is 5 mm or more")
+    if not 0 <= options["gland"]["place"] <= 20:
+        raise InputError("options.gland.place: 0 to 20 mm")
     if options["gland"]["inner"][1] > 0.9 or options["gland"]["taper"][1] > 0.6:
         raise InputError("options.gland: at most 0.9 of inner and 0.6 of taper")
 
