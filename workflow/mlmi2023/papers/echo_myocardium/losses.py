@@ -52,8 +52,8 @@ LOSSES = {"dice": dice_loss, "hybrid": hybrid_loss}
 def supervised(kind: str, logits: Sequence[Tensor], labels: Tensor) -> Tensor:
     """Return the sum of the losses of a network's outputs, all at the size of the labels.
 
-    U2-Net and BASNet weight each output by 1. In a mean the final one would have a seventh of the weight that each
-    direction of Eq. 5 has on the same masks.
+    U2-Net and BASNet weight each output by 1. In a mean the final one would have a seventh of the weight that
+    each direction of Eq. 5 has on the same masks.
 
     Args:
         kind: of the loss.
