@@ -55,6 +55,20 @@ def test_zones_lie_where_anatomy_has_them(gland):
     assert z[gland.tissue == NUMBER["bladder"]].min() > 0 > y[gland.tissue == NUMBER["stool"]].max()
 
 
+def test_glands_lie_as_far_from_the_middle_as_asked():
+    def middles(**own):
+        for seed in range(4):
+            gland = build(np.random.default_rng(seed), options(gland=own))
+            inside = gland.zones == 1
+            yield 2.0 * (np.array(ndimage.center_of_mass(inside)) - (np.array(inside.shape) - 1) / 2)
+
+    still, moved = np.array(list(middles())), np.array(list(middles(place=7.0)))
+    assert np.ptp(moved, axis=0).min() > 3 > np.ptp(still[:, 0])
+    assert (np.abs(moved[:, 0] - still[:, 0]) <= 7 + 2).all() and (
+        np.abs(moved - still).max(axis=0) > 1
+    ).all()
+
+
 def test_lesions_lie_in_glands_with_cancer_alone_and_mimics_in_both(gland):
     ill, well = patient(gland, True), patient(gland, False)
     assert ill.labels.any() and not well.labels.any() and not well.about
@@ -179,6 +193,7 @@ def test_shares_of_cancer_and_scanners_are_kept_in_every_split():
         ({"make": ["ADC"]}, "T2_axial"),
         ({"make": ["T2_axial", "ADCC"]}, "did you mean 'ADC'"),
         ({"fine": 9}, "fine"),
+        ({"gland": {"place": 30.0}}, "gland.place"),
         ({"grids": "mine"}, "own or axial"),
         ({"cancer": {"share": 2.0}}, "share"),
         ({"cancer": {"kinds": {"mild": 1.0}}}, "mild"),
