@@ -83,6 +83,15 @@ def test_every_network_answers_at_the_patchs_size_and_learns_everywhere(method):
     assert answer.shape == (1, 3, 16, 32, 32)
 
 
+def test_a_block_that_asks_the_encoder_adds_its_tokens_too():
+    block = Block(8, (2, 4, 4), 2, (2, 4, 4), False, crossed=True)
+    for last in (block.attention.proj, block.mlp[-1]):
+        torch.nn.init.zeros_(last.weight)
+        torch.nn.init.zeros_(last.bias)
+    own, other = torch.randn(1, 2, 4, 4, 8), torch.randn(1, 2, 4, 4, 8)
+    torch.testing.assert_close(block(own, other), own + other)
+
+
 def test_a_patch_that_does_not_fit_is_one_line():
     for method, size in (("cotr", (16, 24, 32)), ("nnformer", (16, 32, 36)), ("nnunet", (16, 36, 34))):
         with pytest.raises(InputError, match="divide"):

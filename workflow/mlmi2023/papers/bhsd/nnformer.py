@@ -89,7 +89,7 @@ class Block(nn.Module):
         self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
-        """Return a map of the same shape; ``other`` is asked if it is there."""
+        """Return a map of the same shape; ``other``, if it is there, is asked and added."""
         asking = self._split(self.norms[0](x))
         asked = asking if other is None else self._split(self.norms[2](other))
         windows = self.attention(asking, asked, self.mask)
@@ -98,7 +98,7 @@ class Block(nn.Module):
         )  # fmt: skip
         if any(self.shift):
             y = torch.roll(y, self.shift, (1, 2, 3))
-        x = x + y[:, : self.size[0], : self.size[1], : self.size[2]]
+        x = (x if other is None else x + other) + y[:, : self.size[0], : self.size[1], : self.size[2]]
         return x + self.mlp(self.norms[1](x))
 
     def _split(self, x: Tensor) -> Tensor:
@@ -173,7 +173,9 @@ class NnFormer(nn.Module):
             )
             for k, (own, at, count_heads) in enumerate(zip(widths, sizes, heads))
         )
-        self.up = nn.ModuleList(nn.ConvTranspose3d(2 * own, own, 2, 2) for own in widths[:-1])
+        self.up = nn.ModuleList(
+            nn.Sequential(_Norm(2 * own), nn.ConvTranspose3d(2 * own, own, 2, 2)) for own in widths[:-1]
+        )
         self.decoder = nn.ModuleList(
             nn.ModuleList(
                 Block(widths[k], sizes[k], heads[k], (window,) * 3, number % 2 == 1, crossed=number == 0)
