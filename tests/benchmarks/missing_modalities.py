@@ -1,10 +1,11 @@
-"""How much the trainer adds to a step of MagNET's networks, by how many modalities there are.
+"""What a step of MagNET's networks costs by how many modalities there are: the trainer's part, and memory.
 
     packed=results/demo/cohorts/gliomas/packed
     python tests/benchmarks/missing_modalities.py --data $packed --modalities 4
 
 As :mod:`training_step`, with so many modalities in every sample, in the bare loop and in the trainer: with 4
-every encoder works in every step.
+every encoder works in every step. Peak memory is the whole process's, its libraries and scans included, on a
+CPU; what one modality more takes is the difference between runs.
 """
 
 import argparse
@@ -12,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from training_step import job_of, ratio, settings_of
+
+from mlmi2023.training.loop.device import peak_memory_mb, pick_device
 
 
 def main() -> None:
@@ -29,7 +32,9 @@ def main() -> None:
     modalities = len(job.task["modalities"])
     shares = [float(number == args.modalities) for number in range(1, 1 + modalities)]
     job = replace(job, task={**job.task, "shares": shares})
-    print(f"magnet {args.method}, {args.modalities} modalities, on {ratio(job, args.steps)}")
+    times = ratio(job, args.steps)
+    memory = peak_memory_mb(pick_device(job.device))
+    print(f"magnet {args.method}, {args.modalities} modalities, on {times}, peak memory {memory:.0f} MB")
 
 
 if __name__ == "__main__":
