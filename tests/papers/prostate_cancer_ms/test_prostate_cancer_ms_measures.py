@@ -6,7 +6,7 @@ import pytest
 from mlmi2023.core.options import options
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.metrics.segmentation import Counts
-from mlmi2023.papers.prostate_cancer_ms.evaluate import decided, patient_level
+from mlmi2023.papers.prostate_cancer_ms.evaluate import certain, decided, patient_level
 from mlmi2023.papers.prostate_cancer_ms.lesions import Lesions, element, settled
 from mlmi2023.papers.prostate_cancer_ms.measures import (
     Patient,
@@ -180,6 +180,15 @@ def test_the_curve_ranks_lesions_among_negative_sextants():
         (1 + 2 / 4) / 2
     )
     assert np.isnan(average_precision(patient(blank(), found, chances), "cspca", RULES))
+
+
+def test_who_knows_every_lesion_ranks_them_all_first():
+    truth = blank()
+    truth[0, :10, :10] = 1
+    truth[0, 0, :5] = 2  # a twentieth of it is aggressive
+    own = patient(truth, truth, certain(Lesions.of(truth, RULES)))
+    assert own.truth.numbers("cspca") and average_precision(own, "cspca", RULES) == 1
+    assert not certain(Lesions.of(truth, RULES))[..., 0].any()
 
 
 def test_patients_count_once_or_not_at_all():

@@ -69,16 +69,25 @@ def _as_is(chances: Tensor) -> Tensor:
     return chances.float()
 
 
+def certain(found: Lesions) -> np.ndarray:
+    """Return the probabilities (slices, rows, columns, 2) of who is sure of each lesion's kind, in all of it.
+
+    So do controls: by voxels, a significant lesion that is aggressive in less than a tenth would rank last by
+    its 90th percentile, and the truth below networks.
+    """
+    return np.stack([found.mask(kind) for kind in ("indolent", "cspca")], -1).astype(np.float16)
+
+
 def patient(cases: Glands, pair: Pair) -> Patient:
-    """Return what measures are made of, for a tested patient; controls are certain of what they find."""
+    """Return what measures are made of, for a tested patient."""
     rules, gland = cases.task.rules, cases.gland(pair.row)
     truth = settled(pair.truth, gland, cases.spacing(pair.row), rules.closing, rules.least_truth)
-    chances = pair.kept.get("chances")
+    found, chances = Lesions.of(pair.found, rules), pair.kept.get("chances")
     if chances is None:
-        chances = np.stack([pair.found == 1, pair.found == 2], -1).astype(np.float16)
+        chances = certain(found)
     return Patient(
         Lesions.of(truth, rules),
-        Lesions.of(pair.found, rules),
+        found,
         pair.truth > 0,
         sextants(gland),
         chances,
