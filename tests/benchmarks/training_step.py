@@ -4,8 +4,8 @@
     python tests/benchmarks/training_step.py defxattn_reg ixi voxelmorph --data $packed
 
 Both train the same network on as many samples with the same optimiser, one after the other, on one device.
-The bare loop has a fixed batch and neither logging, sampling, validation nor checkpoints; it runs before and
-after the trainer, and its shorter time counts.
+The bare loop has the trainer's layout of weights, a fixed batch, and neither logging, sampling, validation
+nor checkpoints; it runs before and after the trainer, and its shorter time counts.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from mlmi2023.core.jobs import Job
 from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.tasks.chain import part
-from mlmi2023.training.loop.device import make_deterministic, pick_device
+from mlmi2023.training.loop.device import lay_out, make_deterministic, pick_device
 from mlmi2023.training.loop.fit import fit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ def bare(job: Job, steps: int, device: torch.device) -> float:
     Modules that step several optimisers by themselves do so here, too.
     """
     plan = part(job.paper, "train").plan(job)
-    module: Any = plan.module.to(device)
+    module: Any = lay_out(plan.module, device)
     module.log = lambda *args, **kwargs: None
     made = module.configure_optimizers()
     optimisers = [
