@@ -165,6 +165,17 @@ def test_sam_is_read_from_a_local_file(tmp_path):
     said(lambda: build(keys, (SIZE, SIZE), 2.0), "no such file")
 
 
+def test_an_untrained_sam_hears_what_a_click_says():
+    torch.manual_seed(0)
+    net = build({**SAM, "hidden": 48, "width": 64}, (SIZE, SIZE), 2.0).eval()
+    seen = clicked()
+    with torch.no_grad():
+        on, off = net(seen), net(seen._replace(signs=torch.zeros_like(seen.signs)))
+    # with the spreads that transformers gives wide networks both are a thousandth
+    assert on.std() > 1e-3
+    assert (on - off).std() > 0.05 * on.std()
+
+
 def test_sam_chooses_among_three_masks_after_the_first_click_alone():
     torch.manual_seed(0)
     net = build({**SAM, "multimask": True}, (SIZE, SIZE), 2.0).eval()

@@ -62,8 +62,6 @@ class Sam(nn.Module):
             global_attn_indexes=list(everywhere),
             output_channels=width,
             num_pos_feats=width // 2,
-            # the default leaves an encoder without published weights at zero
-            initializer_range=0.02,
         )
         # of SAM's random Fourier features; transformers' default is for loading them alone
         vision.scale = 1
@@ -74,6 +72,10 @@ class Sam(nn.Module):
             # one that is the same on every machine, run after run
             own._attn_implementation = "eager"
         self.sam, self.side, self.multimask = SamModel(whole), side, multimask
+        for module in self.sam.modules():
+            # transformers' spreads of weights fit wide networks: in a narrow one, clicks leave hardly a trace
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
         for name in FEATURES:
             self.sam.get_parameter(name).requires_grad_(False)
         if pretrained:
