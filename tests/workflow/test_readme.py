@@ -102,7 +102,8 @@ def test_a_block_of_the_readme_is_planned_word_for_word(block, here, tmp_path):
 
 #: of the examples: files below MLMI_REAL_DATA, and below the checkout
 REAL = [f"brain_t1_slabs/{what}list{n}.nii.gz" for n in range(1, 31) for what in "is"]
-REAL += ["body_ct/example_ct_sm.nii.gz", "clinic/visits.csv", "chest_xray_reports/indiana_reports.csv"]
+REAL += [f"body_ct/example_ct_sm{end}.nii.gz" for end in ("", "_T300_output")]
+REAL += ["clinic/visits.csv", "chest_xray_reports/indiana_reports.csv"]
 MRS = "mrs_sdat/{set}/sub-0{n}/ses-01/mrs/sub-0{n}_ses-01_press/sub-0{n}_{name}.{end}"
 REAL += [
     MRS.format(set=place, n=n, name=name, end=end)
@@ -185,7 +186,7 @@ TOGETHER = {
     ],
     "eyes": ["retina_eyes"],
     "ultrasound": ["breast_ultrasound"],
-    "histology": ["histology_tiles", "nuclei_density", "nuclei_points"],
+    "histology": ["histology_tiles", "nuclei_density", "nuclei_points", "body_clicks"],
     "clinic": ["clinic_table", "nuclei_points_dsb", "chest_reports", "chest_thumbnails"],
     "heads": ["whole_heads", "prostate_own"],
 }
