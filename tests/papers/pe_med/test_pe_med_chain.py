@@ -154,6 +154,10 @@ def test_grabcut_finds_a_bright_disc_and_obeys_clicks():
     again = grabcut(image, box, keys, found, sure)
     assert again[9, 21] and not again[18, 21] and not again[:, :9].any()
     assert not grabcut(image, box, keys, np.zeros_like(truth), np.zeros((40, 40), np.int8)).any()
+    one = np.zeros_like(truth)
+    one[20, 20] = True  # all that is left of an object
+    left = grabcut(image, box, keys, one, np.zeros((40, 40), np.int8))
+    assert left.shape == image.shape and not left[:, :9].any()
 
 
 def scores(own, folder, weights=None):

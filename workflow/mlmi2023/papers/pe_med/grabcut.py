@@ -69,6 +69,8 @@ def _cost(values: np.ndarray, image: np.ndarray, components: int) -> np.ndarray:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
+    if len(values) == 1:  # a mask of a single pixel; a mixture wants two samples
+        values = values.repeat(2)
     count = min(components, len(np.unique(values)))
     mixture = GaussianMixture(
         count, reg_covar=1.0, max_iter=20, tol=0.01, random_state=0, init_params="k-means++"
