@@ -185,7 +185,8 @@ class Read(nn.Module):
         self.heads = nn.ModuleDict(
             {DISEASE: nn.Linear(body.width, classes), CORRUPTED: nn.Linear(body.width, 2)}
         )
-        self.body.requires_grad_(False)
+        # norms, too, stay as they are; nobody is asked to call train() before the first step
+        self.body.requires_grad_(False).eval()
         for head in self.heads.values():
             nn.init.zeros_(cast(nn.Linear, head).weight)
             nn.init.zeros_(cast(nn.Linear, head).bias)
