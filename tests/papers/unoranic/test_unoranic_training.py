@@ -128,7 +128,7 @@ def test_a_representation_learns_and_says_when_it_has_collapsed(packed):
     one = batch(made)
     losses = []
     for _ in range(12):
-        loss = module.train().training_step(one, 0)
+        loss = module.training_step(one, 0)  # as in a fit, where nobody calls train()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -188,7 +188,7 @@ def test_linear_layers_learn_on_what_stays(packed, body):
         group["lr"] = 0.1
     one, losses = batch(made, 24), []
     for _ in range(15):
-        loss = module.train().training_step(one, 0)
+        loss = module.training_step(one, 0)  # as in a fit, where nobody calls train()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
