@@ -75,7 +75,7 @@ class Sam(nn.Module):
         for module in self.sam.modules():
             # transformers' spreads of weights fit wide networks: in a narrow one, clicks leave hardly a trace
             if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
+                module.reset_parameters()  # type: ignore[operator]
         for name in FEATURES:
             self.sam.get_parameter(name).requires_grad_(False)
         if pretrained:
