@@ -128,7 +128,7 @@ def test_a_representation_learns_and_says_when_it_has_collapsed(packed):
     one = batch(made)
     losses = []
     for _ in range(12):
-        loss = module.training_step(one, 0)  # as in a fit, where nobody calls train()
+        loss = module.train().training_step(one, 0)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
