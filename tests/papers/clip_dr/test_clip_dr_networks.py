@@ -118,6 +118,14 @@ def test_the_text_encoder_and_the_scale_are_frozen(model, more, learn):
     assert names == {name for name, _ in net.named_parameters() if name.startswith(tuple(learn))}
 
 
+def test_a_second_text_encoder_has_no_dropout_while_others_train():
+    net = Grader(method("naive", reader=READER), SIZE)  # as a fit finds it, which does not call train()
+    assert net.clip.training and not any(part.training for part in net.reader.modules())
+    net.train()
+    assert net.clip.training and not any(part.training for part in net.reader.modules())
+    assert torch.equal(net.texts(), net.texts())
+
+
 def test_a_second_text_encoder_is_compared_with_features_before_the_projection():
     net, x = grader("zero_shot", reader=READER), photographs()
     inner = torch.nn.functional.normalize(net.clip.vision_model(pixel_values=x).pooler_output, dim=1)

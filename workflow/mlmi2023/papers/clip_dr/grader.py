@@ -56,7 +56,8 @@ class Grader(nn.Module):
                 )
         else:
             self.clip = build_clip(own.net, size)
-        self.reader = Reader(own.reader) if own.reader else None
+        # a fit leaves modes as they are, so that what has no dropout says so from the start
+        self.reader = Reader(own.reader).eval() if own.reader else None
         vision, text = self.clip.config.vision_config, self.clip.config.text_config
         if self.reader is not None and self.reader.bert.config.hidden_size != vision.hidden_size:
             width = self.reader.bert.config.hidden_size
