@@ -32,6 +32,20 @@ def case_dice(counts: Counts, zeros: bool) -> float:
     return 0.0 if zeros and counts.fp else float("nan")
 
 
+def mean_contributions(values: np.ndarray) -> np.ndarray:
+    """Return what each case adds to the mean over those that count, (N,).
+
+    With a mean m over n of N cases, one that counts adds m + (v - m) N / n, any other m: their mean is m, and
+    their spread that of m where it is by chance which cases count.
+
+    Args:
+        values: (N,); NaN where a case does not count.
+    """
+    counted = np.isfinite(values)
+    mean = values[counted].mean()
+    return np.where(counted, mean + (values - mean) * len(values) / counted.sum(), mean)
+
+
 def dice_values(
     counts: Mapping[str, Sequence[Counts]], cases: Sequence[str], mean: str = MEAN
 ) -> Iterator[Value]:
@@ -52,9 +66,7 @@ def dice_values(
                 Value(metric, 100 * float(v), case, label) for case, v in zip(cases, own) if np.isfinite(v)
             )
         if mean and table:
-            # the mean of class means: a case adds to a class's by one over the number of cases that it has
-            parts = [np.nan_to_num(own) * len(own) / np.isfinite(own).sum() for own in table.values()]
-            whole = np.mean(parts, axis=0)
+            whole = np.mean([mean_contributions(own) for own in table.values()], axis=0)
             yield from (Value(metric, 100 * float(v), case, mean) for case, v in zip(cases, whole))
     pooled = {label: pooled_contributions(each)["dice"] for label, each in counts.items()}
     pooled = {label: own for label, own in pooled.items() if np.isfinite(own).all()}
