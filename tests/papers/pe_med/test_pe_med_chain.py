@@ -123,13 +123,35 @@ def test_augmentation_moves_object_and_image_together():
 
 def test_means_over_cases_are_means_over_objects():
     cases, values = ["a", "a", "a", "b"], np.array([10.0, 20.0, 30.0, 80.0])
-    assert by_case(cases, values) == {"a": 30.0, "b": 40.0} and np.mean([30, 40]) == values.mean()
+    assert by_case(cases, values) == {"a": 12.5, "b": 57.5} and np.mean([12.5, 57.5]) == values.mean()
     parts = {
         "x": by_case(["a", "a", "b"], np.array([10.0, 20.0, 60.0])),
         "y": by_case(["a"], np.array([50.0])),
     }
     whole = over_organs(parts, ["a", "b"])
     assert np.mean(list(whole.values())) == pytest.approx((30 + 50) / 2)
+
+
+def test_what_cases_add_spreads_as_their_mean_does():
+    rng = np.random.default_rng(0)
+    cases = np.repeat(np.arange(200), rng.integers(1, 8, 200))
+    values = 60 + rng.normal(0, 5, 200)[cases] + rng.normal(0, 3, len(cases))
+    organs = rng.integers(0, 2, len(cases))
+    values[organs == 1] -= 30
+
+    def means(cases, values, organs):
+        parts = {str(o): by_case(cases[organs == o], values[organs == o]) for o in (0, 1)}
+        return [np.array(list(own.values())) for own in (by_case(cases, values), over_organs(parts, cases))]
+
+    drawn = []
+    for _ in range(500):
+        some = np.concatenate([np.flatnonzero(cases == case) for case in rng.integers(0, 200, 200)])
+        each = [values[some][organs[some] == organ].mean() for organ in (0, 1)]
+        drawn.append([values[some].mean(), np.mean(each)])
+    for added, wanted in zip(means(cases, values, organs), np.std(drawn, axis=0)):
+        assert added.std() / 200**0.5 == pytest.approx(wanted, rel=0.15)
+    for added in means(cases, np.full(len(cases), 100.0), organs):
+        assert added == pytest.approx(np.full(200, 100))
 
 
 def test_clicks_to_a_dice_end_at_the_cap():

@@ -25,27 +25,33 @@ def clicks_to(values: np.ndarray, goal: float, most: int) -> np.ndarray:
 
 
 def by_case(cases: Sequence[str], values: np.ndarray) -> dict[str, float]:
-    """Return a number for each case, whose mean over cases is the mean over all objects.
+    """Return what each case adds to the mean over all objects.
 
-    A case's number is the mean of its objects, times how many it has relative to the mean case.
+    With a mean m, that is m and how far the case's objects lie from m, times how many it has relative to the
+    mean case: these numbers have the mean m, and its spread (:mod:`mlmi2023.metrics.contributions`).
 
     Args:
         cases: of each object.
         values: of each object.
     """
     names = list(dict.fromkeys(cases))
-    own = np.asarray(cases)
-    return {name: float(values[own == name].sum() / len(values) * len(names)) for name in names}
+    own, mean = np.asarray(cases), values.mean()
+    share = len(names) / len(values)
+    return {name: float(mean + (values[own == name] - mean).sum() * share) for name in names}
 
 
 def over_organs(parts: Mapping[str, Mapping[str, float]], cases: Sequence[str]) -> dict[str, float]:
-    """Return a number for each case, whose mean over ``cases`` is the mean over organs of their means.
+    """Return what each case adds to the mean over organs of their means.
 
     Args:
         parts: by organ, what :func:`by_case` returns.
         cases: all of them; an organ may be in fewer.
     """
-    share = {
-        name: [own[name] / len(own) for own in parts.values() if name in own] for name in dict.fromkeys(cases)
-    }
-    return {name: float(sum(own) / len(parts) * len(share)) for name, own in share.items()}
+    names = list(dict.fromkeys(cases))
+    means = {organ: sum(own.values()) / len(own) for organ, own in parts.items()}
+    whole = sum(means.values()) / len(parts)
+
+    def far(name: str) -> float:
+        return sum((own[name] - means[organ]) / len(own) for organ, own in parts.items() if name in own)
+
+    return {name: float(whole + far(name) / len(parts) * len(names)) for name in names}
