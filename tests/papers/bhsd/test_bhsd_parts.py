@@ -12,12 +12,7 @@ from mlmi2023.core.yaml_files import read_yaml
 from mlmi2023.metrics.segmentation import Counts, count
 from mlmi2023.papers.bhsd.air import AIR, InAir, in_air, normalised
 from mlmi2023.papers.bhsd.cases import HIDDEN, HeadScans
-from mlmi2023.papers.bhsd.conventions import (
-    case_dice,
-    dice_values,
-    false_positive_share,
-    mean_contributions,
-)
+from mlmi2023.papers.bhsd.conventions import case_dice, dice_values, false_positive_share
 from mlmi2023.papers.bhsd.evaluate import score
 from mlmi2023.papers.bhsd.figures import confusion
 from mlmi2023.papers.bhsd.means import printed, wrong
@@ -186,21 +181,6 @@ def test_three_conventions_over_absent_classes_by_hand():
     )  # each case adds to the mean
     # nothing found in nothing is 1 in none of them
     assert not list(dice_values({"edh": [absent]}, ["a"]))
-
-
-def test_what_scans_add_to_a_mean_of_class_means_spreads_as_it_does():
-    rng = np.random.default_rng(0)
-    values = rng.normal([0.8, 0.3], 0.1, (300, 2))
-    values[rng.random((300, 2)) > [0.6, 0.15]] = np.nan  # scans that lack a class
-
-    def added(of):
-        return np.mean([mean_contributions(own) for own in of.T], axis=0)
-
-    again = [np.nanmean(values[rng.integers(0, 300, 300)], axis=0).mean() for _ in range(2000)]
-    assert added(values).mean() == pytest.approx(np.nanmean(values, axis=0).mean())
-    assert added(values).std() / 300**0.5 == pytest.approx(np.std(again), rel=0.1)
-    # who finds all of it has no spread, whichever scan has which class
-    assert added(np.where(np.isfinite(values), 1.0, np.nan)) == pytest.approx(np.ones(300))
 
 
 def test_false_positives_are_a_share_of_soft_tissue():

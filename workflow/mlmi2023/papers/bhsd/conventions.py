@@ -1,7 +1,7 @@
 """What a mean Dice is over scans of which many lack the class: three conventions, and false positives.
 
 The paper does not say which one it uses. In each, a case's number is what it adds to the mean over all cases
-(:mod:`mlmi2023.metrics.contributions`), so that means, differences and intervals work for all of them alike.
+(:mod:`mlmi2023.metrics.absent`), so that means, differences and intervals work for all of them alike.
 
 ``dice``         the mean over scans whose truth has the class; the headline. Finding nothing where there is
                  nothing is not counted, neither as 1 nor as 0
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from mlmi2023.metrics.absent import class_mean_contributions
 from mlmi2023.metrics.segmentation import Counts, pooled_contributions, rates
 from mlmi2023.tasks.runs import Value
 
@@ -30,20 +31,6 @@ def case_dice(counts: Counts, zeros: bool) -> float:
     if counts.tp + counts.fn:
         return rates(counts)["dice"]
     return 0.0 if zeros and counts.fp else float("nan")
-
-
-def mean_contributions(values: np.ndarray) -> np.ndarray:
-    """Return what each case adds to the mean over those that count, (N,).
-
-    With a mean m over n of N cases, one that counts adds m + (v - m) N / n, any other m: their mean is m, and
-    their spread that of m where it is by chance which cases count.
-
-    Args:
-        values: (N,); NaN where a case does not count.
-    """
-    counted = np.isfinite(values)
-    mean = values[counted].mean()
-    return np.where(counted, mean + (values - mean) * len(values) / counted.sum(), mean)
 
 
 def dice_values(
@@ -66,7 +53,7 @@ def dice_values(
                 Value(metric, 100 * float(v), case, label) for case, v in zip(cases, own) if np.isfinite(v)
             )
         if mean and table:
-            whole = np.mean([mean_contributions(own) for own in table.values()], axis=0)
+            whole = class_mean_contributions(list(table.values()))
             yield from (Value(metric, 100 * float(v), case, mean) for case, v in zip(cases, whole))
     pooled = {label: pooled_contributions(each)["dice"] for label, each in counts.items()}
     pooled = {label: own for label, own in pooled.items() if np.isfinite(own).all()}
