@@ -5,52 +5,24 @@ No import here costs time: this runs whenever the DAG is built.
 
 import copy
 import math
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mlmi2023.core import left_out
+from mlmi2023.core.cohort_config import JOINED, MADE, STEPS, Cohorts
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import content_hash
 from mlmi2023.core.merging import merge
-from mlmi2023.core.order import in_order
+from mlmi2023.core.paths import expand
+from mlmi2023.core.scales import SCALES, at_scale, scale_of
 from mlmi2023.core.schemas import check, suggest
 from mlmi2023.core.sharing import Training, check_alike, share_of
 from mlmi2023.core.yaml_files import read_yaml
 
-SCALES = ("demo", "bench", "paper")
-STEPS = ("n4", "brainmask", "affine", "grid")
+__all__ = ["JOINED", "MADE", "SCALES", "STEPS", "Settings", "at_scale", "expand"]
 # what a paper consists of beside its code
 PLACES = {"config/papers": "how the paper runs", "resources/papers": "what the paper reports"}
-# kinds of cohort whose raw data the workflow makes
-MADE = ("simulated", "packaged")
-# the kind that puts other cohorts side by side
-JOINED = "joined"
-
-
-def at_scale(config: Mapping[str, Any], scale: str) -> dict[str, Any]:
-    """Return what ``config`` says at ``scale``: its part ``all`` with its part for the scale laid on it."""
-    return merge(config.get("all", {}), config.get(scale) or {})
-
-
-def _scale_of(content: Any, scale: str, file: Path) -> dict[str, Any]:
-    """Return :func:`at_scale` of what a file holds.
-
-    Raises:
-        InputError: its parts are not those of scales.
-    """
-    parts = ("all", *SCALES)
-    if not isinstance(content, Mapping):
-        raise InputError(f"{file}: holds no keys; give it {', '.join(parts)}")
-    for key, part in content.items():
-        if key not in parts:
-            raise InputError(f"{file}: unknown key '{key}'{suggest(str(key), [*parts])}")
-        if not isinstance(part, Mapping | None):
-            raise InputError(f"{file}: key '{key}' is {part!r}; give it keys")
-    if scale not in content and "all" not in content:
-        raise InputError(f"{file}: says nothing about scale '{scale}'; add that key")
-    return at_scale(content, scale)
 
 
 def _unusable(value: Any) -> str | None:
@@ -66,20 +38,6 @@ def _unusable(value: Any) -> str | None:
         if (found := _unusable(item)) is not None:
             return f"{key}.{found}".rstrip(".")
     return None
-
-
-def expand(path: str) -> Path:
-    """Return ``path`` with ``~`` and ``$VARIABLES`` filled in.
-
-    Raises:
-        InputError: no disk can have such a path.
-    """
-    made = Path(os.path.expandvars(os.path.expanduser(path)))
-    if long := [part for part in made.parts if len(os.fsencode(part)) > 255]:
-        raise InputError(f"config: a path has the name '{long[0][:40]}...', which is too long; shorten it")
-    if "\0" in path:
-        raise InputError(f"config: the path {path[:40]!r} holds a character that no path can; take it out")
-    return made
 
 
 class Settings:
@@ -133,7 +91,7 @@ class Settings:
         self.left_out: dict[str, str] = {}
         self._without: dict[str, set[str]] = {}
         self._papers: dict[str, dict[str, Any]] = {}
-        self._cohorts: dict[str, dict[str, Any]] = {}
+        self._cohorts = Cohorts(config["cohorts"], root, self.scale, self.results)
         self._reported: dict[str, dict[str, Any]] = {}
         self._files: dict[str, Any] = {}
         # asked for once per job, and a DAG may have tens of thousands
@@ -155,7 +113,7 @@ class Settings:
                 raise InputError(
                     f"config: key 'overrides.{slug}.like' is {start!r}; choose {', '.join(SCALES)}"
                 )
-            base, where = _scale_of(self.paper_file(slug), start, file), f"config of paper '{slug}'"
+            base, where = scale_of(self.paper_file(slug), start, file), f"config of paper '{slug}'"
             merged = merge(base, over)
             if self.raw["seeds"]:
                 merged["seeds"] = self.raw["seeds"]
@@ -217,83 +175,20 @@ class Settings:
             self._check_uses(slug, config, dataset, used, (*above, method))
 
     def cohort(self, name: str) -> dict[str, Any]:
-        """Return the configuration of a cohort: the user's own, or that of ``config/cohorts/<name>.yaml``.
-
-        The user's own may be ``like`` one of ours, with other keys laid on it. A ``dataset`` cohort gets its
-        published layout under the key ``layout``.
-        """
-        if name not in self._cohorts:
-            own = self.raw["cohorts"].get(name)
-            if own is None:
-                own = self._known_cohort(name)
-            elif "like" in own:
-                self._check_like(name, own["like"])
-                over = {key: value for key, value in own.items() if key != "like"}
-                own = merge(self._known_cohort(own["like"]), over)
-            check(own, self.root / "config/schemas/cohort.schema.yaml", f"config of cohort '{name}'")
-            own = in_order(own)
-            if own["kind"] == "dataset":
-                known = sorted(file.stem for file in (self.root / "resources/datasets").glob("*.yaml"))
-                if own["dataset"] not in known:
-                    raise InputError(
-                        f"config of cohort '{name}': key 'dataset' is '{own['dataset']}'"
-                        f"{suggest(own['dataset'], known)}"
-                    )
-                own["layout"] = read_yaml(self.root / f"resources/datasets/{own['dataset']}.yaml")
-            self._cohorts[name] = own
-        return self._cohorts[name]
+        """Return the configuration of a cohort; see :meth:`Cohorts.config`."""
+        return self._cohorts.config(name)
 
     def cohort_names(self) -> list[str]:
         """Return the names of all cohorts: the user's own, and ours."""
-        return sorted({*self.raw["cohorts"], *self._our_cohorts()})
-
-    def _our_cohorts(self) -> list[str]:
-        return sorted(file.stem for file in (self.root / "config/cohorts").glob("*.yaml"))
-
-    def _check_like(self, name: str, like: Any) -> None:
-        """Refuse a cohort that is to be like none of ours."""
-        where = f"config of cohort '{name}': key 'like' is {like!r}"
-        if not isinstance(like, str):
-            raise InputError(f"{where}; name one of config/cohorts")
-        ours = self._our_cohorts()
-        if like in ours:
-            return
-        if like in self.raw["cohorts"]:
-            raise InputError(f"{where}, a cohort of your own; it can be like one of config/cohorts only")
-        raise InputError(f"{where}, which is none of config/cohorts{suggest(like, ours)}")
-
-    def _known_cohort(self, name: str) -> dict[str, Any]:
-        """Return what ``config/cohorts/<name>.yaml`` says at this scale."""
-        file = self.root / f"config/cohorts/{name}.yaml"
-        if not file.exists():
-            raise InputError(f"config: unknown cohort '{name}'{suggest(name, self.cohort_names())}")
-        own = _scale_of(read_yaml(file), self.scale, file)
-        if "kind" not in own:
-            raise InputError(
-                f"{file}: says nothing about scale '{self.scale}'; add that key or use another cohort"
-            )
-        return own
+        return self._cohorts.names()
 
     def steps(self, cohort: str) -> list[str]:
-        """Return the preprocessing steps of a cohort in their order; the last one is ``grid``.
-
-        Cohorts of other forms than volumes have none.
-        """
-        asked = self.cohort(cohort).get("preprocess", {})
-        return [step for step in STEPS if step in asked]
+        """Return the preprocessing steps of a cohort in their order; the last one is ``grid``."""
+        return self._cohorts.steps(cohort)
 
     def root_of(self, cohort: str) -> Path:
-        """Return the folder with the cohort's raw data; that of a stand-in is made by the workflow.
-
-        A joined cohort's is the folder of all cohorts.
-        """
-        config = self.cohort(cohort)
-        if config["kind"] == JOINED:
-            return self.results / "cohorts"
-        if config["kind"] in MADE:
-            raw = "bids" if config.get("form", "volumes") == "volumes" else "raw"
-            return self.results / "cohorts" / cohort / raw
-        return expand(config["root"])
+        """Return the folder with the cohort's raw data; see :meth:`Cohorts.root_of`."""
+        return self._cohorts.root_of(cohort)
 
     def dataset(self, paper: str, dataset: str) -> dict[str, Any]:
         """Return what a paper's configuration says of a dataset.

@@ -13,12 +13,15 @@ PACKAGE = Path(__file__).resolve().parents[1]
 ROOTS = ("papers/{paper}/*.py", "tasks/chain.py", "training/loop/fit.py", "core/tidy.py")
 #: What these do to numbers stands in the hash of the configuration, or they do nothing to them.
 WITHOUT_EFFECT = (
+    "core/cohort_config.py",
     "core/config.py",
     "core/errors.py",
     "core/left_out.py",
     "core/merging.py",
     "core/order.py",
+    "core/paths.py",
     "core/provenance.py",
+    "core/scales.py",
 )
 
 
