@@ -4,7 +4,6 @@ import locale
 
 import numpy as np
 import pytest
-from test_cohort_importers import ROOT
 
 from mlmi2023.cohorts.formats.dicom import keep_locale, read_series
 from mlmi2023.cohorts.formats.volumes import write_volume
@@ -20,6 +19,7 @@ from mlmi2023.core.errors import InputError
 from mlmi2023.core.files import tree_hash
 from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
+from preflight_root import ROOT
 from sr4zct_data import CONFIG, packed_cohort, raw_cohort
 
 

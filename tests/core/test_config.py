@@ -1,19 +1,12 @@
 """Configuration: merging, validation, and what a method gets."""
 
-from pathlib import Path
-
 import pytest
 
-from mlmi2023.core.config import Settings, at_scale
+from mlmi2023.core.config import at_scale
 from mlmi2023.core.errors import InputError
 from mlmi2023.core.merging import merge
 from mlmi2023.core.yaml_files import read_yaml
-
-ROOT = Path(__file__).parents[2]
-
-
-def settings(**changes):
-    return Settings(merge(read_yaml(ROOT / "config/config.yaml"), changes), ROOT)
+from preflight_root import ROOT, settings
 
 
 def test_merge_goes_deep_and_leaves_its_inputs_alone():

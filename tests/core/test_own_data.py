@@ -1,10 +1,10 @@
 """Which datasets are the user's own data, and which the paper's or its stand-ins."""
 
 import pytest
-from test_config import settings
 
 from bad_inputs import said
 from mlmi2023.core.own_data import own_data
+from preflight_root import settings
 
 MINE = {
     "kind": "folder",

@@ -4,7 +4,6 @@ import json
 import shutil
 
 import pytest
-from test_reporting_pages import VALUES, train_json
 
 from bad_inputs import damaged, reads_or_says, said
 from mlmi2023.core.files import file_hash, write_json
@@ -15,7 +14,7 @@ from mlmi2023.reporting.measured import measured
 from mlmi2023.reporting.pages.cohorts import read_scores
 from mlmi2023.reporting.runs import read_runs
 from mlmi2023.reporting.tables.build import build_table, read_table, write_table
-from reporting_data import frame, paper
+from reporting_data import VALUES, frame, paper, train_json
 
 READERS = {
     "metrics.csv": lambda file: measured(file, paper()),

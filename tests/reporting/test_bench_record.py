@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_reporting_pages import VALUES, train_json
 
 from bad_inputs import said
 from mlmi2023.core import sources
@@ -23,7 +22,7 @@ from mlmi2023.reporting.pages.record import build_record_page
 from mlmi2023.reporting.read_reported import load_reported
 from mlmi2023.reporting.tables.build import build_table, write_table
 from mlmi2023.reproducibility.against_record import recorded_setup
-from reporting_data import frame, paper
+from reporting_data import VALUES, frame, paper, train_json
 
 ROOT = Path(__file__).resolve().parents[2]
 ABOUT = {"scale": "bench", "configfiles": ["config/small.yaml"], "config_hash": "c1", "sources": []}

@@ -5,7 +5,6 @@ import re
 import pandas as pd
 import pytest
 from PIL import Image
-from test_reporting_reported import ROOT
 
 from mlmi2023.reporting.claims.results import evaluate_claims, write_claims
 from mlmi2023.reporting.figures.plots import draw_table
@@ -15,6 +14,7 @@ from mlmi2023.reporting.read_reported import load_reported
 from mlmi2023.reporting.tables.build import build_table, write_table
 from mlmi2023.reporting.tables.layout import build_grid, is_wide
 from mlmi2023.training.loop.status import NOT_KNOWN, NOT_LEARNED, RISING, SETTLED
+from preflight_root import ROOT
 from reporting_data import frame, paper
 
 CLAIM = [{"id": "c1", "says": "x", "check": "dice[a, d1] > dice[b, d1]"}]

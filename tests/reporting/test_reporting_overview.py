@@ -8,8 +8,6 @@ import sys
 
 import pandas as pd
 import pytest
-from test_reporting_pages import VALUES, Links
-from test_reporting_reported import ROOT
 
 from mlmi2023.core.errors import InputError
 from mlmi2023.reporting.bench_record import Record
@@ -21,7 +19,8 @@ from mlmi2023.reporting.pages.record import build_record_page
 from mlmi2023.reporting.pages.render import machines
 from mlmi2023.reporting.read_reported import load_reported, parse_reported
 from mlmi2023.reporting.tables.build import build_table, write_table
-from reporting_data import PAPER, frame, paper
+from preflight_root import ROOT
+from reporting_data import PAPER, VALUES, Links, frame, paper
 
 ABOUT = {
     "published": "2026-01-02T03:04:05+00:00",

@@ -1,7 +1,6 @@
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import numpy as np
@@ -11,7 +10,6 @@ from matplotlib.collections import PathCollection
 from mlmi2023.cohorts.about import data_hash
 from mlmi2023.cohorts.seal import seal
 from mlmi2023.core.errors import InputError
-from mlmi2023.core.files import write_json
 from mlmi2023.core.tidy import write_metrics
 from mlmi2023.reporting.claims.results import evaluate_claims, write_claims
 from mlmi2023.reporting.claims.verdicts import RULE
@@ -23,48 +21,7 @@ from mlmi2023.reporting.pages.paper import FigureItem, PageInputs, build_page
 from mlmi2023.reporting.pages.render import duration, fixed, number, p_value, prose
 from mlmi2023.reporting.runs import combine_provenance, read_runs, summarise_runs
 from mlmi2023.reporting.tables.build import build_table, write_table
-from reporting_data import frame, paper
-
-RNG = np.random.default_rng(1)
-BASE = RNG.normal(0.6, 0.05, 6)
-VALUES = {
-    "a": BASE + 0.2 + RNG.normal(0, 0.01, (2, 6)),
-    "b": BASE + RNG.normal(0, 0.01, (2, 6)),
-    "low": [[0.1] * 6],
-    "high": [[1.0] * 6],
-}
-
-
-def train_json(folder, **changes):
-    path = folder / f"models/{changes.get('method', 'a')}/{changes.get('seed', 0)}/train.json"
-    report = {
-        "paper": "toy",
-        "dataset": "d1",
-        "method": "a",
-        "seed": 0,
-        "fold": 0,
-        "stage": "main",
-        "steps": 100,
-        "seconds": 90.0,
-        "steps_per_second": 1.5,
-        "samples_per_second": 3.0,
-        "peak_memory_mb": 1200.0,
-        "device": "cpu",
-        "parameters": 1234567,
-        "weights_hash": "w",
-        "config_hash": "c0ffee",
-        "data_hash": "da7a",
-        "provenance": {
-            "code_version": "abc123",
-            "dirty": False,
-            "threads": 1,
-            "started": "2026-01-01T00:00:00+00:00",
-            "packages": {"spam": "2.13.0"},
-            "hardware": {"cpu": "some", "cores": 2},
-        },
-    }
-    write_json(path, {**report, **changes})
-    return path
+from reporting_data import VALUES, Links, frame, paper, train_json
 
 
 @pytest.fixture(scope="module")
@@ -105,23 +62,6 @@ def site(tmp_path_factory):
     items = [OverviewItem(made, out / "index.html", out / "claims.csv", [out / "tables/table1.csv"])]
     build_overview(items, "bench", root / "index.html")
     return root
-
-
-class Links(HTMLParser):
-    """Collects links and checks that tags are closed in order."""
-
-    def __init__(self):
-        super().__init__()
-        self.found, self.open = [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.found += [(tag, v) for k, v in attrs if k in ("href", "src")]
-        if tag not in ("meta", "img", "br", "link", "line", "circle", "path"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in ("line", "circle", "path"):
-            assert self.open.pop() == tag
 
 
 @pytest.mark.parametrize("page", ["toy/index.html", "index.html"])

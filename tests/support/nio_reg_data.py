@@ -15,6 +15,15 @@ CONFIG = {
     "form": "joined",
     "parts": {"a": {"cohort": "blobs_a"}, "b": {"cohort": "blobs_b", "labels": [1, 2]}},
 }
+ACROSS = {
+    "kind": "atlas",
+    "learn": "a",
+    "test": "b",
+    "atlases": 1,
+    "image": "T1w",
+    "loss": {"window": 5, "weight": 0.4},
+    "metrics": ["dsc", "dsc30", "std_jac", "tre", "t_test"],
+}
 
 
 def make_blobs(out: Path, name: str, seed: int, values=(0.5, 1.0), labels=(1, 2, 5)) -> Path:

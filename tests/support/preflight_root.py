@@ -15,6 +15,11 @@ from mlmi2023.preflight.checks import check_paper, check_results
 ROOT = Path(__file__).parents[2]
 
 
+def settings(**changes: object) -> Settings:
+    """Return the settings of our own root, with changes to the config."""
+    return Settings(merge(read_yaml(ROOT / "config/config.yaml"), changes), ROOT)
+
+
 def make_root(folder: Path, edits: dict[str, object]) -> Path:
     """Return a root like ours; ``edits``: by file, what changes its content (None: the file is left out)."""
     for kind in ("config/papers", "resources/papers", "config/cohorts"):

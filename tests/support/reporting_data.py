@@ -1,10 +1,12 @@
 """A small made-up paper and its values, for the tests of reporting."""
 
 import copy
+from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 
+from mlmi2023.core.files import write_json
 from mlmi2023.core.tidy import COLUMNS
 from mlmi2023.reporting.read_reported import parse_reported
 
@@ -71,3 +73,62 @@ def frame(values, dataset="d1", metric="dice", label="", setting=""):
         for (seed, case), value in np.ndenumerate(np.atleast_2d(np.asarray(array, float))):
             rows.append([dataset, setting, method, seed, 0, f"case-{case}", label, metric, value])
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+RNG = np.random.default_rng(1)
+BASE = RNG.normal(0.6, 0.05, 6)
+VALUES = {
+    "a": BASE + 0.2 + RNG.normal(0, 0.01, (2, 6)),
+    "b": BASE + RNG.normal(0, 0.01, (2, 6)),
+    "low": [[0.1] * 6],
+    "high": [[1.0] * 6],
+}
+
+
+def train_json(folder, **changes):
+    path = folder / f"models/{changes.get('method', 'a')}/{changes.get('seed', 0)}/train.json"
+    report = {
+        "paper": "toy",
+        "dataset": "d1",
+        "method": "a",
+        "seed": 0,
+        "fold": 0,
+        "stage": "main",
+        "steps": 100,
+        "seconds": 90.0,
+        "steps_per_second": 1.5,
+        "samples_per_second": 3.0,
+        "peak_memory_mb": 1200.0,
+        "device": "cpu",
+        "parameters": 1234567,
+        "weights_hash": "w",
+        "config_hash": "c0ffee",
+        "data_hash": "da7a",
+        "provenance": {
+            "code_version": "abc123",
+            "dirty": False,
+            "threads": 1,
+            "started": "2026-01-01T00:00:00+00:00",
+            "packages": {"spam": "2.13.0"},
+            "hardware": {"cpu": "some", "cores": 2},
+        },
+    }
+    write_json(path, {**report, **changes})
+    return path
+
+
+class Links(HTMLParser):
+    """Collects links and checks that tags are closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.open = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [(tag, v) for k, v in attrs if k in ("href", "src")]
+        if tag not in ("meta", "img", "br", "link", "line", "circle", "path"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in ("line", "circle", "path"):
+            assert self.open.pop() == tag

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_cohort_index import alberts_release, ixi_release, oasis_release
+
+from release_trees import alberts_release, ixi_release, oasis_release
 
 ROOT = Path(__file__).parents[2]
 RELEASES = {"IXI": ixi_release, "OASIS": oasis_release, "ALBERTs": alberts_release}

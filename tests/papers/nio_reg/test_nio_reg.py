@@ -20,18 +20,9 @@ from mlmi2023.papers.nio_reg.objective import Deformation, Objective
 from mlmi2023.tasks.registration.pairs import Pair
 from mlmi2023.tasks.registration.score import measured
 from mlmi2023.tasks.runs import Value
-from nio_reg_data import make_joined
+from nio_reg_data import ACROSS, make_joined
 
 PLAIN = Deformation(None)
-ACROSS = {
-    "kind": "atlas",
-    "learn": "a",
-    "test": "b",
-    "atlases": 1,
-    "image": "T1w",
-    "loss": {"window": 5, "weight": 0.4},
-    "metrics": ["dsc", "dsc30", "std_jac", "tre", "t_test"],
-}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from test_nio_reg import ACROSS
 
 from mlmi2023.cohorts.forms import open_cohort
 from mlmi2023.cohorts.forms.volumes.reader import open_packed
@@ -24,7 +23,7 @@ from mlmi2023.papers.nio_reg.train import Training, phase_starts, plan
 from mlmi2023.tasks import chain
 from mlmi2023.tasks.registration.pairs import Pair
 from mlmi2023.training.loop.weights import load_weights
-from nio_reg_data import make_joined
+from nio_reg_data import ACROSS, make_joined
 from reseal import reseal
 
 NET = {"kind": "lapirn", "channels": 4, "blocks": 1, "code": 8}
